@@ -1,0 +1,1 @@
+"""The library: data, learning, evaluation and releases. It knows no ZenML."""

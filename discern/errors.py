@@ -1,0 +1,25 @@
+"""What can go wrong in the library. One root, and every message is one sentence: what, where, the mend."""
+
+
+class DiscernError(Exception):
+    """Root of every error that a person can meet."""
+
+
+class ConfigError(DiscernError):
+    """A configuration names something that does not exist or does not fit."""
+
+
+class DataError(DiscernError):
+    """Photos, labels or a dataset version cannot be used."""
+
+
+class TrainingError(DiscernError):
+    """A model cannot be built, trained or exported."""
+
+
+class PublicationError(DiscernError):
+    """A release cannot be built, signed or published."""
+
+
+class GateError(DiscernError):
+    """A gate refused to let a run go on."""
