@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]
 Fit = Literal["letterbox", "stretch"]
 Box = tuple[float, float, float, float]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # Pillow opens a phone's MPO as a JPEG
 PLAIN_MODES = frozenset({"RGB", "L", "1", "P", "RGBA", "LA", "PA"})
 TRANSPARENT_MODES = frozenset({"RGBA", "LA", "PA"})
 LETTERBOX_FILL = (128, 128, 128)
@@ -79,7 +79,9 @@ def decode(data: bytes, name: str = "the photo", limits: ImageLimits | None = No
     if not data:
         raise ImageError(f"{name} is empty (0 bytes): take or copy the photo again.")
     if len(data) > limits.max_bytes:
-        raise ImageError(f"{name} has {len(data):,} bytes, more than the {limits.max_bytes:,} allowed: save it smaller.")
+        raise ImageError(
+            f"{name} has {len(data):,} bytes, more than the {limits.max_bytes:,} allowed: save it smaller."
+        )
     with warnings.catch_warnings():
         # Pillow warns of large and of odd files; the limits below decide, and they raise.
         warnings.simplefilter("ignore")
@@ -90,7 +92,9 @@ def decode(data: bytes, name: str = "the photo", limits: ImageLimits | None = No
         except UnidentifiedImageError:
             raise ImageError(f"{name} is not a picture in a format read here ({', '.join(FORMATS)}).") from None
         except Image.DecompressionBombError:
-            raise ImageError(f"{name} has more than the {limits.max_pixels:,} pixels allowed: save it smaller.") from None
+            raise ImageError(
+                f"{name} has more than the {limits.max_pixels:,} pixels allowed: save it smaller."
+            ) from None
         except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
             raise ImageError(f"{name} is damaged ({error}): take or copy the photo again.") from None
 

@@ -1,0 +1,1 @@
+"""Building, signing, publishing and rolling back releases."""

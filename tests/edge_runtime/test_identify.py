@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from edge_runtime.errors import ImageError, SettingsError
+from edge_runtime.identify import DecisionRule, Identifier, decide
+from tests.edge_runtime.toy_release import COLOURS, STRANGER, photo
+
+
+@pytest.mark.parametrize("label", COLOURS)
+def test_an_enrolled_class_is_known(identifier: Identifier, label: str) -> None:
+    answer = identifier.identify(photo(COLOURS[label], seed=99))
+    assert answer.known
+    assert answer.label == label
+    assert answer.reason == "match"
+    assert answer.matches[0].label == label
+    assert answer.matches[0].score == answer.score > 0.99
+    assert answer.margin == pytest.approx(answer.score - answer.matches[1].score)
+    assert answer.release == identifier.release.id
+
+
+def test_a_stranger_is_unknown(identifier: Identifier) -> None:
+    answer = identifier.identify(photo(STRANGER))
+    assert not answer.known
+    assert answer.label is None
+    assert answer.reason == "below_threshold"
+    assert answer.matches
+    assert "below the 0.970 needed" in answer.explanation
+
+
+def test_candidates_keep_the_right_answer(identifier: Identifier) -> None:
+    answer = identifier.identify(photo(COLOURS["red"]), candidates=["red", "green"])
+    assert answer.label == "red"
+    assert {match.label for match in answer.matches} == {"red", "green"}
+
+
+@pytest.mark.parametrize("candidates", [["green"], ["green", "blue", "yellow"]])
+def test_a_foreign_object_is_not_mapped_to_the_nearest_candidate(identifier: Identifier, candidates: list[str]) -> None:
+    answer = identifier.identify(photo(COLOURS["red"]), candidates=candidates)
+    assert not answer.known
+    assert answer.label is None
+    assert answer.reason == "outside_candidates"
+    assert "red" in answer.explanation
+
+
+def test_a_foreign_object_is_refused_although_a_candidate_passes_the_threshold(identifier: Identifier) -> None:
+    lenient = Identifier(identifier.release)
+    lenient.rule = DecisionRule(threshold=-1.0, margin=0.0, fpir=1.0)
+    answer = lenient.identify(photo(COLOURS["red"]), candidates=["yellow"])
+    assert answer.label is None
+    assert answer.reason == "outside_candidates"
+
+
+def test_a_stranger_is_unknown_among_candidates_too(identifier: Identifier) -> None:
+    assert identifier.identify(photo(STRANGER), candidates=["blue"]).label is None
+
+
+def test_an_unknown_candidate_is_named(identifier: Identifier) -> None:
+    with pytest.raises(SettingsError, match="'para' is not a class"):
+        identifier.identify(photo(COLOURS["red"]), candidates=["para"])
+    with pytest.raises(SettingsError, match="empty list"):
+        identifier.identify(photo(COLOURS["red"]), candidates=[])
+
+
+def test_a_bad_photo_is_named(identifier: Identifier) -> None:
+    with pytest.raises(ImageError, match="x.jpg is not a picture"):
+        identifier.identify(b"text", name="x.jpg")
+
+
+def test_many_are_answered_like_one(identifier: Identifier) -> None:
+    photos = [photo(colour, seed) for seed in range(20) for colour in COLOURS.values()]
+    many = identifier.identify_many(photos)
+    assert [answer.label for answer in many] == list(COLOURS) * 20
+    one = identifier.identify(photos[7])
+    assert many[7].label == one.label
+    assert many[7].score == pytest.approx(one.score, abs=1e-5)
+    assert identifier.identify_many([]) == []
+
+
+def test_threads_share_one_identifier(identifier: Identifier) -> None:
+    photos = [photo(colour, seed) for seed in range(10) for colour in COLOURS.values()]
+    with ThreadPoolExecutor(8) as pool:
+        labels = [answer.label for answer in pool.map(identifier.identify, photos)]
+    assert labels == list(COLOURS) * 10
+
+
+def test_decide_on_the_borders() -> None:
+    rule = DecisionRule(threshold=0.5, margin=0.25, fpir=0.01)
+    scores = np.array(
+        [[0.5, 0.25], [0.5, 0.375], [0.4375, 0.0], [0.5, -np.inf], [-np.inf, -np.inf], [np.nan, 0.0]], np.float32
+    )
+    assert decide(scores, rule).tolist() == [True, False, False, True, False, False]
+    assert decide(scores[:, :1], rule).tolist() == [True, True, False, True, False, False]
+
+
+@given(
+    arrays(np.float32, (6, 3), elements=st.floats(-1, 1, width=32)),
+    st.floats(-1, 1),
+    st.floats(0, 1),
+    st.floats(0, 0.5),
+)
+def test_a_stricter_rule_knows_no_more(scores: np.ndarray, threshold: float, margin: float, more: float) -> None:
+    scores = -np.sort(-scores, axis=1)
+    loose = decide(scores, DecisionRule(threshold, margin, 0.1))
+    strict = decide(scores, DecisionRule(threshold + more, margin + more, 0.1))
+    assert not (strict & ~loose).any()
