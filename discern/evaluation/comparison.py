@@ -1,0 +1,227 @@
+"""Candidate against production on the same queries: a paired bootstrap, and the gates that decide.
+
+Queries of one class are alike, so whole classes are drawn, not single queries (the cluster bootstrap; Field and Welsh,
+JRSS-B 2007). Pure: outcomes in, verdict out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from discern.evaluation.metrics import Metrics, macro_precision_recall
+from discern.evaluation.outcomes import STRANGER
+
+CONFIDENCE = 0.95
+
+
+class GateConfig(BaseModel):
+    """What a candidate must keep to. Shares between 0 and 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    worse_by: float = Field(default=0.01, ge=0, description="accuracy, precision and recall may lose at most this")
+    class_loses: float = Field(default=0.34, ge=0, description="no class may lose more of its queries than this")
+    class_queries: int = Field(default=3, ge=1, description="classes with fewer queries are not judged one by one")
+    refusal_worse_by: float = Field(default=0.02, ge=0, description="stranger refusal may lose at most this")
+    latency_ms: float = Field(default=100.0, gt=0, description="95th percentile of one identification, one thread")
+    size_mb: float = Field(default=100.0, gt=0, description="all files of the release")
+    least_recall_at_1: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
+    least_stranger_refusal: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
+    resamples: int = Field(default=2000, ge=200)
+    seed: int = 0
+
+
+class Interval(BaseModel):
+    """A difference, candidate minus production, with its 95 % interval."""
+
+    model_config = ConfigDict(frozen=True)
+
+    difference: float
+    low: float
+    high: float
+
+
+class Gate(BaseModel):
+    """One gate and what it found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    passed: bool
+    detail: str
+
+
+class Verdict(BaseModel):
+    """Whether the candidate is promoted, and which gates said so."""
+
+    model_config = ConfigDict(frozen=True)
+
+    promote: bool
+    reason: str
+    gates: tuple[Gate, ...]
+    differences: dict[str, Interval] = Field(default_factory=dict)
+    candidate: Metrics
+    production: Metrics | None = None
+
+
+class Answers(BaseModel):
+    """The answers of one release to the frozen queries, with what they cost.
+
+    Attributes:
+        truth: [q] class number, or -1 for a stranger.
+        answered: [q] class number in the same numbering, or -1 for `unknown`.
+        metrics: the same as figures.
+        latency_ms: 95th percentile of one identification.
+        size_mb: all files of the release.
+    """
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    truth: NDArray[np.int64]
+    answered: NDArray[np.int64]
+    metrics: Metrics
+    latency_ms: float
+    size_mb: float
+
+
+def judge_first(candidate: Answers, config: GateConfig) -> Verdict:
+    """Judge a candidate where nothing is in production yet: against stated floors."""
+    figures = candidate.metrics
+    gates = [
+        _floor("recall@1", figures.recall_at_1, config.least_recall_at_1),
+        _floor("stranger refusal", figures.stranger_refusal, config.least_stranger_refusal),
+        *_budget(candidate, config),
+    ]
+    return _verdict(gates, {}, candidate.metrics, None, "nothing is in production, and every floor is reached")
+
+
+def judge(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> Verdict:
+    """Judge a candidate against production.
+
+    Args:
+        candidate: answers of the candidate.
+        production: answers of production to the same queries.
+        groups: the class of each query, strangers too: what the bootstrap draws.
+        config: the gates.
+
+    Raises:
+        ValueError: the two did not answer the same queries.
+    """
+    if not np.array_equal(candidate.truth, production.truth) or len(groups) != len(candidate.truth):
+        raise ValueError("candidate and production answered different queries")
+    differences = bootstrap(candidate, production, groups, config)
+    gates = [
+        Gate(
+            name=f"{name} not worse",
+            passed=interval.low >= -config.worse_by,
+            detail=f"{_signed(interval)}, may lose {config.worse_by:.3f}",
+        )
+        for name, interval in differences.items()
+    ]
+    better = [name for name, interval in differences.items() if interval.low > 0]
+    gates += [
+        Gate(
+            name="better on at least one",
+            passed=bool(better),
+            detail=f"better on {', '.join(better)}" if better else "no interval lies above 0",
+        ),
+        _no_class_loses(candidate, production, groups, config),
+        _refusal(candidate, production, config),
+        *_budget(candidate, config),
+    ]
+    return _verdict(gates, differences, candidate.metrics, production.metrics, f"better on {', '.join(better)}")
+
+
+def bootstrap(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> dict[str, Interval]:
+    """Differences of accuracy, precision and recall with their intervals, drawing whole classes with replacement."""
+    names, group = np.unique(np.array(groups), return_inverse=True)
+    members = [np.flatnonzero(group == number) for number in range(len(names))]
+    rng = np.random.default_rng(config.seed)
+    truth = candidate.truth
+    figures: dict[str, Callable[[NDArray[np.int64], NDArray[np.int64]], float]] = {
+        "accuracy": lambda t, a: float((t == a).mean()),
+        "precision": lambda t, a: macro_precision_recall(t, a)[0] or 0.0,
+        "recall": lambda t, a: macro_precision_recall(t, a)[1] or 0.0,
+    }
+    draws: dict[str, list[float]] = {name: [] for name in figures}
+    for _ in range(config.resamples):
+        rows = np.concatenate([members[number] for number in rng.integers(0, len(members), len(members))])
+        for name, figure in figures.items():
+            ours, theirs = figure(truth[rows], candidate.answered[rows]), figure(truth[rows], production.answered[rows])
+            draws[name].append(ours - theirs)
+    tail = (1 - CONFIDENCE) / 2
+    return {
+        name: Interval(
+            difference=figure(truth, candidate.answered) - figure(truth, production.answered),
+            low=float(np.quantile(draws[name], tail)),
+            high=float(np.quantile(draws[name], 1 - tail)),
+        )
+        for name, figure in figures.items()
+    }
+
+
+def _no_class_loses(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> Gate:
+    ours, theirs = candidate.answered == candidate.truth, production.answered == production.truth
+    worst, loss = "", 0.0
+    names = np.array(groups)
+    for name in np.unique(names):
+        rows = names == name
+        if rows.sum() >= config.class_queries and theirs[rows].mean() - ours[rows].mean() > loss:
+            worst, loss = str(name), float(theirs[rows].mean() - ours[rows].mean())
+    detail = f"{worst} loses {loss:.2f} of its queries" if worst else "no class loses"
+    return Gate(name="no class loses", passed=loss <= config.class_loses, detail=f"{detail}, {config.class_loses:.2f} may")
+
+
+def _refusal(candidate: Answers, production: Answers, config: GateConfig) -> Gate:
+    if not (candidate.truth == STRANGER).any():
+        return Gate(name="stranger refusal not worse", passed=False, detail="no stranger among the queries: not computed")
+    ours, theirs = candidate.metrics.stranger_refusal or 0.0, production.metrics.stranger_refusal or 0.0
+    return Gate(
+        name="stranger refusal not worse",
+        passed=ours >= theirs - config.refusal_worse_by,
+        detail=f"{ours:.3f} against {theirs:.3f}, may lose {config.refusal_worse_by:.3f}",
+    )
+
+
+def _budget(candidate: Answers, config: GateConfig) -> list[Gate]:
+    return [
+        Gate(
+            name="latency",
+            passed=candidate.latency_ms <= config.latency_ms,
+            detail=f"p95 {candidate.latency_ms:.1f} ms, budget {config.latency_ms:.0f} ms",
+        ),
+        Gate(
+            name="size",
+            passed=candidate.size_mb <= config.size_mb,
+            detail=f"{candidate.size_mb:.1f} MB, budget {config.size_mb:.0f} MB",
+        ),
+    ]
+
+
+def _floor(name: str, value: float | None, least: float) -> Gate:
+    if value is None:
+        return Gate(name=name, passed=False, detail="could not be computed on this test set")
+    return Gate(name=name, passed=value >= least, detail=f"{value:.3f}, at least {least:.3f} wanted")
+
+
+def _verdict(
+    gates: list[Gate], differences: dict[str, Interval], candidate: Metrics, production: Metrics | None, good: str
+) -> Verdict:
+    failed = [gate for gate in gates if not gate.passed]
+    reason = good if not failed else "; ".join(f"{gate.name}: {gate.detail}" for gate in failed)
+    return Verdict(
+        promote=not failed,
+        reason=reason,
+        gates=tuple(gates),
+        differences=differences,
+        candidate=candidate,
+        production=production,
+    )
+
+
+def _signed(interval: Interval) -> str:
+    return f"{interval.difference:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"

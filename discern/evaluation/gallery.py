@@ -1,0 +1,78 @@
+"""Which gallery rows a release enrols, and how a class is represented by them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from discern.data.versions import DatasetVersion
+from discern.errors import DataError
+
+Vectors = NDArray[np.float32]
+
+
+class GalleryConfig(BaseModel):
+    """How classes are enrolled."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    photos_per_class: int = Field(default=5, ge=1, description="at most; the first ones in the manifest's order")
+    represent: Literal["exemplars", "prototype"] = Field(
+        default="exemplars", description="every photo a row, or one row: their mean (Snell et al., NeurIPS 2017)"
+    )
+    splits: tuple[Literal["train", "validation", "test"], ...] = Field(
+        default=("train", "validation", "test"), min_length=1, description="whose gallery photos are enrolled"
+    )
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """What is enrolled.
+
+    Attributes:
+        vectors: [n, d] float32, unit length.
+        class_ids: [n] int64, positions in `labels`.
+        labels: class names, sorted.
+    """
+
+    vectors: Vectors
+    class_ids: NDArray[np.int64]
+    labels: tuple[str, ...]
+
+
+def gallery_rows(version: DatasetVersion, config: GalleryConfig) -> list[int]:
+    """Rows of `version` that are enrolled: at most so many of each class, in the manifest's order.
+
+    Raises:
+        DataError: none is.
+    """
+    taken: dict[str, int] = {}
+    rows = []
+    columns = zip(version.column("split"), version.column("role"), version.column("label"), strict=True)
+    for row, (split, role, label) in enumerate(columns):
+        if role == "gallery" and split in config.splits and taken.get(label, 0) < config.photos_per_class:
+            taken[label] = taken.get(label, 0) + 1
+            rows.append(row)
+    if not rows:
+        raise DataError("The dataset version has no gallery photo in the splits that are enrolled: check `splits`.")
+    return rows
+
+
+def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery:
+    """Build the gallery of embedded photos.
+
+    Args:
+        vectors: [n, d], unit length.
+        labels: n class names.
+        config: how a class is represented.
+    """
+    names, ids = np.unique(np.array(labels), return_inverse=True)
+    if config.represent == "prototype":
+        sums = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
+        np.add.at(sums, ids, vectors)
+        vectors, ids = sums / np.linalg.norm(sums, axis=1, keepdims=True), np.arange(len(names))
+    return Gallery(vectors.astype(np.float32), ids.astype(np.int64), tuple(str(name) for name in names))

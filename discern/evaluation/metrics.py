@@ -1,0 +1,108 @@
+"""Retrieval and open-set figures of outcomes.
+
+Terms after ISO/IEC 19795-1 for open-set identification: the false-positive identification rate (FPIR) is the share of
+strangers who get a name; detection and identification rate is the share of enrolled queries that get the right one.
+A figure that cannot be computed is None, never a good number.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from sklearn.metrics import roc_auc_score
+
+from discern.evaluation.outcomes import NOTHING, STRANGER, Outcomes
+from edge_runtime.identify import DecisionRule
+
+
+class Metrics(BaseModel):
+    """Figures of one model on one set of queries. All but the counts lie between 0 and 1.
+
+    Attributes:
+        recall_at_1: share of the enrolled queries whose nearest class is right, whatever the decision.
+        unseen_recall_at_1: the same for enrolled classes that the model never trained on.
+        detection_rate: share of the enrolled queries answered with the right name.
+        unseen_detection_rate: the same for enrolled classes that the model never trained on.
+        stranger_refusal: share of the strangers answered `unknown` (1 - FPIR).
+        auroc: area under the ROC curve of the best score, enrolled against strangers.
+        precision: mean over answered classes of the share of right answers among all answers with that name.
+        recall: mean over enrolled classes of the detection rate.
+        accuracy: share of all queries answered right, `unknown` being right for strangers.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    recall_at_1: float | None
+    unseen_recall_at_1: float | None
+    detection_rate: float | None
+    unseen_detection_rate: float | None
+    stranger_refusal: float | None
+    auroc: float | None
+    precision: float | None
+    recall: float | None
+    accuracy: float
+    enrolled_queries: int
+    unseen_queries: int
+    stranger_queries: int
+    gallery_classes: int
+
+    def figures(self) -> dict[str, float]:
+        """Those that could be computed."""
+        return {key: float(value) for key, value in self.model_dump().items() if value is not None}
+
+
+def measure(outcomes: Outcomes, rule: DecisionRule) -> Metrics:
+    """Compute every figure of `outcomes` under `rule`."""
+    enrolled = outcomes.enrolled
+    unseen = enrolled & ~outcomes.trained
+    right = outcomes.right(rule)
+    precision, recall = macro_precision_recall(outcomes.truth, outcomes.answers(rule))
+    return Metrics(
+        recall_at_1=_share(outcomes.retrieved, enrolled),
+        unseen_recall_at_1=_share(outcomes.retrieved, unseen),
+        detection_rate=_share(right, enrolled),
+        unseen_detection_rate=_share(right, unseen),
+        stranger_refusal=_share(right, ~enrolled),
+        auroc=unknown_auroc(outcomes),
+        precision=precision,
+        recall=recall,
+        accuracy=float(right.mean()),
+        enrolled_queries=int(enrolled.sum()),
+        unseen_queries=int(unseen.sum()),
+        stranger_queries=int((~enrolled).sum()),
+        gallery_classes=len(outcomes.labels),
+    )
+
+
+def unknown_auroc(outcomes: Outcomes) -> float | None:
+    """Area under the ROC curve of the best score, enrolled queries against strangers; None if either is missing."""
+    enrolled = outcomes.enrolled
+    if enrolled.all() or not enrolled.any():
+        return None
+    return float(roc_auc_score(enrolled, outcomes.scores[:, 0]))
+
+
+def macro_precision_recall(
+    truth: NDArray[np.int64], answers: NDArray[np.int64]
+) -> tuple[float | None, float | None]:
+    """Macro precision over the answered classes and macro recall over the enrolled classes.
+
+    Args:
+        truth: [q] class, or -1 for a stranger.
+        answers: [q] class, or -1 for `unknown`.
+    """
+    named, enrolled = answers != NOTHING, truth != STRANGER
+    classes = int(max(truth.max(initial=0), answers.max(initial=0))) + 1
+    hits = np.bincount(truth[enrolled & (truth == answers)], minlength=classes)
+    answered = np.bincount(answers[named], minlength=classes)
+    present = np.bincount(truth[enrolled], minlength=classes)
+    return _mean_ratio(hits, answered), _mean_ratio(hits, present)
+
+
+def _mean_ratio(hits: NDArray[np.int64], counts: NDArray[np.int64]) -> float | None:
+    return float((hits[counts > 0] / counts[counts > 0]).mean()) if counts.any() else None
+
+
+def _share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> float | None:
+    return float(hits[among].mean()) if among.any() else None

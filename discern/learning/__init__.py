@@ -1,0 +1,1 @@
+"""Learning: models, losses, the training loop, distillation, ONNX export."""

@@ -1,0 +1,91 @@
+"""Batches of P classes x K photos, each a pure function of seed and step.
+
+pytorch-metric-learning's MPerClassSampler draws from a global generator; here a batch depends on its number alone, so
+that an interrupted training goes on with the very batches that an unbroken one would have had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from discern.data.versions import DatasetVersion
+from discern.errors import TrainingError
+from discern.progress import bar
+from edge_runtime.images import Pixels, Preprocessing
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """Photos of a dataset version as the model sees them, in memory.
+
+    Attributes:
+        pixels: [n, size, size, 3] uint8.
+        labels: n label names.
+    """
+
+    pixels: Pixels
+    labels: tuple[str, ...]
+
+    def class_ids(self) -> tuple[NDArray[np.int64], list[str]]:
+        """Number the labels in sorted order: (id of each photo [n], names)."""
+        names, ids = np.unique(np.array(self.labels), return_inverse=True)
+        return ids.astype(np.int64), [str(name) for name in names]
+
+
+def load_photos(version: DatasetVersion, preprocessing: Preprocessing, name: str = "decoding photos") -> PhotoSet:
+    """Decode and preprocess every photo of `version`, on all cores, with progress."""
+    pixels = np.empty((len(version), preprocessing.size, preprocessing.size, 3), dtype=np.uint8)
+
+    def fill(i: int) -> None:
+        pixels[i] = preprocessing.apply(version.pixels(i))
+
+    # Pillow decodes and resizes without the interpreter's lock.
+    with ThreadPoolExecutor() as pool:
+        for _ in bar(pool.map(fill, range(len(version))), total=len(version), name=name, unit="photo"):
+            pass
+    return PhotoSet(pixels, tuple(version.column("label")))
+
+
+class BatchSampler:
+    """Draws P classes and K photos of each.
+
+    Args:
+        class_ids: class of each photo, [n].
+        classes_per_batch: P.
+        photos_per_class: K; a class with fewer photos gives some of them twice.
+        seed: with the step's number it fixes the batch.
+
+    Raises:
+        TrainingError: fewer than P classes.
+    """
+
+    def __init__(self, class_ids: Sequence[int] | NDArray[np.int64], classes_per_batch: int, photos_per_class: int, seed: int) -> None:
+        ids = np.asarray(class_ids)
+        self.members = [np.flatnonzero(ids == c) for c in np.unique(ids)]
+        if len(self.members) < classes_per_batch:
+            raise TrainingError(
+                f"The training split has {len(self.members)} classes, fewer than classes_per_batch = "
+                f"{classes_per_batch}: lower it, or hold out fewer classes."
+            )
+        self.classes_per_batch, self.photos_per_class, self.seed = classes_per_batch, photos_per_class, seed
+
+    def batch(self, step: int) -> NDArray[np.int64]:
+        """Indices of the photos of batch `step`, [P * K], class by class."""
+        rng = np.random.default_rng((self.seed, step))
+        classes = rng.choice(len(self.members), self.classes_per_batch, replace=False)
+        return np.concatenate([self._photos(self.members[c], rng) for c in classes])
+
+    def _photos(self, members: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        return rng.choice(members, self.photos_per_class, replace=len(members) < self.photos_per_class)
+
+
+def step_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
+    """The generator of the augmentations of one step."""
+    mixed = int(np.random.SeedSequence((seed, step, 1)).generate_state(1, np.uint64)[0] >> 1)
+    return torch.Generator(device=device).manual_seed(mixed)

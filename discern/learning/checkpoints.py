@@ -1,0 +1,74 @@
+"""Where a training stands, kept in the artifact store so that an interrupted one goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import torch
+from pydantic import BaseModel
+
+from discern.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One place for the newest state of one training.
+
+    Args:
+        url: path or s3:// URL of the file.
+        fingerprint: what the training is made of; a checkpoint with another one is refused.
+    """
+
+    url: str
+    fingerprint: str
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the state, whole or not at all."""
+        buffer = io.BytesIO()
+        torch.save({"fingerprint": self.fingerprint, **state}, buffer)
+        filesystem, path = fsspec.url_to_fs(self.url)
+        filesystem.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH120 - a path inside a bucket
+        if "file" not in filesystem.protocol:
+            filesystem.pipe_file(path, buffer.getvalue())
+            return
+        fresh = Path(f"{path}.{os.getpid()}.tmp")
+        with fresh.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+
+    def load(self) -> dict[str, Any] | None:
+        """The newest state, or None.
+
+        Raises:
+            TrainingError: it belongs to another config or data set.
+        """
+        filesystem, path = fsspec.url_to_fs(self.url)
+        filesystem.invalidate_cache()
+        if not filesystem.exists(path):
+            return None
+        state: dict[str, Any] = torch.load(io.BytesIO(filesystem.cat_file(path)), map_location="cpu", weights_only=True)
+        if state["fingerprint"] != self.fingerprint:
+            raise TrainingError(
+                f"The checkpoint {self.url} belongs to another config or dataset version: remove it to start afresh."
+            )
+        return state
+
+    def remove(self) -> None:
+        """Forget the state, if there is one."""
+        filesystem, path = fsspec.url_to_fs(self.url)
+        if filesystem.exists(path):
+            filesystem.rm_file(path)
+
+
+def fingerprint(config: BaseModel, *parts: str) -> str:
+    """16 hexadecimal digits that change with the config or any of `parts`."""
+    text = "\n".join([config.model_dump_json(), *parts])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

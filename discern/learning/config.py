@@ -1,0 +1,77 @@
+"""What a training is told, with its limits. Each model's config stands in the YAML of its use case."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelConfig(_Config):
+    """A timm backbone with an embedding head."""
+
+    backbone: str = Field(description="name of a timm model")
+    embedding_dim: int = Field(default=128, ge=8, le=2048)
+    stem: Literal["standard", "small"] = Field(
+        default="standard", description="small: halve the stem's stride, for inputs under about 128 px"
+    )
+    pretrained: bool = Field(default=False, description="fetch timm's weights from their hub")
+    weights: str | None = Field(default=None, description="path or s3:// URL of a state dict saved by torch.save")
+
+
+class AugmentConfig(_Config):
+    """Random changes to a photo in training. A range r means uniform in [-r, r], or [1 - r, 1 + r] for factors."""
+
+    rotation: float = Field(default=180.0, ge=0, le=180, description="degrees")
+    scale: float = Field(default=0.15, ge=0, lt=1)
+    shift: float = Field(default=0.06, ge=0, le=0.5, description="of the side")
+    perspective: float = Field(default=0.1, ge=0, le=0.5)
+    flip: bool = Field(default=False, description="mirror; wrong for what bears text")
+    brightness: float = Field(default=0.25, ge=0, lt=1)
+    contrast: float = Field(default=0.2, ge=0, lt=1)
+    saturation: float = Field(default=0.2, ge=0, lt=1)
+    colour_cast: float = Field(default=0.06, ge=0, lt=1, description="gain of each channel")
+    blur: float = Field(default=0.2, ge=0, le=1, description="share of photos that are blurred")
+    noise: float = Field(default=0.02, ge=0, le=0.5, description="standard deviation, of full scale")
+    erase: float = Field(default=0.2, ge=0, le=1, description="share of photos that lose a rectangle")
+
+
+class NamedPart(_Config):
+    """A part of pytorch-metric-learning by its class name, with its arguments."""
+
+    name: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class DistillConfig(_Config):
+    """How a student follows its teacher's embeddings; weights of the terms of the sum."""
+
+    cosine: float = Field(default=5.0, ge=0)
+    similarity: float = Field(default=1.0, ge=0, description="KL divergence between rows of batch similarities")
+    temperature: float = Field(default=0.1, gt=0)
+    metric: float = Field(default=0.0, ge=0, description="the student's own metric loss")
+
+
+class TrainingConfig(_Config):
+    """One run of the training loop."""
+
+    model: ModelConfig
+    loss: NamedPart = NamedPart(name="SupConLoss", parameters={"temperature": 0.1})
+    miner: NamedPart | None = None
+    classes_per_batch: int = Field(default=24, ge=2)
+    photos_per_class: int = Field(default=4, ge=2)
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    weight_decay: float = Field(default=0.05, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
+    ema_decay: float = Field(default=0.99, ge=0, lt=1)
+    clip_norm: float = Field(default=5.0, gt=0)
+    validate_every: int = Field(default=0, ge=0, description="steps; 0: at the end alone")
+    checkpoint_every: int = Field(default=200, ge=1, description="steps")
+    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    seed: int = 0
+    augment: AugmentConfig = AugmentConfig()

@@ -1,0 +1,63 @@
+"""Export to ONNX: uint8 pixels in, unit vectors out, everything between inside the graph."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from discern.errors import TrainingError
+from discern.learning.models import EmbeddingModel
+from discern.learning.training import embed
+from edge_runtime import model as edge_model
+from edge_runtime.images import Pixels, Preprocessing
+
+OPSET = 17  # with the TorchScript exporter it gives IR 8, which onnxruntime 1.16 and later load
+PARITY = 0.9999  # smallest cosine between torch's and onnxruntime's embedding of the same photo
+
+
+class _Exportable(nn.Module):
+    """The model behind the device's interface: [n, H, W, 3] uint8 in."""
+
+    def __init__(self, model: EmbeddingModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, photos: Tensor) -> Tensor:
+        return self.model(photos.permute(0, 3, 1, 2).float() / 255)
+
+
+def export_onnx(model: EmbeddingModel, path: Path, size: int) -> None:
+    """Write `model` to `path` with a batch of any length and photos of `size` x `size` pixels."""
+    with warnings.catch_warnings():
+        # The TorchScript exporter is deprecated for one whose opset JetPack 6's onnxruntime cannot load.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Exportable(model).eval(),
+            (torch.zeros(1, size, size, 3, dtype=torch.uint8),),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["photos"],
+            output_names=["embeddings"],
+            dynamic_axes={"photos": {0: "n"}, "embeddings": {0: "n"}},
+        )
+
+
+def check_parity(model: EmbeddingModel, path: Path, photos: Pixels) -> float:
+    """The smallest cosine between the two runtimes' embeddings of `photos` [n, size, size, 3].
+
+    Raises:
+        TrainingError: it is under `PARITY`, or there is no photo to compare.
+    """
+    if len(photos) == 0:
+        raise TrainingError("The export's parity cannot be checked without photos: give at least one.")
+    ours = embed(model, photos).numpy()
+    theirs = edge_model.EmbeddingModel(path, Preprocessing(photos.shape[1])).embed(photos)
+    worst = float(np.min(np.sum(ours * theirs, axis=1)))
+    if not worst >= PARITY:
+        raise TrainingError(f"The ONNX export of {model.config.backbone} differs from torch (cosine {worst:.6f}).")
+    return worst

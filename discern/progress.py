@@ -1,0 +1,24 @@
+"""One way to show that long work goes on: a bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from tqdm import tqdm
+
+LOG_INTERVAL = 10.0  # seconds between lines where there is no terminal
+
+
+def bar(work: Iterable[Any] | None = None, *, total: int | None = None, name: str, unit: str = "it") -> tqdm:
+    """A progress bar over `work`, or one to be advanced by hand.
+
+    Args:
+        work: what is iterated over, or None.
+        total: how many there are, where `work` cannot say.
+        name: what is being done.
+        unit: what is counted.
+    """
+    interval = 0.2 if sys.stderr.isatty() else LOG_INTERVAL
+    return tqdm(work, total=total, desc=name, unit=unit, mininterval=interval, maxinterval=interval, dynamic_ncols=True)

@@ -1,0 +1,56 @@
+"""What a stack in a bucket needs beside its ZenML components: the bucket, and MLflow's artifacts in it."""
+
+from __future__ import annotations
+
+import os
+
+from discern.errors import ConfigError
+from stacks.spec import StackSpec
+
+EXPERIMENTS = ("training_pipeline",)
+
+
+def prepare(spec: StackSpec, *, create_bucket: bool = False) -> None:
+    """Check (or make) the bucket of `spec` and point MLflow's artifacts into it; nothing to do for a local stack.
+
+    Raises:
+        ConfigError: the bucket cannot be reached or does not exist.
+    """
+    for store in spec.components.get("artifact_store", []):
+        if not store.configuration.get("path", "").startswith("s3://"):
+            return
+        bucket = store.configuration["path"].removeprefix("s3://").split("/", 1)[0]
+        _check_bucket(bucket, create_bucket)
+        for tracker in spec.components.get("experiment_tracker", []):
+            _point_artifacts(tracker.configuration.get("tracking_uri", ""), bucket)
+
+
+def _check_bucket(bucket: str, create: bool) -> None:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    client = boto3.client("s3")
+    try:
+        if create and bucket not in {item["Name"] for item in client.list_buckets()["Buckets"]}:
+            region = client.meta.region_name
+            elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            client.create_bucket(Bucket=bucket, **(elsewhere if region not in (None, "us-east-1") else {}))
+        client.head_bucket(Bucket=bucket)
+    except (BotoCoreError, ClientError) as error:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "AWS")
+        raise ConfigError(
+            f"The bucket {bucket!r} at {endpoint} cannot be used ({error}): check DISCERN_BUCKET, AWS_ENDPOINT_URL and "
+            "the credentials, or add --create-bucket."
+        ) from None
+
+
+def _point_artifacts(tracking_uri: str, bucket: str) -> None:
+    """A sqlite tracker would put its artifacts into `./mlruns`; a server decides for itself."""
+    if not tracking_uri.startswith("sqlite:"):
+        return
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri)
+    for name in EXPERIMENTS:
+        if client.get_experiment_by_name(name) is None:
+            client.create_experiment(name, artifact_location=f"s3://{bucket}/mlflow")

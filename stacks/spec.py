@@ -1,0 +1,82 @@
+"""Reading a stack file: ZenML's export schema, with `${ENV}` filled in. Pure, but for the file and the environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from discern.errors import ConfigError
+
+FOLDER = Path(__file__).parent
+VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
+
+
+class Component(BaseModel):
+    """One component of a stack, as `zenml stack export` writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    type: str
+    flavor: str
+    configuration: dict[str, Any]
+
+
+class StackSpec(BaseModel):
+    """One stack, as `zenml stack export` writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    zenml_version: str
+    stack_name: str
+    components: dict[str, list[Component]]
+
+
+def available() -> list[str]:
+    """Names of the stacks that have a file here."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def read_spec(name: str, environment: Mapping[str, str]) -> StackSpec:
+    """Read `stacks/NAME.yaml`.
+
+    Raises:
+        ConfigError: there is no such file, a variable is not set, or the file does not fit the schema.
+    """
+    path = FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigError(f"There is no stack {name!r}: choose one of {', '.join(available())}.")
+    text = fill_in(path.read_text(), environment, path.name)
+    try:
+        return StackSpec.model_validate(yaml.safe_load(text))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise ConfigError(f"stacks/{path.name} does not fit ZenML's export schema: {_first(error)}.") from None
+
+
+def fill_in(text: str, environment: Mapping[str, str], where: str) -> str:
+    """Replace every `${NAME}` outside comments by its value.
+
+    Raises:
+        ConfigError: a variable is not set or empty.
+    """
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    body = "\n".join(lines)
+    missing = sorted({name for name in VARIABLE.findall(body) if not environment.get(name)})
+    if missing:
+        raise ConfigError(
+            f"stacks/{where} needs {' and '.join(missing)} in the environment: "
+            f"run `source .envrc` and `export {missing[0]}=...` first."
+        )
+    return VARIABLE.sub(lambda match: environment[match.group(1)], body)
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        problem = error.errors()[0]
+        return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+    return str(error).replace("\n", " ")

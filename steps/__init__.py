@@ -1,0 +1,1 @@
+"""Steps: each loads, calls `discern`, logs and returns. A folder a pipeline."""
