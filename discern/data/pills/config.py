@@ -1,0 +1,54 @@
+"""The settings of the sample pills."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class PillsConfig(BaseModel):
+    """How many sample pills there are and how hard they are to tell apart.
+
+    A class is one sibling of one family. What a photo shows depends on the seed, the family, the sibling, its number
+    and the settings of the picture (`size`, `clutter`, `tilt`, `pale`), not on how many there are: more families,
+    siblings or photos leave the earlier photos as they were.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["pills"] = "pills"
+    families: int = Field(ge=1, le=100_000, description="pills that differ in shape, colour, size and imprint")
+    siblings: int = Field(
+        default=1, ge=1, le=8, description="classes a family: look-alikes that differ by their imprint's text alone"
+    )
+    photos_per_class: int = Field(ge=1, le=10_000, description="photos of each class")
+    size: int = Field(default=96, ge=32, le=512, description="side of the square photo, pixels")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="another seed gives other pills")
+    clutter: float = Field(
+        default=0.4, ge=0, le=1, description="0: a tidy table and an even light; 1: busy, uneven, blurred and noisy"
+    )
+    tilt: float = Field(default=12.0, ge=0, le=35, description="how far a pill may lean away from the camera, degrees")
+    pale: float = Field(
+        default=0.3, ge=0, le=1, description="share of families that are white or nearly so, hence told apart by form"
+    )
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return self.families * self.siblings
+
+    def class_of(self, class_index: int) -> tuple[int, int]:
+        """The family and the sibling of a class, both from 0.
+
+        Raises:
+            IndexError: there is no such class.
+        """
+        if not 0 <= class_index < self.classes:
+            raise IndexError(f"class {class_index} does not exist: there are {self.classes} classes of sample pills.")
+        return divmod(class_index, self.siblings)
+
+    def label_of(self, class_index: int) -> str:
+        """The label of a class: `pill-0007-b` is the second sibling of family 7."""
+        family, sibling = self.class_of(class_index)
+        return f"pill-{family:04d}-{'abcdefgh'[sibling]}"

@@ -1,0 +1,180 @@
+"""The surface of a class of pill, seen from straight above: colour, normals and outline, computed once a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from discern.data.pills.design import PillDesign
+from discern.data.pills.shapes import Field, grid, signed_distance
+
+EXTENT = 0.94  # half the pill's length over half the relief's side
+STEEPEST = 2.2  # slopes are cut there: a rim of 90 degrees has no normal of its own in a height map
+
+
+@dataclass(frozen=True)
+class Relief:
+    """A pill's surface, square, `side` x `side`.
+
+    Args:
+        albedo: linear RGB reflectance, float32 [side, side, 3]; goes on beyond the outline.
+        normals: unit vectors, x right, y down, z to the viewer, float32 [3, side, side].
+        mask: uint8 [side, side], 255 inside the outline.
+        grains: what speckles multiply the albedo by, float32 [side, side], or None; they tile.
+    """
+
+    albedo: NDArray[np.float32]
+    normals: NDArray[np.float32]
+    mask: NDArray[np.uint8]
+    grains: NDArray[np.float32] | None
+
+
+@lru_cache(maxsize=16)
+def build_relief(design: PillDesign, side: int) -> Relief:
+    """The surface of `design` at `side` x `side` pixels."""
+    x, y = (axis / np.float32(EXTENT) for axis in grid(side))
+    pixel = 2 / side / EXTENT
+    distance = signed_distance(design, x, y)
+    text = _text(design, distance, side)
+    groove = _score_groove(design, x, y)
+    height = _height(design, x, y, distance)
+    if design.imprint_style != "printed":
+        depth = 0.05 if design.imprint_style == "debossed" else -0.04
+        height = height - depth * _smooth(text, 1)
+    height = height - 0.09 * groove
+    return Relief(
+        albedo=_albedo(design, x, text, groove),
+        normals=_normals(_smooth(height, 1), pixel),
+        mask=np.rint(np.clip(0.5 - distance / pixel, 0, 1) * 255).astype(np.uint8),
+        grains=_grains(design, side),
+    )
+
+
+def _height(design: PillDesign, x: Field, y: Field, distance: Field) -> Field:
+    depth = np.maximum(-distance, 0)
+    if design.shape == "capsule":
+        rise = np.clip(depth / design.ratio, 0, 1)
+        cap = 0.02 * np.clip((x - 0.02) / 0.02, 0, 1)  # the cap overlaps the body
+        return (design.ratio * np.sqrt(1 - (1 - rise) ** 2) + cap).astype(np.float32)
+    rim = 1 - np.clip(depth / design.bevel, 0, 1)
+    if design.shape == "oblong":
+        dome = 1 - (1 - np.clip(depth / design.ratio, 0, 1)) ** 2
+    else:
+        dome = 1 - np.minimum(x**2 + (y / design.ratio) ** 2, 1.5)
+    return (design.dome * dome - 0.7 * design.bevel * rim**2).astype(np.float32)
+
+
+def _score_groove(design: PillDesign, x: Field, y: Field) -> Field:
+    if design.score == "none":
+        return np.zeros_like(x)
+    across = x if design.score == "across" else y
+    return np.exp(-((across / 0.035) ** 2)).astype(np.float32)
+
+
+def _albedo(design: PillDesign, x: Field, text: Field, groove: Field) -> NDArray[np.float32]:
+    colours = np.array(design.colours, dtype=np.float32) ** 2.2
+    share = np.clip(x / 0.02 + 0.5, 0, 1)[..., None]
+    albedo = colours[0] * (1 - share) + colours[-1] * share
+    if design.imprint_style == "printed":
+        ink = np.array(design.ink, dtype=np.float32) ** 2.2
+        cover = 0.92 * text[..., None]
+        albedo = albedo * (1 - cover) + ink * cover
+    hollow = 0.45 * text if design.imprint_style == "debossed" else 0 * text
+    return (albedo * (1 - np.maximum(hollow, 0.5 * groove))[..., None]).astype(np.float32)
+
+
+def _grains(design: PillDesign, side: int) -> Field | None:
+    if not design.speckle:
+        return None
+    noise = np.random.default_rng(design.grain).random((side, side), dtype=np.float32)
+    dots = _smooth((noise > 0.965).astype(np.float32), 1)
+    return 1 - design.speckle * np.clip(4 * dots, 0, 1)
+
+
+def _normals(height: Field, pixel: float) -> NDArray[np.float32]:
+    down, right = np.gradient(height, pixel)
+    steep = np.maximum(np.hypot(down, right), 1e-6)
+    cut = np.minimum(steep, STEEPEST) / steep
+    normals = np.stack([-right * cut, -down * cut, np.ones_like(height)])
+    return (normals / np.sqrt((normals**2).sum(axis=0))).astype(np.float32)
+
+
+def _smooth(field: Field, times: int) -> Field:
+    """Blur by the 3 x 3 binomial kernel, `times` times."""
+    for _ in range(times):
+        padded = np.pad(field, 1, mode="edge")
+        rows = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
+        field = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 4
+    return field.astype(np.float32)
+
+
+# The imprint
+
+
+def _text(design: PillDesign, distance: Field, side: int) -> Field:
+    """Coverage of the imprint, 0 to 1, [side, side]."""
+    lines = _lines(design)
+    em, centres = _fit(design, lines, distance)
+    scale = side * EXTENT / 2
+    font = ImageFont.load_default(max(4.0, em * scale))
+    stroke = design.stroke * em * scale
+    canvas = Image.new("L", (side, side), 0)
+    draw = ImageDraw.Draw(canvas)
+    for line, (x, y) in zip(lines, centres, strict=True):
+        left, top, right, bottom = draw.textbbox((0, 0), line, font=font)
+        at = (side / 2 + x * scale - (left + right) / 2, side / 2 + y * scale - (top + bottom) / 2)
+        draw.text(at, line, fill=255, font=font, stroke_width=stroke)
+    return np.asarray(canvas, dtype=np.float32) / 255
+
+
+def _lines(design: PillDesign) -> list[str]:
+    text = design.imprint
+    apart = design.score != "none" or _stacked(design)
+    if not apart or len(text) == 1:
+        return [text]
+    middle = (len(text) + 1) // 2
+    return [text[:middle], text[middle:]]
+
+
+def _stacked(design: PillDesign) -> bool:
+    roomy = design.ratio > 0.7 and design.shape not in {"triangle", "diamond"}
+    return design.score == "along" or (design.two_lines and roomy and design.score == "none")
+
+
+def _fit(design: PillDesign, lines: list[str], distance: Field) -> tuple[float, list[tuple[float, float]]]:
+    """The largest letter size at which the lines stay inside the outline, and the lines' centres.
+
+    The box of a line is reckoned from its number of characters, so siblings share the size.
+    """
+    longest = max(len(line) for line in lines)
+    for em in np.linspace(1.1, 0.2, 31):
+        width, height = 0.62 * em * longest, 0.74 * em
+        centres = _centres(design, len(lines), width, height)
+        if all(_inside(distance, x, y, width, height) for x, y in centres):
+            break
+    return float(em), centres
+
+
+def _centres(design: PillDesign, count: int, width: float, height: float) -> list[tuple[float, float]]:
+    gap = 0.1 if design.score != "none" else 0.05
+    low = 0.12 if design.shape == "triangle" else -0.08 if design.shape == "heart" else 0.0
+    if design.score == "across":
+        return [(-gap - width / 2, low), (gap + width / 2, low)][:count]
+    if _stacked(design) and (count == 2 or design.score == "along"):
+        return [(0.0, low - gap - height / 2), (0.0, low + gap + height / 2)][:count]
+    return [(0.0, low)]
+
+
+def _inside(distance: Field, x: float, y: float, width: float, height: float) -> bool:
+    side = distance.shape[0]
+    margin = 0.09
+    for dx in (-width / 2, width / 2):
+        for dy in (-height / 2, height / 2):
+            column, row = ((value * EXTENT + 1) / 2 * side for value in (x + dx, y + dy))
+            if not (0 <= column < side and 0 <= row < side) or distance[int(row), int(column)] > -margin:
+                return False
+    return True
