@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError, SettingsError
 from edge_runtime.identify import DecisionRule, Identifier, decide
@@ -69,7 +70,7 @@ def test_an_unknown_candidate_is_named(identifier: Identifier) -> None:
 
 
 def test_a_bad_photo_is_named(identifier: Identifier) -> None:
-    with pytest.raises(ImageError, match="x.jpg is not a picture"):
+    with pytest.raises(ImageError, match=r"x\.jpg is not a picture"):
         identifier.identify(b"text", name="x.jpg")
 
 
@@ -105,7 +106,9 @@ def test_decide_on_the_borders() -> None:
     st.floats(0, 1),
     st.floats(0, 0.5),
 )
-def test_a_stricter_rule_knows_no_more(scores: np.ndarray, threshold: float, margin: float, more: float) -> None:
+def test_a_stricter_rule_knows_no_more(
+    scores: NDArray[np.float32], threshold: float, margin: float, more: float
+) -> None:
     scores = -np.sort(-scores, axis=1)
     loose = decide(scores, DecisionRule(threshold, margin, 0.1))
     strict = decide(scores, DecisionRule(threshold + more, margin + more, 0.1))

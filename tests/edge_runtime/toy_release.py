@@ -33,7 +33,8 @@ STRANGER = (120, 20, 160)  # purple: nobody enrolled it
 def square(colour: tuple[int, int, int], seed: int = 0, side: int = 24) -> Pixels:
     """Return a noisy square of one colour, [side, side, 3] uint8."""
     noise = np.random.default_rng(seed).normal(0, 4, (side, side, 3))
-    return np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+    pixels: Pixels = np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)
+    return pixels
 
 
 def photo(colour: tuple[int, int, int], seed: int = 0) -> bytes:

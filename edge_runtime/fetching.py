@@ -1,0 +1,131 @@
+"""Where a repository lies: bytes from a folder, a web server or an S3 bucket, for The Update Framework's client.
+
+Nothing here is trusted or checked; `updates` does that. A file that is not there is a 404 wherever the repository lies,
+as the client asks for the next root until it hears one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import unquote, urlsplit
+
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
+from tuf.ngclient.fetcher import FetcherInterface
+from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
+
+from edge_runtime.errors import SettingsError
+
+SCHEMES = ("file", "http", "https", "s3")
+CHUNK = 256 * 1024  # bytes
+TIMEOUT = 30  # seconds without a byte
+MISSING = 404
+MISSING_IN_S3 = frozenset({"NoSuchKey", "404", "NotFound"})
+
+Received = Callable[[int], None]
+
+
+def repository_url(repository: str) -> str:
+    """Return the URL of a repository that was given as a folder or a URL, without a trailing slash.
+
+    Raises:
+        SettingsError: it is of a kind that is not read here.
+    """
+    scheme = urlsplit(repository).scheme
+    if not scheme:
+        return Path(repository).expanduser().resolve().as_uri()
+    if scheme not in SCHEMES:
+        raise SettingsError(f"repository {repository!r} is neither a folder nor a {', '.join(SCHEMES)} address.")
+    return repository.rstrip("/")
+
+
+class RepositoryFetcher(FetcherInterface):
+    """Fetches from folders, web servers and buckets.
+
+    Args:
+        temporary: folder for files that are still arriving; the system's own may be a small RAM disk.
+        received: called with the length of each piece that arrives.
+    """
+
+    def __init__(self, temporary: Path, received: Received | None = None) -> None:
+        self._temporary = temporary
+        self._received = received or (lambda _length: None)
+        self._web = Urllib3Fetcher(socket_timeout=TIMEOUT, chunk_size=CHUNK, app_user_agent="discern-edge")
+        self._s3: Any = None
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            return _read_file(Path(unquote(parts.path)))
+        if parts.scheme == "s3":
+            return self._read_object(parts.netloc, unquote(parts.path).lstrip("/"))
+        return self._web.fetch(url)
+
+    @contextmanager
+    def download_file(self, url: str, max_length: int) -> Iterator[IO[bytes]]:
+        """Yield an open file with the content of `url`, on the disk that it is meant for.
+
+        Raises:
+            DownloadError: it cannot be fetched, or is longer than `max_length` bytes.
+        """
+        length = 0
+        with tempfile.TemporaryFile(dir=self._temporary) as file:
+            for chunk in _only_download_errors(self.fetch(url), url):
+                length += len(chunk)
+                if length > max_length:
+                    raise DownloadLengthMismatchError(f"{url} is longer than {max_length} bytes")
+                file.write(chunk)
+                self._received(len(chunk))
+            file.seek(0)
+            yield file
+
+    def _read_object(self, bucket: str, key: str) -> Iterator[bytes]:
+        client = self._s3_client()
+        from botocore.exceptions import ClientError
+
+        try:
+            body = client.get_object(Bucket=bucket, Key=key)["Body"]
+        except ClientError as error:
+            code = str(error.response["Error"].get("Code"))
+            status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+            raise DownloadHTTPError(str(error), MISSING if code in MISSING_IN_S3 else status) from error
+        return iter(body.iter_chunks(CHUNK))
+
+    def _s3_client(self) -> Any:
+        """Make the client at the first use: credentials, region and AWS_ENDPOINT_URL come from the environment."""
+        if self._s3 is None:
+            try:
+                import boto3
+                from botocore.config import Config
+            except ImportError:
+                raise DownloadError("an s3:// repository needs boto3: pip install 'discern-edge[s3]'") from None
+            settings = Config(connect_timeout=TIMEOUT, read_timeout=TIMEOUT, retries={"total_max_attempts": 3})
+            self._s3 = boto3.client("s3", config=settings)
+        return self._s3
+
+
+def _read_file(path: Path) -> Iterator[bytes]:
+    try:
+        file = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        raise DownloadHTTPError(f"{path} does not exist", MISSING) from None
+    return _chunks(file)
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def _only_download_errors(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
+    """The client's base class wraps errors of opening only; a connection may also break half-way."""
+    try:
+        yield from chunks
+    except DownloadError:
+        raise
+    except Exception as error:
+        raise DownloadError(f"{url} broke off: {error}") from error
