@@ -129,7 +129,7 @@ def _design_family(rng: np.random.Generator, pale: float) -> PillDesign:
         speckle=_between(rng, (0.25, 0.7)) if not capsule and rng.random() < 0.16 else 0.0,
         score=score,
         imprint_style=style,
-        ink=_ink(rng, colours),
+        ink=_ink(colours, DARK_INKS[int(rng.integers(len(DARK_INKS)))]),
         stroke=_between(rng, (0.03, 0.075)),
         two_lines=bool(rng.random() < 0.3),
         grain=int(rng.integers(2**31)),
@@ -141,8 +141,11 @@ def _colours(rng: np.random.Generator, shape: Shape, pale: float) -> tuple[Colou
     first = _shade(rng, PALE if rng.random() < pale else BRIGHT)
     if rng.random() >= (0.75 if shape == "capsule" else 0.08):
         return (first,)
-    second = _shade(rng, PALE if rng.random() < 0.4 else BRIGHT)
-    return (first, second)
+    for _ in range(50):
+        second = _shade(rng, PALE if rng.random() < 0.4 else BRIGHT)
+        if _contrast(_ink((first, second)), (first, second)) > 0.3 and _distance(first, second) > 0.25:
+            return (first, second)
+    return (first,)
 
 
 def _shade(rng: np.random.Generator, palette: Mapping[str, Colour]) -> Colour:
@@ -168,9 +171,17 @@ def _imprint_style(rng: np.random.Generator, capsule: bool) -> Imprint:
     return "debossed" if chance < 0.64 else "printed" if chance < 0.92 else "embossed"
 
 
-def _ink(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
-    dark = DARK_INKS[int(rng.integers(len(DARK_INKS)))]
-    return WHITE_INK if min(luminance(colour) for colour in colours) < 0.42 else dark
+def _ink(colours: tuple[Colour, ...], dark: Colour = DARK_INKS[0]) -> Colour:
+    """White or `dark`, whichever reads better on all the colours."""
+    return max((dark, WHITE_INK), key=lambda ink: _contrast(ink, colours))
+
+
+def _contrast(ink: Colour, colours: tuple[Colour, ...]) -> float:
+    return min(abs(luminance(ink) - luminance(colour)) for colour in colours)
+
+
+def _distance(one: Colour, other: Colour) -> float:
+    return float(np.linalg.norm(np.subtract(one, other)))
 
 
 def _imprints(rng: np.random.Generator, characters: int, count: int) -> list[str]:

@@ -16,9 +16,10 @@ from discern.data.pills.background import background, noise
 from discern.data.pills.config import PillsConfig
 from discern.data.pills.design import PillDesign, design_class
 from discern.data.pills.relief import EXTENT, Relief, build_relief
-from edge_runtime.images import Pixels
+from edge_runtime.images import Pixels, encode_jpeg
 
 DETAIL = 1.25  # relief pixels a photo pixel
+QUALITY = 92  # of the JPEG
 CAMERA = 3.5  # distance of the camera over the photo's side
 
 
@@ -62,6 +63,11 @@ def render_photo(config: PillsConfig, class_index: int, photo_index: int) -> Pix
     return _camera(rng, light, config.clutter)
 
 
+def encode_photo(config: PillsConfig, class_index: int, photo_index: int) -> bytes:
+    """The photo that `render_photo` renders, as JPEG."""
+    return encode_jpeg(render_photo(config, class_index, photo_index), QUALITY)
+
+
 def _scene(rng: np.random.Generator, config: PillsConfig, design: PillDesign) -> Scene:
     size, clutter = config.size, config.clutter
     lean = np.radians(config.tilt) * np.sqrt(rng.random())
@@ -91,7 +97,10 @@ def _rotation(spin: float, lean: float, towards: float) -> NDArray[np.float64]:
 
 
 def _shade(rng: np.random.Generator, scene: Scene, design: PillDesign, relief: Relief) -> Image.Image:
-    """The lit surface as RGBA in the relief's own frame: Lambert, light from the whole sky, Blinn-Phong gloss."""
+    """The lit surface and, as fourth band, its mask, in the relief's own frame.
+
+    Lambert's law for the lamp, light from the whole sky, Blinn-Phong gloss.
+    """
     lamp = (scene.turn.T @ scene.light).astype(np.float32)
     half = scene.turn.T @ (scene.light + np.array([0, 0, 1]))
     half = (half / np.linalg.norm(half)).astype(np.float32)
@@ -106,10 +115,11 @@ def _shade(rng: np.random.Generator, scene: Scene, design: PillDesign, relief: R
         for _ in range(3 + round(2.4 * design.gloss)):
             shine *= shine
         surface += (0.5 * design.gloss**1.5 * shine)[..., None] * scene.key
-    rgba = np.empty((*relief.mask.shape, 4), dtype=np.uint8)
-    rgba[..., :3] = np.sqrt(np.clip(surface, 0, 1)) * 255
-    rgba[..., 3] = relief.mask
-    return Image.fromarray(rgba)
+    pixels = np.empty((*relief.mask.shape, 4), dtype=np.uint8)
+    pixels[..., :3] = np.sqrt(np.clip(surface, 0, 1)) * 255
+    pixels[..., 3] = relief.mask
+    # RGBX, not RGBA: Pillow would multiply the colours by the mask and back at every projection.
+    return Image.frombuffer("RGBX", (relief.mask.shape[1], relief.mask.shape[0]), pixels.tobytes(), "raw", "RGBX", 0, 1)
 
 
 def _lay(light: NDArray[np.float32], scene: Scene, design: PillDesign, surface: Image.Image) -> NDArray[np.float32]:
@@ -148,15 +158,25 @@ def _project(surface: Image.Image, scene: Scene, below: float, size: int) -> Ima
     distance = CAMERA * size
     depth = np.array([0, 0, distance]) - space[2]
     seen = np.stack([distance * space[0] + scene.at[0] * depth, distance * space[1] + scene.at[1] * depth, depth])
-    back = np.linalg.inv(seen @ to_plane)
-    coefficients = (back / back[2, 2]).ravel()[:8].tolist()
+    coefficients = _inverse((seen @ to_plane).tolist())
     return surface.transform((size, size), Image.Transform.PERSPECTIVE, coefficients, Image.Resampling.BILINEAR)
+
+
+def _inverse(rows: list[list[float]]) -> list[float]:
+    """The eight coefficients of the inverse homography, by cofactors: for 3 x 3, LAPACK takes longer to start."""
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    last = a * e - b * d
+    cofactors = (e * i - f * h, c * h - b * i, b * f - c * e, f * g - d * i, a * i - c * g, c * d - a * f)
+    return [value / last for value in (*cofactors, d * h - e * g, b * g - a * h)]
 
 
 def _camera(rng: np.random.Generator, light: NDArray[np.float32], clutter: float) -> Pixels:
     """Uneven light, exposure curve, blur and noise of the sensor."""
     size = light.shape[0]
     light = light * (1 + (0.03 + 0.12 * clutter) * noise(rng, size, (2, 2)))[..., None]
+    if rng.random() < 0.4 * clutter:  # the hand shook
+        step = rng.integers(-1, 2, size=2) * max(1, round(size / 96))
+        light = (light + np.roll(light, (int(step[0]), int(step[1])), axis=(0, 1))) / 2
     image = Image.fromarray((np.sqrt(np.clip(light, 0, 1)) * 255).astype(np.uint8))
     blur = size / 96 * (0.3 + clutter * rng.exponential(0.45))
     image = image.filter(ImageFilter.GaussianBlur(min(blur, size / 96 * 1.3)))

@@ -43,7 +43,7 @@ def build_relief(design: PillDesign, side: int) -> Relief:
     groove = _score_groove(design, x, y)
     height = _height(design, x, y, distance)
     if design.imprint_style != "printed":
-        depth = 0.05 if design.imprint_style == "debossed" else -0.04
+        depth = 0.07 if design.imprint_style == "debossed" else -0.07
         height = height - depth * _smooth(text, 1)
     height = height - 0.09 * groove
     return Relief(
@@ -83,8 +83,9 @@ def _albedo(design: PillDesign, x: Field, text: Field, groove: Field) -> NDArray
         ink = np.array(design.ink, dtype=np.float32) ** 2.2
         cover = 0.92 * text[..., None]
         albedo = albedo * (1 - cover) + ink * cover
-    hollow = 0.45 * text if design.imprint_style == "debossed" else 0 * text
-    return (albedo * (1 - np.maximum(hollow, 0.5 * groove))[..., None]).astype(np.float32)
+    # Less of the sky reaches a groove; what stands out is rubbed lighter.
+    hollow = {"debossed": 0.28, "embossed": -0.12, "printed": 0.0}[design.imprint_style] * text
+    return (albedo * (1 - np.where(groove > 0.1, 0.5 * groove, hollow))[..., None]).astype(np.float32)
 
 
 def _grains(design: PillDesign, side: int) -> Field | None:
@@ -160,7 +161,7 @@ def _fit(design: PillDesign, lines: list[str], distance: Field) -> tuple[float, 
 
 
 def _centres(design: PillDesign, count: int, width: float, height: float) -> list[tuple[float, float]]:
-    gap = 0.1 if design.score != "none" else 0.05
+    gap = 0.1 if design.score != "none" else 0.07
     low = 0.12 if design.shape == "triangle" else -0.08 if design.shape == "heart" else 0.0
     if design.score == "across":
         return [(-gap - width / 2, low), (gap + width / 2, low)][:count]

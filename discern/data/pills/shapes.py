@@ -34,7 +34,7 @@ def signed_distance(design: PillDesign, x: Field, y: Field) -> Field:
         return _ellipse(x, y, 1.0, design.ratio)
     if design.shape in {"oblong", "capsule"}:
         half = 1 - design.ratio
-        return np.hypot(x - np.clip(x, -half, half), y) - np.float32(design.ratio)
+        return (np.hypot(x - np.clip(x, -half, half), y) - design.ratio).astype(np.float32)
     if design.shape == "heart":
         return _polygon(x, y, _heart()) - np.float32(0.06)
     return _polygon(x, y, _corners(design) * (1 - ROUNDING)) - np.float32(ROUNDING * 0.9)
@@ -64,7 +64,7 @@ def _ellipse(x: Field, y: Field, a: float, b: float) -> Field:
     """First-order distance to an ellipse: k0 (k0 - 1) / k1; exact for a circle and on the outline."""
     k0 = np.hypot(x / a, y / b)
     k1 = np.hypot(x / (a * a), y / (b * b)) + np.float32(1e-6)
-    return np.maximum(k0 * (k0 - 1) / k1, np.float32(-min(a, b)))
+    return np.maximum(k0 * (k0 - 1) / k1, np.float32(-min(a, b))).astype(np.float32)
 
 
 def _polygon(x: Field, y: Field, corners: NDArray[np.float64]) -> Field:
@@ -76,4 +76,4 @@ def _polygon(x: Field, y: Field, corners: NDArray[np.float64]) -> Field:
         nearest = np.minimum(nearest, np.hypot(px - along * ex, py - along * ey))
         if ey != 0:
             inside ^= ((y >= ay) != (y >= by)) & (px < py * ex / ey)
-    return np.where(inside, -nearest, nearest)
+    return np.where(inside, -nearest, nearest).astype(np.float32)

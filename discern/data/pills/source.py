@@ -1,4 +1,4 @@
-"""Sample pills as a source of photos, rendered by as many processes as there are processors."""
+"""Sample pills as a source of photos."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from collections.abc import Iterator
 
 from discern.data.photos import Photo
 from discern.data.pills.config import PillsConfig
-from discern.data.pills.photo import render_photo
-from edge_runtime.images import encode_jpeg
+from discern.data.pills.workers import class_photos, render_in_workers
 
 REVISION = 1  # of the renderer: raise it whenever a photo would change
-QUALITY = 92  # of the JPEG
 FEW = 300  # photos; below that, starting processes takes longer than rendering
 
 
 class PillSource:
-    """Photos of sample pills, class after class."""
+    """Photos of sample pills, class after class.
+
+    Args:
+        config: which pills.
+        workers: how many processes render; as many as there are processors if None.
+    """
 
     name = "pills"
 
@@ -34,22 +37,12 @@ class PillSource:
         return self.config.classes * self.config.photos_per_class
 
     def photos(self) -> Iterator[Photo]:
-        """Render and yield the photos, class after class.
+        """Render and yield the photos, class after class; the number of workers changes nothing but the time.
 
         Raises:
             DataError: a rendering process ended early.
         """
         workers = min(self.workers, self.config.classes)
         if len(self) < FEW or workers == 1:
-            yield from class_photos(self.config, range(self.config.classes))
-        else:
-            yield from class_photos(self.config, range(self.config.classes))
-
-
-def class_photos(config: PillsConfig, classes: range) -> Iterator[Photo]:
-    """The photos of some classes, rendered here and now."""
-    for class_index in classes:
-        label = config.label_of(class_index)
-        for number in range(config.photos_per_class):
-            data = encode_jpeg(render_photo(config, class_index, number), QUALITY)
-            yield Photo(name=f"{label}/{number:02d}.jpg", label=label, data=data)
+            return class_photos(self.config, range(self.config.classes))
+        return render_in_workers(self.config, workers)
