@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_runtime.errors import EdgeError, ReleaseError
 from edge_runtime.identify import Identifier
-from edge_runtime.index import check_graph
+from edge_runtime.index import Vectors, check_graph
 from edge_runtime.release import Release, open_release
 
 # PNG decodes to the same pixels everywhere. Kernels of two CPUs differ by about 1e-6 in an embedding, Pillow's resize
@@ -27,13 +27,13 @@ PROBES = 256  # gallery rows that the graph must find again
 TIMEOUT = 180.0  # seconds
 
 
-def check_release(release: Release) -> None:
-    """Compare the answers of a release with those it was built with.
+def check_golden(identifier: Identifier) -> Vectors:
+    """Embed the golden images and compare; returns their embeddings [g, d].
 
     Raises:
-        ReleaseError: they differ.
+        ReleaseError: this machine gives other embeddings than the release was built with.
     """
-    identifier = Identifier(release)
+    release = identifier.release
     images, expected = release.golden()
     vectors = identifier.embed(images, [f"golden image {number}" for number in range(len(images))])
     cosines = (vectors * expected).sum(axis=1)
@@ -43,9 +43,19 @@ def check_release(release: Release) -> None:
             f"release {release.id} gives other answers than it was built with (golden cosine {cosines.min():.4f}, "
             f"at least {GOLDEN_COSINE} needed): do not use it here."
         )
+    return vectors
+
+
+def check_release(release: Release) -> None:
+    """Compare the answers of a release with those it was built with.
+
+    Raises:
+        ReleaseError: they differ.
+    """
+    identifier = Identifier(release)
+    golden = check_golden(identifier)
     gallery = identifier.index.vectors
-    step = max(1, len(gallery) // PROBES)
-    probes = np.concatenate([vectors, gallery[::step]]).astype(np.float32)
+    probes = np.concatenate([golden, gallery[:: max(1, len(gallery) // PROBES)]]).astype(np.float32)
     check_graph(
         release.folder, release.gallery_classes, release.manifest.embedding.dim, release.index_parameters, probes
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from discern.errors import DiscernError
 from discern.releases.repository import ReleaseRepository
@@ -57,7 +58,7 @@ def _init(repository: ReleaseRepository, _options: argparse.Namespace, console: 
 def _list(repository: ReleaseRepository, _options: argparse.Namespace, console: Console) -> None:
     table = Table("release", "name", "created", "channels")
     for release in repository.releases():
-        table.add_row(release.id, release.name, release.created, ", ".join(release.channels))
+        table.add_row(release.id, Text(release.name), release.created, ", ".join(release.channels))
     console.print(table)
 
 
