@@ -112,9 +112,9 @@ def _shade(rng: np.random.Generator, scene: Scene, design: PillDesign, relief: R
         surface *= np.roll(relief.grains, (int(shift[0]), int(shift[1])), axis=(0, 1))[..., None]
     if design.gloss > 0.15:
         shine = np.maximum(nx * half[0] + ny * half[1] + nz * half[2], 0)
-        for _ in range(3 + round(2.4 * design.gloss)):
+        for _ in range(3 + round(3 * design.gloss)):
             shine *= shine
-        surface += (0.5 * design.gloss**1.5 * shine)[..., None] * scene.key
+        surface += (0.7 * design.gloss**1.5 * shine)[..., None] * scene.key
     pixels = np.empty((*relief.mask.shape, 4), dtype=np.uint8)
     pixels[..., :3] = np.sqrt(np.clip(surface, 0, 1)) * 255
     pixels[..., 3] = relief.mask

@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from discern.data.pills.design import PillDesign
+from discern.data.pills.imprint import imprint_coverage
 from discern.data.pills.shapes import Field, grid, signed_distance
 
 EXTENT = 0.94  # half the pill's length over half the relief's side
@@ -39,7 +39,7 @@ def build_relief(design: PillDesign, side: int) -> Relief:
     x, y = (axis / np.float32(EXTENT) for axis in grid(side))
     pixel = 2 / side / EXTENT
     distance = signed_distance(design, x, y)
-    text = _text(design, distance, side)
+    text = imprint_coverage(design, distance, side * EXTENT / 2)
     groove = _score_groove(design, x, y)
     height = _height(design, x, y, distance)
     if design.imprint_style != "printed":
@@ -111,71 +111,3 @@ def _smooth(field: Field, times: int) -> Field:
         rows = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
         field = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 4
     return field.astype(np.float32)
-
-
-# The imprint
-
-
-def _text(design: PillDesign, distance: Field, side: int) -> Field:
-    """Coverage of the imprint, 0 to 1, [side, side]."""
-    lines = _lines(design)
-    em, centres = _fit(design, lines, distance)
-    scale = side * EXTENT / 2
-    font = ImageFont.load_default(max(4.0, em * scale))
-    stroke = design.stroke * em * scale
-    canvas = Image.new("L", (side, side), 0)
-    draw = ImageDraw.Draw(canvas)
-    for line, (x, y) in zip(lines, centres, strict=True):
-        left, top, right, bottom = draw.textbbox((0, 0), line, font=font)
-        at = (side / 2 + x * scale - (left + right) / 2, side / 2 + y * scale - (top + bottom) / 2)
-        draw.text(at, line, fill=255, font=font, stroke_width=stroke)
-    return np.asarray(canvas, dtype=np.float32) / 255
-
-
-def _lines(design: PillDesign) -> list[str]:
-    text = design.imprint
-    apart = design.score != "none" or _stacked(design)
-    if not apart or len(text) == 1:
-        return [text]
-    middle = (len(text) + 1) // 2
-    return [text[:middle], text[middle:]]
-
-
-def _stacked(design: PillDesign) -> bool:
-    roomy = design.ratio > 0.7 and design.shape not in {"triangle", "diamond"}
-    return design.score == "along" or (design.two_lines and roomy and design.score == "none")
-
-
-def _fit(design: PillDesign, lines: list[str], distance: Field) -> tuple[float, list[tuple[float, float]]]:
-    """The largest letter size at which the lines stay inside the outline, and the lines' centres.
-
-    The box of a line is reckoned from its number of characters, so siblings share the size.
-    """
-    longest = max(len(line) for line in lines)
-    for em in np.linspace(1.1, 0.2, 31):
-        width, height = 0.62 * em * longest, 0.74 * em
-        centres = _centres(design, len(lines), width, height)
-        if all(_inside(distance, x, y, width, height) for x, y in centres):
-            break
-    return float(em), centres
-
-
-def _centres(design: PillDesign, count: int, width: float, height: float) -> list[tuple[float, float]]:
-    gap = 0.1 if design.score != "none" else 0.07
-    low = 0.12 if design.shape == "triangle" else -0.08 if design.shape == "heart" else 0.0
-    if design.score == "across":
-        return [(-gap - width / 2, low), (gap + width / 2, low)][:count]
-    if _stacked(design) and (count == 2 or design.score == "along"):
-        return [(0.0, low - gap - height / 2), (0.0, low + gap + height / 2)][:count]
-    return [(0.0, low)]
-
-
-def _inside(distance: Field, x: float, y: float, width: float, height: float) -> bool:
-    side = distance.shape[0]
-    margin = 0.09
-    for dx in (-width / 2, width / 2):
-        for dy in (-height / 2, height / 2):
-            column, row = ((value * EXTENT + 1) / 2 * side for value in (x + dx, y + dy))
-            if not (0 <= column < side and 0 <= row < side) or distance[int(row), int(column)] > -margin:
-                return False
-    return True

@@ -94,9 +94,8 @@ class _Worker:
         _, complaints = self.process.communicate()
         lines = complaints.decode(errors="replace").strip().splitlines()
         last = lines[-1] if lines else "it left no message"
-        return (
-            f"a process that renders sample pills ended with status {self.process.returncode} ({last}): run it again."
-        )
+        status = self.process.returncode
+        return f"a process that renders sample pills ended early with status {status} ({last}): run it again."
 
 
 def main(arguments: list[str], output: IO[bytes]) -> None:
