@@ -19,10 +19,10 @@ from typing import Literal
 
 import pyarrow as pa
 
+from discern.data.manifest import SCHEMA, DatasetVersion
 from discern.data.photos import Photo
 from discern.data.shards import ShardStore
 from discern.data.splits import Sample, SplitConfig, assign
-from discern.data.manifest import SCHEMA, DatasetVersion
 from discern.errors import DataError
 from edge_runtime.errors import ImageError
 from edge_runtime.images import Box, crop, decode

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -72,7 +72,7 @@ class DatasetVersion:
         return sorted(pc.unique(self.table["label"]).to_pylist())
 
     def __len__(self) -> int:
-        return self.table.num_rows
+        return int(self.table.num_rows)
 
     def select(
         self, split: str | None = None, role: str | None = None, labels: Collection[str] | None = None
@@ -91,9 +91,10 @@ class DatasetVersion:
         """Some rows, in the order given."""
         return DatasetVersion(self.table.take(pa.array(list(rows), pa.int64())), self.shards)
 
-    def column(self, name: str) -> list:
+    def column(self, name: str) -> list[Any]:
         """One column as a list."""
-        return self.table[name].to_pylist()
+        values: list[Any] = self.table[name].to_pylist()
+        return values
 
     def fetch(self) -> None:
         """Bring all shards to this machine, in parallel; call it before worker processes start.
@@ -110,7 +111,8 @@ class DatasetVersion:
             DataError: its shard is missing, damaged or out of reach.
         """
         images = self._store.images(self.table["shard"][i].as_py())
-        return images[self.table["row"][i].as_py()].as_py()
+        data: bytes = images[self.table["row"][i].as_py()].as_py()
+        return data
 
     def pixels(self, i: int) -> Pixels:
         """The photo of row `i`: uint8 [H, W, 3], upright RGB, cropped by its box.

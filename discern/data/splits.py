@@ -108,8 +108,7 @@ def _splits_of_classes(labels: set[str], config: SplitConfig) -> dict[str, Split
     test = _within(test, config.min_heldout, len(order) - MIN_TRAIN_CLASSES - config.min_heldout)
     validation = _within(validation, config.min_heldout, len(order) - MIN_TRAIN_CLASSES - test)
     names: list[Split] = ["test"] * test + ["validation"] * validation
-    names += ["train"] * (len(order) - len(names))
-    return dict(zip(order, names, strict=True))
+    return dict.fromkeys(labels, "train") | dict(zip(order[: len(names)], names, strict=True))
 
 
 def _rows_by_class(samples: Sequence[Sample], splits: Sequence[Split]) -> dict[tuple[str, Split], list[int]]:

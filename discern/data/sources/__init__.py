@@ -1,0 +1,29 @@
+"""Where photos come from: one small config a kind of source, and one way to open it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from discern.data.photos import Source
+from discern.data.pills import PillsConfig, PillSource
+from discern.data.sources.folder import FolderConfig, FolderSource
+from discern.data.sources.grocery import GroceryConfig, GrocerySource
+
+SourceConfig = Annotated[PillsConfig | FolderConfig | GroceryConfig, Field(discriminator="kind")]
+
+
+def open_source(config: SourceConfig) -> Source:
+    """Open the source that a config describes.
+
+    Raises:
+        DataError: it is missing, or does not hold what its kind asks for.
+    """
+    match config:
+        case PillsConfig():
+            return PillSource(config)
+        case FolderConfig():
+            return FolderSource(config)
+        case GroceryConfig():
+            return GrocerySource(config)

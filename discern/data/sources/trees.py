@@ -1,0 +1,174 @@
+"""Files below one root, in a folder or in a zip archive, read one at a time; an archive is never unpacked.
+
+Rules kept:
+- nothing outside the root is read: links that leave it, and archive members that would, are refused;
+- a file is read up to a limit, whatever its header says of its size;
+- files that operating systems leave behind (hidden ones, `__MACOSX`) do not exist here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from discern.errors import DataError
+from edge_runtime.images import ImageLimits
+
+READ_LIMIT = ImageLimits().max_bytes + 1  # bytes; one more than a photo may have, so that the decoder refuses it
+MAX_MEMBERS = 5_000_000  # of an archive
+MAX_UNPACKED = 1 << 30  # bytes; a smaller archive is no bomb, however well it is packed
+MAX_RATIO = 200  # photos hardly shrink when they are packed; a bomb unpacks to a thousand times its size
+
+
+class Tree(Protocol):
+    """Files below one root."""
+
+    name: str  # for messages and lineage
+    place: str  # its path as the caller gave it
+    files: tuple[str, ...]  # paths from the root, with slashes, sorted
+
+    def read(self, path: str) -> bytes:
+        """The content of one file, at most `READ_LIMIT` bytes.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+
+    def fingerprint(self) -> str:
+        """A hash that changes with the listing, with a size, and with a content or its time of change."""
+
+
+def open_tree(place: str) -> Tree:
+    """Open a folder or a zip archive.
+
+    Raises:
+        DataError: it is missing, neither of the two, damaged, or unsafe.
+    """
+    path = Path(place).expanduser()
+    if path.is_dir():
+        return FolderTree(path)
+    if not path.exists():
+        raise DataError(f"{place} does not exist: give the path of a folder, or of a .zip, of photos.")
+    if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
+        return ZipTree(path)
+    raise DataError(f"{place} is neither a folder nor a zip archive: give the path of one.")
+
+
+class FolderTree:
+    """Files below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.name = self.root.name
+        self.place = str(root)
+        self._stats: Mapping[str, os.stat_result] = dict(sorted(self._walk(self.root)))
+        self.files = tuple(self._stats)
+
+    def read(self, path: str) -> bytes:
+        """The content of one file."""
+        try:
+            with (self.root / path).open("rb") as file:
+                return file.read(READ_LIMIT)
+        except OSError as error:
+            raise DataError(f"{self.place}/{path} cannot be read ({error.strerror}): mend or remove it.") from error
+
+    def fingerprint(self) -> str:
+        """A hash of paths, sizes and times of change."""
+        return _hash([(path, stat.st_size, stat.st_mtime_ns) for path, stat in self._stats.items()])
+
+    def _walk(self, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if _is_litter(entry.name):
+                        continue
+                    if entry.is_symlink():
+                        self._check_link(Path(entry.path))
+                    if entry.is_dir():
+                        yield from self._walk(Path(entry.path))
+                    else:
+                        yield Path(entry.path).relative_to(self.root).as_posix(), entry.stat()
+        except OSError as error:
+            raise DataError(f"{folder} cannot be read ({error.strerror}): check its permissions.") from error
+
+    def _check_link(self, link: Path) -> None:
+        target = link.resolve()
+        if target.is_dir() or not target.is_relative_to(self.root):
+            raise DataError(f"{link} is a link to another folder: put a copy of the files in its place.")
+        if not target.exists():
+            raise DataError(f"{link} is a link to a file that does not exist: remove it.")
+
+
+class ZipTree:
+    """Members of a zip archive."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.stem
+        self.place = str(path)
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise DataError(f"{path} is no readable zip archive ({error}): copy or pack it again.") from None
+        members = [member for member in self._zip.infolist() if not member.is_dir()]
+        self._check(members, path.stat().st_size)
+        self._members = {
+            m.filename: m for m in sorted(members, key=lambda m: m.filename) if not _has_litter(m.filename)
+        }
+        self.files = tuple(self._members)
+
+    def read(self, path: str) -> bytes:
+        """The content of one member."""
+        try:
+            with self._zip.open(self._members[path]) as file:
+                return file.read(READ_LIMIT)
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+            raise DataError(f"{path} in {self.place} is damaged ({error}): copy or pack the archive again.") from None
+        except RuntimeError:  # what zipfile raises where a password is needed
+            raise DataError(f"{path} in {self.place} is encrypted: pack the archive without a password.") from None
+
+    def fingerprint(self) -> str:
+        """A hash of names, sizes and checksums, all from the archive's directory."""
+        return _hash([(path, member.file_size, member.CRC) for path, member in self._members.items()])
+
+    def _check(self, members: list[zipfile.ZipInfo], packed: int) -> None:
+        if len(members) > MAX_MEMBERS:
+            raise DataError(f"{self.place} has {len(members):,} members, more than {MAX_MEMBERS:,}: unpack it.")
+        for member in members:
+            if _leads_out(member.orig_filename):
+                raise DataError(
+                    f"{self.place} holds {member.orig_filename!r}, a path that is absolute, has backslashes or leads out of "
+                    "the archive: pack it again, from inside its folder."
+                )
+        name, count = Counter(member.filename for member in members).most_common(1)[0] if members else ("", 0)
+        if count > 1:
+            raise DataError(f"{self.place} holds {name} {count} times: pack it again, with each file once.")
+        unpacked = sum(member.file_size for member in members)
+        if unpacked > MAX_UNPACKED and unpacked > MAX_RATIO * packed:
+            raise DataError(
+                f"{self.place} would unpack to {unpacked:,} bytes, {unpacked // packed:,} times its size, like a zip "
+                "bomb: pack the photos as they are."
+            )
+
+
+def _leads_out(path: str) -> bool:
+    return path.startswith("/") or "\\" in path or ".." in path.split("/") or re.match("[A-Za-z]:", path) is not None
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}
+
+
+def _has_litter(path: str) -> bool:
+    return any(_is_litter(part) for part in path.split("/"))
+
+
+def _hash(listing: object) -> str:
+    return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
