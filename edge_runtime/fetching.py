@@ -53,6 +53,7 @@ class RepositoryFetcher(FetcherInterface):
     def __init__(self, temporary: Path, received: Received | None = None) -> None:
         self._temporary = temporary
         self._received = received or (lambda _length: None)
+        self.last_url = ""  # what was asked for last, for the message where it is refused
         self._web = Urllib3Fetcher(socket_timeout=TIMEOUT, chunk_size=CHUNK, app_user_agent="discern-edge")
         self._s3: Any = None
 
@@ -72,6 +73,7 @@ class RepositoryFetcher(FetcherInterface):
             DownloadError: it cannot be fetched, or is longer than `max_length` bytes.
         """
         length = 0
+        self.last_url = url
         with tempfile.TemporaryFile(dir=self._temporary) as file:
             for chunk in _only_download_errors(self.fetch(url), url):
                 length += len(chunk)

@@ -179,8 +179,10 @@ class Identifier:
             shown_ids, shown = self.index.best_classes(vectors, TOP_K, among)
             outside = ~np.isin(ids[:, 0], among) & (scores[:, 0] > shown[:, 0])
         known = decide(shown, self.rule) & ~outside
+        # Where even the outsider is below the threshold, that is what there is to say.
+        named = outside & (scores[:, 0] >= self.rule.threshold)
         return [
-            self._answer(bool(known[row]), shown_ids[row], shown[row], int(ids[row, 0]) if outside[row] else None)
+            self._answer(bool(known[row]), shown_ids[row], shown[row], int(ids[row, 0]) if named[row] else None)
             for row in range(len(ids))
         ]
 

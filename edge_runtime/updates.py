@@ -135,13 +135,13 @@ class _Pull:
         self.done = self.total = 0
         url = repository_url(repository)
         anchor = _anchor(home, trusted_root)
-        with _tuf_errors(repository):
-            fetcher = RepositoryFetcher(home.incoming, self._received)
+        self.fetcher = RepositoryFetcher(home.incoming, self._received)
+        with self._tuf_errors():
             self.client = Updater(
                 str(home.tuf),
                 f"{url}/metadata/",
                 target_base_url=f"{url}/targets/",
-                fetcher=fetcher,
+                fetcher=self.fetcher,
                 bootstrap=anchor,
             )
             self.client.refresh()
@@ -169,7 +169,7 @@ class _Pull:
 
     def _named_by(self, channel: str) -> str:
         path = channel_path(channel)
-        with _tuf_errors(self.repository):
+        with self._tuf_errors():
             info = self.client.get_targetinfo(path)
         if info is None:
             raise UpdateError(
@@ -210,7 +210,7 @@ class _Pull:
 
     def _download_file(self, info: TargetFile, path: Path) -> None:
         part = path.with_name(f".{path.name}.part")
-        with _tuf_errors(self.repository):
+        with self._tuf_errors():
             self.client.download_target(info, str(part))
         fsync_file(part)
         part.replace(path)
@@ -219,12 +219,12 @@ class _Pull:
         if info.length > limit:
             raise UpdateError(f"{info.path} in {self.repository} is larger than {limit:,} bytes: publish it again.")
         path = self.home.incoming / ".small"
-        with _tuf_errors(self.repository):
+        with self._tuf_errors():
             self.client.download_target(info, str(path))
         return path.read_bytes()
 
     def _target(self, path: str) -> TargetFile:
-        with _tuf_errors(self.repository):
+        with self._tuf_errors():
             info = self.client.get_targetinfo(path)
         if info is None:
             raise UpdateError(f"{path} is not in {self.repository}: publish the release again.")
@@ -244,6 +244,38 @@ class _Pull:
         if self.total:
             self.done += length
             self.progress(min(self.done, self.total), self.total)
+
+    @contextmanager
+    def _tuf_errors(self) -> Iterator[None]:
+        """Turn the update client's errors into one sentence each."""
+        repository = self.repository
+        try:
+            yield
+        except tuf_errors.ExpiredMetadataError as error:
+            raise UpdateError(
+                f"the metadata of {repository} has expired ({error}): have it signed again, or set this device's "
+                "clock; the installed release goes on answering."
+            ) from None
+        except tuf_errors.DownloadLengthMismatchError as error:
+            raise UpdateError(f"{self._asked()} is not to be trusted ({error}): publish it again.") from None
+        except tuf_errors.DownloadHTTPError as error:
+            if error.status_code == MISSING:
+                raise UpdateError(f"{self._asked()} does not exist: check the repository's address.") from None
+            raise UpdateError(
+                f"{repository} refused the download ({error}): check the address and the rights."
+            ) from None
+        except tuf_errors.DownloadError as error:
+            full = error.__cause__
+            if isinstance(full, OSError) and full.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise full from None
+            detail = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+            raise UpdateError(f"{repository} cannot be reached ({detail}): check the network and try again.") from None
+        except tuf_errors.RepositoryError as error:
+            raise UpdateError(f"{self._asked()} is not to be trusted ({error}): publish it again.") from None
+
+    def _asked(self) -> str:
+        """What is to blame where a check fails: the file that was fetched last."""
+        return self.fetcher.last_url.removeprefix("file://") or self.repository
 
 
 def _anchor(home: Home, given: Path | None) -> bytes:
@@ -350,29 +382,3 @@ def _disk_errors(home: Home) -> Iterator[None]:
             shutil.rmtree(home.incoming, ignore_errors=True)
             raise UpdateError(f"the disk of {home.path} is full: free some space and pull again.") from None
         raise UpdateError(f"{error.filename or home.path} cannot be read or written ({error.strerror}).") from None
-
-
-@contextmanager
-def _tuf_errors(repository: str) -> Iterator[None]:
-    """Turn the update client's errors into one sentence each."""
-    try:
-        yield
-    except tuf_errors.ExpiredMetadataError as error:
-        raise UpdateError(
-            f"the metadata of {repository} has expired ({error}): have it signed again, or set this device's clock; "
-            "the installed release goes on answering."
-        ) from None
-    except tuf_errors.DownloadLengthMismatchError as error:
-        raise UpdateError(f"{repository} is not to be trusted ({error}): publish it again.") from None
-    except tuf_errors.DownloadHTTPError as error:
-        if error.status_code == MISSING:
-            raise UpdateError(f"{repository} is not a release repository ({error}): check the address.") from None
-        raise UpdateError(f"{repository} refused the download ({error}): check the address and the rights.") from None
-    except tuf_errors.DownloadError as error:
-        full = error.__cause__
-        if isinstance(full, OSError) and full.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise full from None
-        detail = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
-        raise UpdateError(f"{repository} cannot be reached ({detail}): check the network and try again.") from None
-    except tuf_errors.RepositoryError as error:
-        raise UpdateError(f"{repository} is not to be trusted ({error}): publish it again.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from discern.releases.build import CatalogueClass, build_release
+from edge_runtime.files import sha256_file
 from edge_runtime.identify import DecisionRule
 from edge_runtime.images import Pixels, Preprocessing, encode_jpeg, encode_png
 from edge_runtime.model import EmbeddingModel
-from edge_runtime.release import Lineage, Release
+from edge_runtime.release import MANIFEST_FILE, Lineage, Release, release_id
 
 SIZE = 16  # pixels
 DIM = 8
@@ -103,3 +105,21 @@ def build_toy(
         )
     finally:
         path.unlink()
+
+
+def repin(folder: Path) -> str:
+    """Make `release.json` state the files as they are now, as a careless publisher would; returns the new id."""
+    path = folder / MANIFEST_FILE
+    manifest = json.loads(path.read_bytes())
+    for name, entry in manifest["files"].items():
+        entry.update(sha256=sha256_file(folder / name), bytes=(folder / name).stat().st_size)
+    path.write_bytes(json.dumps(manifest).encode())
+    return release_id(path.read_bytes())
+
+
+def flip(path: Path, at: float = 0.5) -> None:
+    """Flip one bit of a file, `at` of the way through it, in a new file as an editor would."""
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * at)] ^= 1
+    path.unlink()
+    path.write_bytes(data)
