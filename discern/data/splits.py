@@ -107,8 +107,10 @@ def _splits_of_classes(labels: set[str], config: SplitConfig) -> dict[str, Split
     validation = sum(draw[label] < config.test_classes + config.validation_classes for label in order) - test
     test = _within(test, config.min_heldout, len(order) - MIN_TRAIN_CLASSES - config.min_heldout)
     validation = _within(validation, config.min_heldout, len(order) - MIN_TRAIN_CLASSES - test)
-    names: list[Split] = ["test"] * test + ["validation"] * validation
-    return dict.fromkeys(labels, "train") | dict(zip(order[: len(names)], names, strict=True))
+    chosen: dict[str, Split] = dict.fromkeys(labels, "train")
+    chosen.update(dict.fromkeys(order[:test], "test"))
+    chosen.update(dict.fromkeys(order[test : test + validation], "validation"))
+    return chosen
 
 
 def _rows_by_class(samples: Sequence[Sample], splits: Sequence[Split]) -> dict[tuple[str, Split], list[int]]:

@@ -144,8 +144,8 @@ class ZipTree:
         for member in members:
             if _leads_out(member.orig_filename):
                 raise DataError(
-                    f"{self.place} holds {member.orig_filename!r}, a path that is absolute, has backslashes or leads out of "
-                    "the archive: pack it again, from inside its folder."
+                    f"{self.place} holds {member.orig_filename!r}, a path that is absolute, has backslashes or leads "
+                    "out of the archive: pack it again, from inside its folder."
                 )
         name, count = Counter(member.filename for member in members).most_common(1)[0] if members else ("", 0)
         if count > 1:
