@@ -100,12 +100,13 @@ class RepositoryFetcher(FetcherInterface):
         """Make the client at the first use: credentials, region and AWS_ENDPOINT_URL come from the environment."""
         if self._s3 is None:
             try:
-                import boto3
+                import boto3.session
                 from botocore.config import Config
             except ImportError:
                 raise DownloadError("an s3:// repository needs boto3: pip install 'discern-edge[s3]'") from None
             settings = Config(connect_timeout=TIMEOUT, read_timeout=TIMEOUT, retries={"total_max_attempts": 3})
-            self._s3 = boto3.client("s3", config=settings)
+            # A session of its own: the shared one keeps the first credentials for ever.
+            self._s3 = boto3.session.Session().client("s3", config=settings)
         return self._s3
 
 

@@ -372,6 +372,14 @@ def _flush(folder: Path) -> None:
     fsync_folder(folder)
 
 
+def _give_back(home: Home) -> None:
+    """Free what an unfinished pull took: its downloads, and a release that was installed but not switched to."""
+    shutil.rmtree(home.incoming, ignore_errors=True)
+    current = _current_or_none(home)
+    if current is not None:
+        home.prune(current)
+
+
 @contextmanager
 def _disk_errors(home: Home) -> Iterator[None]:
     """Say what a full or read-only disk means, and give back the space that the download took."""
@@ -379,6 +387,6 @@ def _disk_errors(home: Home) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            shutil.rmtree(home.incoming, ignore_errors=True)
+            _give_back(home)
             raise UpdateError(f"the disk of {home.path} is full: free some space and pull again.") from None
         raise UpdateError(f"{error.filename or home.path} cannot be read or written ({error.strerror}).") from None

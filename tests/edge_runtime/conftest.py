@@ -1,4 +1,4 @@
-"""Fixtures of the device's tests: one release, built once, and copies of it that a test may spoil."""
+"""Fixtures of the device's tests: releases, built once, and what a test may spoil: copies, a repository, a home."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from discern.releases.repository import ReleaseRepository
 from edge_runtime.identify import Identifier
 from edge_runtime.release import Release, open_release
-from tests.edge_runtime.toy_release import build_toy
+from edge_runtime.updates import pull
+from tests.edge_runtime.toy_release import COLOURS, build_toy
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +20,16 @@ def toy_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     return build_toy(tmp_path_factory.mktemp("releases") / "toy")
 
 
+@pytest.fixture(scope="session")
+def newer_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The same model with one more class: only the gallery changed; not to be changed."""
+    colours = {**COLOURS, "orange": (250, 140, 20)}
+    return build_toy(tmp_path_factory.mktemp("releases") / "newer", colours=colours, name="squares and orange")
+
+
 @pytest.fixture
 def release(toy_release: Release, tmp_path: Path) -> Release:
-    """A copy of it that a test may spoil."""
+    """A copy of the release that a test may spoil."""
     shutil.copytree(toy_release.folder, tmp_path / "release")
     return open_release(tmp_path / "release", toy_release.id)
 
@@ -28,3 +37,35 @@ def release(toy_release: Release, tmp_path: Path) -> Release:
 @pytest.fixture(scope="session")
 def identifier(toy_release: Release) -> Identifier:
     return Identifier(toy_release)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory, toy_release: Release) -> Path:
+    """A folder with a repository whose production channel names the release, and its keys; not to be changed."""
+    folder = tmp_path_factory.mktemp("published")
+    repository = ReleaseRepository(str(folder / "repository"), folder / "keys")
+    repository.initialise()
+    repository.publish(toy_release, "production")
+    return folder
+
+
+@pytest.fixture
+def repository(published: Path, tmp_path: Path) -> ReleaseRepository:
+    """A copy of the repository that a test may spoil."""
+    shutil.copytree(published, tmp_path / "published")
+    return ReleaseRepository(str(tmp_path / "published/repository"), tmp_path / "published/keys")
+
+
+@pytest.fixture(scope="session")
+def pulled(tmp_path_factory: pytest.TempPathFactory, published: Path) -> Path:
+    """The home of a device that pulled the release; not to be changed."""
+    home = tmp_path_factory.mktemp("pulled") / "home"
+    pull(str(published / "repository"), home, trusted_root=published / "keys/root.json")
+    return home
+
+
+@pytest.fixture
+def home(pulled: Path, tmp_path: Path) -> Path:
+    """A copy of that home that a test may spoil."""
+    shutil.copytree(pulled, tmp_path / "home", symlinks=True)
+    return tmp_path / "home"

@@ -89,7 +89,7 @@ def test_a_crowded_class_does_not_hide_the_others(
 def test_more_classes_than_there_are_is_padded(
     large: tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex],
 ) -> None:
-    _, classes, index = large
+    index = large[2]
     ids, scores = index.best_classes(unit(2, seed=8), 400)
     assert (ids[:, :301] != NO_CLASS).all()
     assert (ids[:, 301:] == NO_CLASS).all()
@@ -143,7 +143,7 @@ def test_vectors_that_are_not_finite_are_refused(value: float) -> None:
 
 
 def test_other_bad_galleries_are_refused() -> None:
-    with pytest.raises(ReleaseError, match="gallery row 1 .* not of unit length"):
+    with pytest.raises(ReleaseError, match=r"gallery row 1 .* not of unit length"):
         GalleryIndex.build(unit(3) * np.array([[1], [1.1], [1]]), [0, 1, 2])
     with pytest.raises(ReleaseError, match="3 embeddings but 2 class ids"):
         GalleryIndex.build(unit(3), [0, 1])

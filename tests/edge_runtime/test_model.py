@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -41,8 +42,8 @@ def test_a_fixed_batch_is_refused(tmp_path: Path) -> None:
         EmbeddingModel(write_model(tmp_path / "model.onnx", batch=1), PREPROCESSING)
 
 
-def one_node(path: Path, output: int, op: str, **attributes: int) -> Path:
-    shape = ["n", SIZE, SIZE, 3]
+def one_node(path: Path, output: int, op: str, **attributes: Any) -> Path:
+    shape: list[str | int | None] = ["n", SIZE, SIZE, 3]
     nodes = [helper.make_node("Cast", ["image"], ["x"], to=output), helper.make_node(op, ["x"], ["y"], **attributes)]
     graph = helper.make_graph(
         nodes,
@@ -80,9 +81,7 @@ def test_what_is_not_a_model_is_named(tmp_path: Path, data: bytes | None) -> Non
 def test_a_graph_cannot_name_other_files_as_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_model(tmp_path / "inside.onnx")
     model = onnx.load(path)
-    onnx.save(
-        model, tmp_path / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0
-    )
+    onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
     monkeypatch.chdir(tmp_path.parent)
     with pytest.raises(ReleaseError, match="not a model that onnxruntime can load"):
         EmbeddingModel(tmp_path / "model.onnx", PREPROCESSING)
