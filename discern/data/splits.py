@@ -169,10 +169,10 @@ def _strangers(chosen: Mapping[str, Split], config: SplitConfig) -> set[str]:
         labels = [label for label, name in chosen.items() if name == split]
         if not labels:
             continue
-        draw = {label: _draw(config.seed, "stranger", label) for label in labels}
-        count = sum(value < config.stranger_share for value in draw.values())
-        count = _within(count, config.min_strangers, len(labels) - MIN_ENROLLED_CLASSES)
-        strangers.update(sorted(labels, key=lambda label: draw[label])[:count])
+        count = _within(
+            round(config.stranger_share * len(labels)), config.min_strangers, len(labels) - MIN_ENROLLED_CLASSES
+        )
+        strangers.update(sorted(labels, key=lambda label: _draw(config.seed, "stranger", label))[:count])
     return strangers
 
 
