@@ -81,7 +81,7 @@ def _add_pull(commands: Any) -> None:
 def _add_serve(commands: Any) -> None:
     parser = _add_command(commands, "serve", _serve, "answer over HTTP")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [%(default)s]")
-    parser.add_argument("--port", type=int, default=8000, help="[%(default)s]")
+    parser.add_argument("--port", type=_port, default=8000, help="[%(default)s]")
     parser.add_argument("--token-file", type=Path, help="file with the token; or set DISCERN_EDGE_TOKEN")
 
 
@@ -189,11 +189,18 @@ def _token(file: Path | None) -> Secret | None:
         raise SettingsError(f"--token-file {file} cannot be read ({error}): name a text file.") from None
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(text)
+    return port
+
+
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise SettingsError(f"{host} port {port} cannot be listened on ({error}): choose another --port.") from None
 
 

@@ -64,10 +64,13 @@ async def _read_form(request: Request, max_bytes: int) -> tuple[bytes, list[str]
         raise HTTPException(
             422, f"the form cannot be read ({error.message}): send one file in the field photo."
         ) from None
-    photo = form.get("photo")
-    if not isinstance(photo, UploadFile):
-        raise HTTPException(422, "the form has no file in the field photo: send the picture there.")
-    return await photo.read(), [str(value) for value in form.getlist("candidates")]
+    try:
+        photo = form.get("photo")
+        if not isinstance(photo, UploadFile):
+            raise HTTPException(422, "the form has no file in the field photo: send the picture there.")
+        return await photo.read(), [str(value) for value in form.getlist("candidates")]
+    finally:
+        await form.close()
 
 
 async def _bounded(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -346,11 +346,9 @@ def small_disk(home: Path, tmp_path: Path) -> Iterator[Path]:
 def fill(folder: Path, spare: int) -> None:
     """Take every inode of the disk but `spare`."""
     folder.mkdir()
-    number = 0
-    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
-        while True:
+    with suppress(OSError):
+        for number in range(1000):
             (folder / str(number)).touch()
-            number += 1
     for taken in range(spare):
         (folder / str(taken)).unlink()
 
