@@ -8,8 +8,8 @@ Rules kept:
 
 from __future__ import annotations
 
-import inspect
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,16 +37,16 @@ class CheckedPipeline(Pipeline):
         if config_path is not None:
             with _SentencesOnTheCommandLine():
                 path = Path(config_path)
-                check_config(read_config(path), path, self._known_parameters(), self._known_steps())
+                config = read_config(path, os.environ)
+                check_config(config, path, self.entrypoint, self._known_steps())
+                # ZenML fills in variables only after the pipeline's body has run.
+                kwargs.setdefault("parameters", config.get("parameters") or {})
         return super().with_options(*args, config_path=config_path, **kwargs)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As ZenML's; an error of ours comes out as itself, or as one sentence on the command line."""
         with _SentencesOnTheCommandLine():
             return super().__call__(*args, **kwargs)
-
-    def _known_parameters(self) -> list[str]:
-        return list(inspect.signature(self.entrypoint).parameters)
 
     def _known_steps(self) -> list[str]:
         """Names of the steps that the pipeline's body calls: they are globals of its function."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from discern.environment import fill_in
 from discern.errors import ConfigError
 
 FOLDER = Path(__file__).parent
-VARIABLE = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 
 
 class Component(BaseModel):
@@ -51,28 +50,11 @@ def read_spec(name: str, environment: Mapping[str, str]) -> StackSpec:
     path = FOLDER / f"{name}.yaml"
     if not path.is_file():
         raise ConfigError(f"There is no stack {name!r}: choose one of {', '.join(available())}.")
-    text = fill_in(path.read_text(), environment, path.name)
+    text = fill_in(path.read_text(), environment, f"stacks/{path.name}")
     try:
         return StackSpec.model_validate(yaml.safe_load(text))
     except (yaml.YAMLError, ValidationError) as error:
         raise ConfigError(f"stacks/{path.name} does not fit ZenML's export schema: {_first(error)}.") from None
-
-
-def fill_in(text: str, environment: Mapping[str, str], where: str) -> str:
-    """Replace every `${NAME}` outside comments by its value.
-
-    Raises:
-        ConfigError: a variable is not set or empty.
-    """
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    body = "\n".join(lines)
-    missing = sorted({name for name in VARIABLE.findall(body) if not environment.get(name)})
-    if missing:
-        raise ConfigError(
-            f"stacks/{where} needs {' and '.join(missing)} in the environment: "
-            f"run `source .envrc` and `export {missing[0]}=...` first."
-        )
-    return VARIABLE.sub(lambda match: environment[match.group(1)], body)
 
 
 def _first(error: Exception) -> str:

@@ -64,7 +64,7 @@ class Verdict(BaseModel):
     reason: str
     gates: tuple[Gate, ...]
     differences: dict[str, Interval] = Field(default_factory=dict)
-    candidate: Metrics
+    candidate: Metrics | None = None
     production: Metrics | None = None
 
 
@@ -86,6 +86,12 @@ class Answers(BaseModel):
     metrics: Metrics
     latency_ms: float
     size_mb: float
+
+
+def already_in_production(release: str) -> Verdict:
+    """The verdict where candidate and production are one release: nothing to compare, nothing to change."""
+    gate = Gate(name="another release than production's", passed=False, detail=f"{release} is in production already")
+    return Verdict(promote=False, reason=gate.detail, gates=(gate,))
 
 
 def judge_first(candidate: Answers, config: GateConfig) -> Verdict:

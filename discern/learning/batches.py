@@ -87,5 +87,5 @@ class BatchSampler:
 
 def step_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
     """The generator of the augmentations of one step."""
-    mixed = int(np.random.SeedSequence((seed, step, 1)).generate_state(1, np.uint64)[0] >> 1)
+    mixed = int(np.random.SeedSequence((seed, step, 1)).generate_state(1, np.uint64)[0]) >> 1
     return torch.Generator(device=device).manual_seed(mixed)

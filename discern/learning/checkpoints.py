@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import fsspec
 import torch
 from pydantic import BaseModel
 
 from discern.errors import TrainingError
+from discern.files import open_place, write_file
 
 
 @dataclass(frozen=True)
@@ -32,17 +30,7 @@ class Checkpoint:
         """Replace the state, whole or not at all."""
         buffer = io.BytesIO()
         torch.save({"fingerprint": self.fingerprint, **state}, buffer)
-        filesystem, path = fsspec.url_to_fs(self.url)
-        filesystem.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH120 - a path inside a bucket
-        if "file" not in filesystem.protocol:
-            filesystem.pipe_file(path, buffer.getvalue())
-            return
-        fresh = Path(f"{path}.{os.getpid()}.tmp")
-        with fresh.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        write_file(self.url, buffer.getvalue())
 
     def load(self) -> dict[str, Any] | None:
         """The newest state, or None.
@@ -50,8 +38,7 @@ class Checkpoint:
         Raises:
             TrainingError: it belongs to another config or data set.
         """
-        filesystem, path = fsspec.url_to_fs(self.url)
-        filesystem.invalidate_cache()
+        filesystem, path = open_place(self.url)
         if not filesystem.exists(path):
             return None
         state: dict[str, Any] = torch.load(io.BytesIO(filesystem.cat_file(path)), map_location="cpu", weights_only=True)
@@ -63,7 +50,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Forget the state, if there is one."""
-        filesystem, path = fsspec.url_to_fs(self.url)
+        filesystem, path = open_place(self.url)
         if filesystem.exists(path):
             filesystem.rm_file(path)
 

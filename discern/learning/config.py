@@ -6,9 +6,23 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge_runtime.images import Fit, Preprocessing
+
 
 class _Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageConfig(_Config):
+    """How a photo becomes the model's input; it travels with the release."""
+
+    size: int = Field(ge=16, le=1024, description="side of the square input, pixels")
+    fit: Fit = Field(default="letterbox", description="keep the aspect ratio and pad with grey, or stretch")
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The device's own preprocessing with these settings."""
+        return Preprocessing(self.size, self.fit)
 
 
 class ModelConfig(_Config):

@@ -1,0 +1,58 @@
+# `make demo` and `make test` each do all the set-up they need; nothing is written outside this folder but uv's cache.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+export UV_PYTHON_DOWNLOADS := never
+# The index brings hnswlib as source: built for any CPU of this kind, not for the builder's alone.
+export HNSWLIB_NO_NATIVE := 1
+ENV := source .envrc &&
+UV := $(shell command -v uv || echo .tools/uv/bin/uv)
+
+.PHONY: help setup demo test test-long lint types lock benchmarks figures clean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+
+.tools/uv/bin/uv:
+	@echo "uv is not on this machine: putting it into .tools/"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools/uv uv
+
+.venv/installed: $(filter .tools/%,$(UV)) requirements.txt pyproject.toml edge_runtime/pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or name another with make PYTHON=..."; exit 1; }
+	@echo "installing the environment (about 7 GB, mostly torch's CUDA libraries)"
+	@unset PYTHONDONTWRITEBYTECODE; test -x .venv/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	@unset PYTHONDONTWRITEBYTECODE; $(UV) pip sync --python .venv/bin/python --compile-bytecode --require-hashes requirements.txt
+	@$(UV) pip install --quiet --python .venv/bin/python --no-deps --editable . --editable edge_runtime
+	@touch $@
+
+setup: .venv/installed  ## install everything and bring the local stack up
+	@$(ENV) python -m stacks apply local
+	@$(ENV) python -m discern.releases init --repository "$$DISCERN_HOME/releases" --keys "$$DISCERN_HOME/keys"
+
+demo: .venv/installed  ## sample pills, from photos to an answer on the device, in minutes
+	@$(ENV) python -m pipelines.demo
+
+test: .venv/installed lint types  ## everything that CI runs
+	@$(ENV) python -m pytest -m "not long"
+
+test-long: .venv/installed  ## the tests that take minutes
+	@$(ENV) python -m pytest -m long
+
+lint: .venv/installed  ## style and the import rule
+	@$(ENV) ruff check . && ruff format --check . && lint-imports
+
+types: .venv/installed  ## static types
+	@$(ENV) mypy
+
+lock: $(filter .tools/%,$(UV))  ## resolve both lock files anew
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-package discern-edge \
+		--extra dev --python-version 3.11 --output-file requirements.txt pyproject.toml
+	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+		--extra cpu --extra s3 --python-version 3.10 --output-file edge_runtime/requirements.txt edge_runtime/pyproject.toml
+
+figures: .venv/installed  ## write the README's tables from benchmarks/results
+	@$(ENV) python -m benchmarks.tables
+
+clean:  ## remove everything that was made here
+	rm -rf .venv .tools .discern

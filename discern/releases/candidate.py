@@ -1,0 +1,133 @@
+"""A release candidate: the student exported, every class enrolled, the rule calibrated, the test split measured.
+
+Embeddings, search and decision are `edge_runtime`'s, on the exported graph: what is measured is what ships.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from discern.data.versions import DatasetVersion
+from discern.evaluation.calibration import fit_rule
+from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol, gallery_rows
+from discern.evaluation.metrics import Metrics, measure
+from discern.evaluation.outcomes import Outcomes, search
+from discern.learning.batches import load_photos
+from discern.learning.export import check_parity, export_onnx
+from discern.learning.models import EmbeddingModel
+from discern.releases.build import CatalogueClass, build_release
+from edge_runtime import model as edge_model
+from edge_runtime.images import Preprocessing, encode_jpeg, encode_png
+from edge_runtime.release import Lineage, Release
+
+THUMBNAIL = Preprocessing(size=96)
+BATCH = 64  # photos embedded at once
+PARITY_PHOTOS = 64
+
+
+class CandidateConfig(BaseModel):
+    """How a candidate is calibrated and packed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fpir: float = Field(default=0.05, gt=0, lt=1, description="false-identification rate the threshold is fitted for")
+    golden_images: int = Field(default=8, ge=1, le=64)
+
+
+def build_candidate(
+    folder: Path,
+    name: str,
+    version: DatasetVersion,
+    student: EmbeddingModel,
+    preprocessing: Preprocessing,
+    gallery_config: GalleryConfig,
+    config: CandidateConfig,
+    lineage: Lineage,
+) -> tuple[Release, Metrics]:
+    """Build a candidate from a trained student and measure it.
+
+    Args:
+        folder: where the release goes; absent.
+        name: what people call it.
+        version: the photos; validation queries calibrate, test queries measure.
+        student: the trained model.
+        preprocessing: as in training.
+        gallery_config: which photos are enrolled and how.
+        config: calibration and packing.
+        lineage: where it comes from.
+
+    Returns:
+        The release, and its figures on the test split.
+
+    Raises:
+        DataError: the version lacks gallery photos, validation queries, strangers or test queries.
+        TrainingError: the export differs from the model.
+        PublicationError: the release cannot be built.
+    """
+    with tempfile.TemporaryDirectory(prefix="export-") as temporary:
+        onnx = Path(temporary) / "model.onnx"
+        export_onnx(student, onnx, preprocessing.size)
+        model = edge_model.EmbeddingModel(onnx, preprocessing)
+        enrolled = version.take(gallery_rows(version, gallery_config))
+        photos = load_photos(enrolled, preprocessing, "decoding gallery")
+        check_parity(student, onnx, photos.pixels[:PARITY_PHOTOS])
+        gallery = enrol(embed_batches(model, photos.pixels), list(photos.labels), gallery_config)
+        trained = frozenset(version.select(split="train").column("label"))
+        rule = fit_rule(search_split(model, version, "validation", gallery, preprocessing, trained), config.fpir)
+        metrics = measure(search_split(model, version, "test", gallery, preprocessing, trained), rule)
+        release = build_release(
+            folder,
+            name=name,
+            onnx=onnx,
+            preprocessing=preprocessing,
+            vectors=gallery.vectors,
+            class_ids=gallery.class_ids,
+            classes=_catalogue(enrolled, gallery.labels),
+            rule=rule,
+            golden=_golden(enrolled, config.golden_images),
+            metrics=metrics.figures(),
+            lineage=lineage,
+        )
+    return release, metrics
+
+
+def search_split(
+    model: edge_model.EmbeddingModel,
+    version: DatasetVersion,
+    split: str,
+    gallery: Gallery,
+    preprocessing: Preprocessing,
+    trained: frozenset[str],
+) -> Outcomes:
+    """Search the queries of one split in `gallery`.
+
+    Raises:
+        DataError: the split has no queries.
+    """
+    queries = version.select(split=split, role="query")
+    photos = load_photos(queries, preprocessing, f"decoding {split} queries")
+    return search(gallery, embed_batches(model, photos.pixels), photos.labels, trained)
+
+
+def embed_batches(model: edge_model.EmbeddingModel, pixels: np.ndarray) -> Vectors:
+    """Embed `pixels` [n, size, size, 3] with the device's runtime, [n, d]."""
+    parts = [model.embed(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+    return np.concatenate(parts) if parts else np.empty((0, model.dim), np.float32)
+
+
+def _catalogue(enrolled: DatasetVersion, labels: Sequence[str]) -> list[CatalogueClass]:
+    """Each class with its first enrolled photo."""
+    column = enrolled.column("label")
+    first = {label: row for row, label in reversed(list(enumerate(column)))}
+    return [CatalogueClass(label, encode_jpeg(THUMBNAIL.apply(enrolled.pixels(first[label])))) for label in labels]
+
+
+def _golden(enrolled: DatasetVersion, count: int) -> list[bytes]:
+    """Photos spread over the catalogue, as PNG, which every machine decodes to the same pixels."""
+    rows = np.unique(np.linspace(0, len(enrolled) - 1, count).astype(int))
+    return [encode_png(enrolled.pixels(int(row))) for row in rows]

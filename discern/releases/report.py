@@ -1,0 +1,148 @@
+"""The promotion report: which gate decided, the figures, and a picture of every query whose answer changed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+
+from discern.data.versions import DatasetVersion
+from discern.evaluation.comparison import Gate, Verdict
+from discern.evaluation.metrics import Metrics
+from discern.evaluation.outcomes import NOTHING, Outcomes
+from discern.releases.comparison import Comparison, Examination
+from edge_runtime.images import Preprocessing, encode_jpeg
+from edge_runtime.release import Release
+
+THUMBNAIL = Preprocessing(size=96)
+PICTURES = 200  # at most, so that the page stays one that opens at once
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --good: #26844f; --bad: #c4342c; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
+.verdict { font-weight: 600; } .good { color: var(--good); } .bad { color: var(--bad); } .muted { opacity: .7; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .8rem; }
+figure { margin: 0; padding: .5rem; border: 1px solid var(--line); border-radius: .4rem; }
+figure img { display: block; width: 96px; height: 96px; margin: 0 auto .3rem; } figcaption { font-size: .8rem; overflow-wrap: anywhere; }
+"""
+
+
+def promotion_report(
+    candidate: Release, production: Release | None, comparison: Comparison, version: DatasetVersion
+) -> str:
+    """The page as one HTML text that needs no network.
+
+    Args:
+        candidate: the release that was judged.
+        production: the one it was judged against, if any.
+        comparison: verdict and outcomes.
+        version: the dataset version whose test queries were answered.
+    """
+    against = f"release {production.id}" if production else "stated floors (nothing is in production)"
+    body = [
+        _head(
+            candidate, comparison.verdict, f"Compared with {against} on the test split of dataset version {version.id}."
+        ),
+        _figures(comparison.candidate, comparison.production),
+        _pictures(comparison, version),
+        _origin(candidate),
+    ]
+    return _page(f"Promotion of {candidate.id}", body)
+
+
+def empty_report(candidate: Release, verdict: Verdict) -> str:
+    """The page for a verdict that needed no comparison."""
+    return _page(
+        f"Promotion of {candidate.id}", [_head(candidate, verdict, "Nothing was compared."), _origin(candidate)]
+    )
+
+
+def _head(candidate: Release, verdict: Verdict, how: str) -> str:
+    kind, words = ("good", "Promoted") if verdict.promote else ("bad", "Not promoted")
+    rows = "".join(_gate(gate) for gate in verdict.gates)
+    return (
+        f"<h1>Release {escape(candidate.id)} of {escape(candidate.manifest.name)}</h1>"
+        f'<p class="verdict {kind}">{words}: {escape(verdict.reason)}</p><p class="muted">{escape(how)}</p>'
+        f"<h2>Gates</h2><table><tr><th>Gate</th><th>Result</th><th>What was found</th></tr>{rows}</table>"
+    )
+
+
+def _gate(gate: Gate) -> str:
+    kind, word = ("good", "passed") if gate.passed else ("bad", "failed")
+    return f'<tr><td>{escape(gate.name)}</td><td class="{kind}">{word}</td><td>{escape(gate.detail)}</td></tr>'
+
+
+def _figures(candidate: Examination, production: Examination | None) -> str:
+    ours, theirs = candidate.answers.metrics, production.answers.metrics if production else None
+    rows = [_row(name.replace("_", " "), _value(ours, name), _value(theirs, name)) for name in Metrics.model_fields]
+    cost = [("p95 latency, ms", "latency_ms"), ("size, MB", "size_mb")]
+    for title, name in cost:
+        other = f"{getattr(production.answers, name):.1f}" if production else ""
+        rows.append(_row(title, f"{getattr(candidate.answers, name):.1f}", other))
+    head = "<tr><th>Figure</th><th>Candidate</th><th>Production</th></tr>"
+    return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
+
+
+def _row(title: str, ours: str, theirs: str) -> str:
+    return f'<tr><td>{escape(title)}</td><td class="number">{ours}</td><td class="number">{theirs}</td></tr>'
+
+
+def _value(metrics: Metrics | None, name: str) -> str:
+    if metrics is None:
+        return ""
+    value = getattr(metrics, name)
+    if value is None:
+        return "not computed"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _pictures(comparison: Comparison, version: DatasetVersion) -> str:
+    queries = version.select(split="test", role="query")
+    ours, theirs = comparison.candidate, comparison.production
+    if theirs is None:
+        chosen = np.flatnonzero(ours.answers.answered != ours.answers.truth)
+        title, none = "Queries answered wrongly", "Every query was answered right."
+    else:
+        chosen = np.flatnonzero(ours.answers.answered != theirs.answers.answered)
+        title, none = "Queries whose answer changed", "No answer changed."
+    figures = [_figure(queries, int(row), ours, theirs) for row in chosen[:PICTURES]]
+    more = f'<p class="muted">{len(chosen) - PICTURES} more are not shown.</p>' if len(chosen) > PICTURES else ""
+    content = f'<div class="pictures">{"".join(figures)}</div>{more}' if figures else f"<p>{none}</p>"
+    return f"<h2>{title} ({len(chosen)} of {len(queries)})</h2>{content}"
+
+
+def _figure(queries: DatasetVersion, row: int, ours: Examination, theirs: Examination | None) -> str:
+    jpeg = base64.b64encode(encode_jpeg(THUMBNAIL.apply(queries.pixels(row)), 85)).decode()
+    outcomes = ours.outcomes
+    truth = outcomes.names[row] + ("" if outcomes.enrolled[row] else " (stranger)")
+    lines = [f"<b>{escape(truth)}</b>", f"candidate: {_answer(outcomes, ours.answers.answered, row)}"]
+    if theirs is not None:
+        lines.append(f"production: {_answer(theirs.outcomes, theirs.answers.answered, row)}")
+    return f'<figure><img alt="" src="data:image/jpeg;base64,{jpeg}"><figcaption>{"<br>".join(lines)}</figcaption></figure>'
+
+
+def _answer(outcomes: Outcomes, answered: np.ndarray, row: int) -> str:
+    label = "unknown" if answered[row] == NOTHING else outcomes.labels[answered[row]]
+    kind = "good" if answered[row] == outcomes.truth[row] else "bad"
+    return f'<span class="{kind}">{escape(label)}</span> {outcomes.scores[row, 0]:.2f}'
+
+
+def _origin(candidate: Release) -> str:
+    lineage = candidate.manifest.lineage.model_dump()
+    rows = "".join(
+        f"<tr><td>{escape(key.replace('_', ' '))}</td><td>{escape(str(value))}</td></tr>"
+        for key, value in lineage.items()
+    )
+    return f"<h2>Where it came from</h2><table>{rows}</table>"
+
+
+def _page(title: str, body: Sequence[str]) -> str:
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
+        f"<body>{''.join(body)}</body></html>"
+    )

@@ -1,0 +1,27 @@
+"""sources -> clean -> split -> Deepchecks -> dataset version."""
+
+from __future__ import annotations
+
+from discern.data.sources import SourceConfig, open_source
+from discern.data.splits import SplitConfig
+from pipelines.checked import checked_pipeline
+from steps.data.gate import gate
+from steps.data.ingest import ingest
+
+
+@checked_pipeline
+def data_pipeline(
+    use_case: str,
+    source: SourceConfig,
+    splits: SplitConfig = SplitConfig(),
+    max_rejected_share: float = 0.0,
+) -> None:
+    """Make a checked dataset version of a source."""
+    del use_case
+    version, _ = ingest(
+        source=source.model_dump(mode="json"),
+        fingerprint=open_source(source).fingerprint(),
+        splits=splits,
+        max_rejected_share=max_rejected_share,
+    )
+    gate(version=version)

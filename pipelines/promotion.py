@@ -1,0 +1,36 @@
+"""candidate against production, on the same frozen test -> decision -> signed release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from discern.evaluation.comparison import GateConfig
+from discern.evaluation.gallery import GalleryConfig
+from discern.releases.repository import ReleaseRepository
+from pipelines.checked import checked_pipeline
+from pipelines.lookup import newest_input, newest_output
+from steps import workspace
+from steps.promotion.judge import judge
+from steps.promotion.publish import Approval, Channels, publish
+
+
+@checked_pipeline
+def promotion_pipeline(
+    use_case: str,
+    keys: str,
+    gates: GateConfig = GateConfig(),
+    gallery: GalleryConfig = GalleryConfig(),
+    approval: Approval = "automatic",
+    channels: Channels = Channels(),
+) -> None:
+    """Compare the newest candidate of `use_case` with what its production channel names, and publish it if it is better."""
+    candidate = newest_output("training_pipeline", "release_candidate", use_case)
+    dataset = newest_input("training_pipeline", "assemble", "dataset", use_case)
+    # Pinned here, so that the comparison is made anew whenever production has changed.
+    production = ReleaseRepository(workspace.releases(), Path(keys)).current(channels.production)
+    verdict, _ = judge(
+        candidate=candidate, dataset=dataset, production=production, keys=keys, gallery=gallery, gates=gates
+    )
+    publish(
+        candidate=candidate, verdict=verdict, use_case=use_case, keys=keys, approval=approval, channels=channels
+    )

@@ -1,0 +1,45 @@
+"""Compare the candidate with production on the frozen test set."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from zenml import step
+from zenml.types import HTMLString
+
+from discern.data.versions import DatasetVersion
+from discern.evaluation.comparison import GateConfig, Verdict, already_in_production
+from discern.evaluation.gallery import GalleryConfig
+from discern.files import write_file
+from discern.releases.comparison import compare
+from discern.releases.report import empty_report, promotion_report
+from discern.releases.repository import ReleaseRepository
+from edge_runtime.release import Release
+from steps import workspace
+from steps.caching import depends_on
+
+
+@step(cache_policy=depends_on("discern", "edge_runtime"))
+def judge(
+    candidate: Release,
+    dataset: DatasetVersion,
+    production: str | None,
+    keys: str,
+    gallery: GalleryConfig,
+    gates: GateConfig,
+) -> tuple[Annotated[Verdict, "verdict"], Annotated[HTMLString, "promotion_report"]]:
+    """Run both releases as devices would; the report is kept whatever the verdict is."""
+    if production == candidate.id:
+        verdict = already_in_production(candidate.id)
+        return verdict, HTMLString(empty_report(candidate, verdict))
+    with tempfile.TemporaryDirectory(prefix="production-") as folder:
+        current = None
+        if production is not None:
+            repository = ReleaseRepository(workspace.releases(), Path(keys))
+            current = repository.fetch(production, Path(folder) / "release")
+        comparison = compare(candidate, current, dataset, gallery, gates)
+        page = promotion_report(candidate, current, comparison, dataset)
+    write_file(f"{workspace.reports()}/promotion/{candidate.id}-against-{production or 'nothing'}.html", page.encode())
+    return comparison.verdict, HTMLString(page)

@@ -1,0 +1,60 @@
+"""Sign and publish what the gates let through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict
+from zenml import step
+from zenml.client import Client
+from zenml.enums import ModelStages
+
+from discern.evaluation.comparison import Verdict
+from discern.releases.repository import ReleaseRepository
+from edge_runtime.release import Release
+from steps import workspace
+
+Approval = Literal["automatic", "manual"]
+
+
+class Channels(BaseModel):
+    """Where releases go live: a channel devices follow, and one for what waits for a person."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    production: str = "production"
+    staging: str = "staging"
+
+
+class Publication(BaseModel):
+    """What was published.
+
+    Attributes:
+        release: the candidate.
+        channel: the channel that names it now, or None where it was not let through.
+        repository: where devices find it.
+        reason: why.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    release: str
+    channel: str | None
+    repository: str
+    reason: str
+
+
+@step
+def publish(
+    candidate: Release, verdict: Verdict, use_case: str, keys: str, approval: Approval, channels: Channels
+) -> Annotated[Publication, "publication"]:
+    """Publish the candidate if the verdict says so; a losing candidate changes nothing."""
+    address = workspace.releases()
+    if not verdict.promote:
+        return Publication(release=candidate.id, channel=None, repository=address, reason=verdict.reason)
+    channel = channels.production if approval == "automatic" else channels.staging
+    ReleaseRepository(address, Path(keys)).publish(candidate, channel)
+    stage = ModelStages.PRODUCTION if approval == "automatic" else ModelStages.STAGING
+    Client().update_model_version(use_case, candidate.id, stage=stage, force=True)
+    return Publication(release=candidate.id, channel=channel, repository=address, reason=verdict.reason)

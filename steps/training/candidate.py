@@ -1,0 +1,50 @@
+"""From a student to a release candidate: export, enrol, calibrate, measure, build."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import mlflow
+from zenml import get_step_context, step
+
+from discern.data.versions import DatasetVersion
+from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.metrics import Metrics
+from discern.learning.config import ImageConfig
+from discern.learning.models import EmbeddingModel
+from discern.releases.candidate import CandidateConfig, build_candidate
+from edge_runtime.release import Lineage, Release
+from steps import tracking
+from steps.caching import depends_on
+from steps.lineage import git_commit
+from steps.materializers import ReleaseMaterializer
+
+
+@step(
+    experiment_tracker=True,
+    cache_policy=depends_on("discern", "edge_runtime"),
+    output_materializers={"release_candidate": ReleaseMaterializer},
+)
+def assemble(
+    dataset: DatasetVersion,
+    student: EmbeddingModel,
+    use_case: str,
+    image: ImageConfig,
+    gallery: GalleryConfig,
+    candidate: CandidateConfig,
+) -> tuple[Annotated[Release, "release_candidate"], Annotated[Metrics, "test_metrics"]]:
+    """Build the release candidate and measure it on the test split."""
+    lineage = Lineage(
+        dataset_version=dataset.id,
+        git_commit=git_commit(),
+        pipeline_run=get_step_context().pipeline_run.name,
+        mlflow_run=tracking.run_id(),
+    )
+    folder = Path(tempfile.mkdtemp(prefix="candidate-")) / "release"
+    release, metrics = build_candidate(
+        folder, use_case, dataset, student, image.preprocessing, gallery, candidate, lineage
+    )
+    mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()})
+    return release, metrics

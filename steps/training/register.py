@@ -1,0 +1,38 @@
+"""Enter the candidate into the Model Control Plane."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from zenml import step
+from zenml.client import Client
+from zenml.exceptions import EntityExistsError
+from zenml.model.utils import link_artifact_version_to_model_version
+
+from discern.evaluation.metrics import Metrics
+from edge_runtime.release import Release
+from steps.lineage import output_versions
+
+LINKED = ("teacher", "student", "release_candidate", "test_metrics")
+
+
+@step
+def register(
+    candidate: Release, metrics: Metrics, use_case: str
+) -> Annotated[str, "model_version"]:
+    """Make a model version named after the release and link what it was made from.
+
+    A step of its own, and cached: ZenML's `model:` setting would make a new, empty version at every run in which nothing
+    changed.
+    """
+    client = Client()
+    try:
+        client.create_model(name=use_case, save_models_to_registry=False)
+    except EntityExistsError:
+        pass
+    version = client.create_model_version(
+        use_case, name=candidate.id, description=f"recall@1 {metrics.recall_at_1}, stranger refusal {metrics.stranger_refusal}"
+    )
+    for artifact in output_versions(LINKED):
+        link_artifact_version_to_model_version(artifact, version)
+    return candidate.id
