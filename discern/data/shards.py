@@ -42,7 +42,7 @@ class ShardStore:
 
     def __init__(self, url: str) -> None:
         try:
-            self.files, self.root = fsspec.url_to_fs(url)
+            self.files, self.root = fsspec.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
             raise DataError(f"{url} is no place for shards ({error}): give a folder or an s3:// address.") from None
         self.is_local = isinstance(self.files, LocalFileSystem)

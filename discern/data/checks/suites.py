@@ -7,6 +7,7 @@ that sharpness and contrast compare; what is told by the full size is checked in
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import os
@@ -189,8 +190,13 @@ def _outlying_photos(result: CheckResult | CheckFailure) -> Iterator[Photos]:
 def _plots(check: Check, title: str, result: CheckResult | CheckFailure) -> Iterator[Plot]:
     for item in getattr(result, "display", None) or []:
         if isinstance(item, Figure):
-            yield Plot(check, f"{title}, {_title(item)}", item.to_json())
+            name = str(item.layout.title.text or "distribution").lower()
+            yield Plot(check, f"{title}, {name}", _slim(item))
 
 
-def _title(figure: Figure) -> str:
-    return str(figure.layout.title.text or "distribution").lower()
+def _slim(figure: Figure) -> str:
+    """A figure's JSON without what the page sets itself, and with as many digits as a screen shows."""
+    spec = json.loads(figure.to_json(), parse_float=lambda digits: float(f"{float(digits):.4g}"))
+    for key in ("template", "title", "width", "height"):
+        spec["layout"].pop(key, None)
+    return json.dumps(spec, separators=(",", ":"))

@@ -1,0 +1,81 @@
+"""A row of photos for every class, as a person looks a data set through."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from discern.data.manifest import DatasetVersion
+from edge_runtime.images import Pixels, Preprocessing, encode_jpeg
+
+CELL = Preprocessing(size=64)
+GAP = 2  # pixels between photos
+QUALITY = 72  # of the JPEG; thumbnails need no more
+MAX_CLASSES = 150
+MAX_PHOTOS = 300  # of all classes together, so that a page with the sheet stays well below 1 MB
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class of the sheet.
+
+    Args:
+        label: the class.
+        split: where it is, `train`, `validation`, `test` or several.
+        stranger: nobody enrols it.
+        photos: how many there are.
+        strip: some of them side by side, galleries first, as the address of an image (`data:image/jpeg;base64,...`).
+    """
+
+    label: str
+    split: str
+    stranger: bool
+    photos: int
+    strip: str
+
+
+def class_rows(version: DatasetVersion, max_classes: int = MAX_CLASSES) -> Iterator[ClassRow]:
+    """The first `max_classes` classes, held-out ones first, each with two to eight photos."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    splits, roles = version.column("split"), version.column("role")
+    for i, label in enumerate(version.column("label")):
+        rows[label].append(i)
+    order = sorted(rows, key=lambda label: (all(splits[i] == "train" for i in rows[label]), label))[:max_classes]
+    per_class = int(np.clip(MAX_PHOTOS // max(1, len(order)), 2, 8))
+    for label in order:
+        members = sorted(rows[label], key=lambda i: (roles[i] != "gallery", i))
+        yield ClassRow(
+            label=label,
+            split=", ".join(Counter(splits[i] for i in members)),
+            stranger=all(roles[i] == "query" for i in members),
+            photos=len(members),
+            strip=strip(version, _spread(members, per_class)),
+        )
+
+
+def strip(version: DatasetVersion, rows: Sequence[int]) -> str:
+    """Photos side by side, as the address of an image."""
+    cells = [CELL.apply(version.pixels(row)) for row in rows]
+    return data_uri(beside(cells))
+
+
+def beside(cells: Sequence[Pixels]) -> Pixels:
+    """Join pictures of one height, uint8 [h, w, 3], with white gaps."""
+    gap = np.full((cells[0].shape[0], GAP, 3), 255, np.uint8)
+    parts = [part for cell in cells for part in (cell, gap)]
+    return np.concatenate(parts[:-1], axis=1)
+
+
+def data_uri(rgb: Pixels) -> str:
+    """A picture as the address of itself."""
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(rgb, QUALITY)).decode()
+
+
+def _spread(members: Sequence[int], count: int) -> list[int]:
+    """`count` of `members`, evenly from first to last."""
+    places = np.unique(np.linspace(0, len(members) - 1, min(count, len(members))).astype(int))
+    return [members[place] for place in places]
