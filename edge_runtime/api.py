@@ -26,11 +26,11 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from edge_runtime.errors import EdgeError, ImageError, SettingsError
 from edge_runtime.home import Home
-from edge_runtime.identify import Answer, Identifier
+from edge_runtime.identify import Answer, Identifier, split_candidates
 from edge_runtime.live import LiveRelease
 from edge_runtime.release import Release
 from edge_runtime.settings import ServiceSettings
-from edge_runtime.uploads import read_upload, split_candidates
+from edge_runtime.uploads import read_upload
 
 UI = Path(__file__).parent / "ui"
 UI_FILES = {"/": "index.html", "/ui/app.js": "app.js", "/ui/style.css": "style.css"}

@@ -24,11 +24,9 @@ from rich.text import Text
 from edge_runtime.errors import EdgeError, ImageError, SettingsError
 from edge_runtime.files import write_atomically
 from edge_runtime.home import Home
-from edge_runtime.identify import Answer, Identifier
+from edge_runtime.identify import Answer, Identifier, split_candidates
 from edge_runtime.images import ImageLimits
 from edge_runtime.settings import Secret, ServiceSettings, check_binding
-from edge_runtime.updates import pull
-from edge_runtime.uploads import split_candidates
 
 DEFAULT_HOME = Path("~/.local/share/discern-edge")
 MAX_CONNECTIONS = 64
@@ -93,6 +91,8 @@ def _add_identify(commands: Any) -> None:
 
 
 def _pull(options: argparse.Namespace) -> int:
+    from edge_runtime.updates import pull
+
     home = _home(options)
     repository, channel = _source(home, options.repository, options.channel)
     with _progress() as progress:

@@ -100,6 +100,20 @@ def decide(scores: NDArray[np.float32], rule: DecisionRule) -> NDArray[np.bool_]
     return known
 
 
+def split_candidates(given: Sequence[str] | None, labels: Collection[str]) -> list[str] | None:
+    """Return the candidates in `given`: each text is a label, or labels with commas between them.
+
+    A label may itself hold a comma, so a text that is a label is never split.
+    """
+    if given is None:
+        return None
+    found = []
+    for text in given:
+        parts = [text] if text in labels else [part.strip() for part in text.split(",")]
+        found += [part for part in parts if part]
+    return found
+
+
 class Identifier:
     """A loaded release that answers. Safe to share between threads.
 
@@ -224,7 +238,7 @@ class Identifier:
         if best.score < rule.threshold:
             return (
                 "below_threshold",
-                f"the best match, {best.label}, scores {best.score:.3f}, below the {rule.threshold:.3f} needed.",
+                f"The best match, {best.label}, scores {best.score:.3f}, below the {rule.threshold:.3f} needed.",
             )
         second = matches[1].label if len(matches) > 1 else "nothing"
         return (

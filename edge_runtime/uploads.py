@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from fastapi import HTTPException, Request
@@ -34,20 +34,6 @@ async def read_upload(request: Request, max_bytes: int) -> Upload:
         photo, more = await _read_form(request, max_bytes)
         candidates = [*candidates, *more]
     return Upload(photo, tuple(candidates) or None)
-
-
-def split_candidates(given: Sequence[str] | None, labels: Collection[str]) -> list[str] | None:
-    """Return the candidates in `given`: each text is a label, or labels with commas between them.
-
-    A label may itself hold a comma, so a text that is a label is never split.
-    """
-    if given is None:
-        return None
-    found = []
-    for text in given:
-        parts = [text] if text in labels else [part.strip() for part in text.split(",")]
-        found += [part for part in parts if part]
-    return found
 
 
 class _InMemory(MultiPartParser):

@@ -238,5 +238,5 @@ def test_a_release_that_cannot_be_loaded_does_not_replace_one_that_answers(home:
 def test_answers_are_plain_json(client: TestClient) -> None:
     """NaN and Infinity are no JSON, and a margin could be either."""
     text = client.post("/v1/identify", params={"candidates": "red"}, content=photo(COLOURS["red"])).text
-    answer = json.loads(text, parse_constant=lambda name: pytest.fail(name))
+    answer = json.loads(text, parse_constant=pytest.fail)
     assert answer["margin"] == pytest.approx(answer["score"] + 1)

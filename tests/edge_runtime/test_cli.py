@@ -40,6 +40,7 @@ class Ran(NamedTuple):
     err: str
 
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104  what the tests are about
 Edge = Callable[..., Ran]
 
 
@@ -158,7 +159,7 @@ def test_serve_refuses_what_is_not_safe_or_not_possible(
 ) -> None:
     monkeypatch.delenv("DISCERN_EDGE_TOKEN", raising=False)
     serve = ("--home", home, "serve")
-    assert "set a token" in one_sentence(edge(*serve, "--host", "0.0.0.0"))
+    assert "set a token" in one_sentence(edge(*serve, "--host", EVERYWHERE))
     (tmp_path / "token").write_text("short\n")
     assert "the token has 5 characters" in one_sentence(edge(*serve, "--token-file", tmp_path / "token"))
     assert "nothing cannot be read" in one_sentence(edge(*serve, "--token-file", tmp_path / "nothing"))
@@ -169,7 +170,7 @@ def test_serve_refuses_what_is_not_safe_or_not_possible(
 
 def test_serve_answers_in_a_process_of_its_own(home: Path, photos: dict[str, str]) -> None:
     token = "correct horse battery"
-    command = [sys.executable, "-m", "edge_runtime", "--home", str(home), "serve", "--host", "0.0.0.0", "--port", "0"]
+    command = [sys.executable, "-m", "edge_runtime", "--home", str(home), "serve", "--host", EVERYWHERE, "--port", "0"]
     environment = {**os.environ, "DISCERN_EDGE_TOKEN": token}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True

@@ -27,7 +27,7 @@ def test_this_machine_needs_no_token(host: str) -> None:
     check_binding(host, None)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "device.example", ""])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "device.example", ""])  # noqa: S104
 def test_other_machines_need_one(host: str) -> None:
     with pytest.raises(SettingsError, match="set a token in DISCERN_EDGE_TOKEN"):
         check_binding(host, None)
