@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from discern.data.splits import Sample, SplitConfig, assign
+from discern.errors import DataError
+
+
+def samples(classes: int, each: int) -> list[Sample]:
+    return [Sample(f"c{label}", f"{label}-{number}") for label in range(classes) for number in range(each)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    classes=st.integers(8, 40),
+    each=st.integers(2, 6),
+    config=st.builds(
+        SplitConfig,
+        seed=st.integers(0, 2**40),
+        validation_classes=st.floats(0.05, 0.45),
+        test_classes=st.floats(0.05, 0.45),
+        stranger_share=st.floats(0, 0.9),
+        shots=st.integers(1, 8),
+    ),
+)
+def test_every_split_can_be_used(classes: int, each: int, config: SplitConfig) -> None:
+    photos = samples(classes, each)
+    assigned = assign(photos, config)
+    splits_of = defaultdict(set)
+    roles_of: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for sample, (split, role) in zip(photos, assigned, strict=True):
+        splits_of[sample.label].add(split)
+        roles_of[split, sample.label][role] += 1
+    assert all(len(splits) == 1 for splits in splits_of.values())
+    for split in ("validation", "test"):
+        classes_of = [roles for (name, _), roles in roles_of.items() if name == split]
+        enrolled = [roles for roles in classes_of if roles["gallery"]]
+        assert len(enrolled) >= 2
+        assert all(roles["query"] for roles in classes_of)
+        assert all(roles["gallery"] == min(config.shots, each - 1) for roles in enrolled)
+        if config.stranger_share > 0:
+            assert len(classes_of) > len(enrolled)
+    trained = [roles for (name, _), roles in roles_of.items() if name == "train"]
+    assert len(trained) >= 2
+    assert not any(roles["query"] for roles in trained)
+
+
+def test_the_seed_decides() -> None:
+    photos = samples(30, 4)
+    assert assign(photos, SplitConfig(seed=1)) == assign(photos, SplitConfig(seed=1))
+    assert assign(photos, SplitConfig(seed=1)) != assign(photos, SplitConfig(seed=2))
+
+
+def test_the_order_of_the_photos_does_not() -> None:
+    photos = samples(30, 4)
+    forward = dict(zip(photos, assign(photos, SplitConfig()), strict=True))
+    backward = dict(zip(photos[::-1], assign(photos[::-1], SplitConfig()), strict=True))
+    assert forward == backward
+
+
+def test_what_joins_later_moves_no_old_photo_to_another_split() -> None:
+    old, new = samples(40, 4), samples(50, 7)
+    before = dict(zip(old, assign(old, SplitConfig()), strict=True))
+    after = dict(zip(new, assign(new, SplitConfig()), strict=True))
+    assert all(after[sample][0] == before[sample][0] for sample in old)
+
+
+def test_photos_of_one_group_stay_on_one_side() -> None:
+    photos = [Sample(f"c{i % 10}", f"{i}", group=f"session {i // 30}") for i in range(120)]
+    sides = defaultdict(set)
+    for sample, (_, role) in zip(photos, assign(photos, SplitConfig(shots=1)), strict=True):
+        sides[sample.label, sample.group].add(role)
+    assert all(len(roles) == 1 for roles in sides.values())
+    assert {"gallery"} in sides.values()
+    assert {"query"} in sides.values()
+
+
+def test_equal_images_stay_on_one_side_and_join_their_groups() -> None:
+    photos = []
+    for label in range(10):
+        photos += [Sample(f"c{label}", f"{label} twin", group=f"g{i}") for i in range(2)]
+        photos += [Sample(f"c{label}", f"{label}-{i}", group=f"g{i % 3}") for i in range(6)]
+    for config in (SplitConfig(shots=1, seed=seed) for seed in range(10)):
+        sides = defaultdict(set)
+        for sample, (_, role) in zip(photos, assign(photos, config), strict=True):
+            joined = "g0" if sample.group in {"g0", "g1"} else sample.group
+            sides[sample.label, joined].add(role)
+        assert all(len(roles) == 1 for roles in sides.values())
+
+
+def test_a_source_that_splits_is_obeyed() -> None:
+    photos = [
+        Sample("a", "1", split="train"),
+        Sample("b", "2", split="train", role="gallery"),
+        Sample("a", "3", split="test"),  # a known class: asked, its gallery is the training photo
+        Sample("c", "4", split="test", role="gallery"),
+        Sample("c", "5", split="test", role="query"),
+    ]
+    expected = [
+        ("train", "gallery"),
+        ("train", "gallery"),
+        ("test", "query"),
+        ("test", "gallery"),
+        ("test", "query"),
+    ]
+    assert assign(photos, SplitConfig()) == expected
+
+
+def test_official_splits_of_new_classes_are_enrolled_by_us() -> None:
+    photos = [Sample("a", "1", split="train"), *(Sample("b", f"b{i}", split="test") for i in range(5))]
+    roles = [role for _, role in assign(photos, SplitConfig(shots=2))]
+    assert Counter(roles[1:]) == {"gallery": 2, "query": 3}
+
+
+def test_too_few_classes_say_how_many_are_needed() -> None:
+    with pytest.raises(DataError, match="there are 7 classes, and at least 8 are needed"):
+        assign(samples(7, 4), SplitConfig())
+    assert assign(samples(6, 4), SplitConfig(stranger_share=0))
+
+
+def test_a_class_that_cannot_be_enrolled_and_asked_is_named() -> None:
+    with pytest.raises(DataError, match=r"class 'c\d' is held out and has one photo or one group"):
+        assign(samples(8, 1), SplitConfig())
+
+
+@pytest.mark.parametrize(
+    "values", [{"test_classes": 0.6, "validation_classes": 0.4}, {"shots": 0}, {"shot": 3}, {"stranger_share": 1}]
+)
+def test_a_config_that_makes_no_sense_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        SplitConfig.model_validate(values)
