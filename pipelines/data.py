@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from discern.data.checks import CheckConfig
 from discern.data.sources import SourceConfig, open_source
 from discern.data.splits import SplitConfig
 from pipelines.checked import checked_pipeline
+from steps.data.check import check
 from steps.data.gate import gate
 from steps.data.ingest import ingest
 
@@ -14,14 +16,15 @@ def data_pipeline(
     use_case: str,
     source: SourceConfig,
     splits: SplitConfig = SplitConfig(),
+    checks: CheckConfig = CheckConfig(),
     max_rejected_share: float = 0.0,
 ) -> None:
     """Make a checked dataset version of a source."""
-    del use_case
-    version, _ = ingest(
+    version, rejected = ingest(
         source=source.model_dump(mode="json"),
         fingerprint=open_source(source).fingerprint(),
         splits=splits,
         max_rejected_share=max_rejected_share,
     )
-    gate(version=version)
+    report, _ = check(version=version, rejected=rejected, use_case=use_case, checks=checks)
+    gate(version=version, report=report)

@@ -1,10 +1,38 @@
-"""Fixtures of every room."""
+"""Fixtures of every room, and a home of the tests' own."""
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# ZenML reads these when it is imported: without them a test run would change the stack that a person works with.
+HOME = Path(tempfile.mkdtemp(prefix="discern-tests-"))
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+for name in [name for name in os.environ if name.startswith(("ZENML_STORE_", "ZENML_ACTIVE_", "AWS_"))]:
+    del os.environ[name]
+os.environ.update(
+    DISCERN_HOME=str(HOME),
+    DISCERN_CACHE=str(HOME / "cache"),
+    DISCERN_EDGE_HOME=str(HOME / "device"),
+    ZENML_CONFIG_PATH=str(HOME / "config"),
+    ZENML_LOCAL_STORES_PATH=str(HOME / "config" / "local_stores"),
+    ZENML_REPOSITORY_PATH=str(HOME),
+    ZENML_CUSTOM_SOURCE_ROOT=str(REPOSITORY),
+    ZENML_ANALYTICS_OPT_IN="false",
+    ZENML_LOGGING_VERBOSITY="WARN",
+    MLFLOW_DISABLE_TELEMETRY="true",
+    DO_NOT_TRACK="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    GIT_PYTHON_REFRESH="quiet",
+)
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +45,13 @@ def s3_endpoint() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture
+def s3_environment(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every S3 client of this test and its children talks to that server; returns its URL."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    return s3_endpoint

@@ -6,10 +6,13 @@ from typing import Annotated
 
 from zenml import step
 
+from discern.data.checks import CheckReport
 from discern.data.versions import DatasetVersion
 from steps.materializers import DatasetVersionMaterializer
 
 
 @step(output_materializers=DatasetVersionMaterializer)
-def gate(version: DatasetVersion) -> Annotated[DatasetVersion, "dataset_version"]:
+def gate(version: DatasetVersion, report: CheckReport) -> Annotated[DatasetVersion, "dataset_version"]:
+    """Hand the version on; everything that trains depends on this output, so nothing gets past a failed check."""
+    report.require()
     return version

@@ -33,6 +33,13 @@ class PillsConfig(BaseModel):
         default=0.3, ge=0, le=1, description="share of families that are white or nearly so, hence told apart by form"
     )
 
+    variety: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="0: shapes and colours as common as in a pharmacy; 1: all shapes alike, half of them two-toned",
+    )
+
     @property
     def classes(self) -> int:
         """How many classes there are."""

@@ -99,7 +99,7 @@ def design_class(config: PillsConfig, class_index: int) -> PillDesign:
         IndexError: there is no such class.
     """
     family, sibling = config.class_of(class_index)
-    design = _design_family(np.random.default_rng([config.seed, family, 0]), config.pale)
+    design = _design_family(np.random.default_rng([config.seed, family, 0]), config.pale, config.variety)
     texts = np.random.default_rng([config.seed, family, 1])
     return replace(design, imprint=_imprints(texts, len(design.imprint), sibling + 1)[-1])
 
@@ -109,9 +109,9 @@ def luminance(colour: Colour) -> float:
     return 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
 
 
-def _design_family(rng: np.random.Generator, pale: float) -> PillDesign:
-    shape = _pick(rng, SHAPES)
-    colours = _colours(rng, shape, pale)
+def _design_family(rng: np.random.Generator, pale: float, variety: float) -> PillDesign:
+    shape = _pick(rng, {name: _mix(share, 1 / len(SHAPES), variety) for name, share in SHAPES.items()})
+    colours = _colours(rng, shape, pale, variety)
     capsule = shape == "capsule"
     characters = int(rng.choice([1, 2, 3, 4], p=[0.12, 0.4, 0.3, 0.18]))
     flat = not capsule and rng.random() < 0.35
@@ -137,21 +137,21 @@ def _design_family(rng: np.random.Generator, pale: float) -> PillDesign:
     )
 
 
-def _colours(rng: np.random.Generator, shape: Shape, pale: float) -> tuple[Colour, ...]:
-    first = _shade(rng, PALE if rng.random() < pale else BRIGHT)
-    if rng.random() >= (0.75 if shape == "capsule" else 0.08):
+def _colours(rng: np.random.Generator, shape: Shape, pale: float, variety: float) -> tuple[Colour, ...]:
+    first = _shade(rng, PALE if rng.random() < pale else BRIGHT, variety)
+    if rng.random() >= (0.75 if shape == "capsule" else _mix(0.08, 0.5, variety)):
         return (first,)
     for _ in range(50):
-        second = _shade(rng, PALE if rng.random() < 0.4 else BRIGHT)
+        second = _shade(rng, PALE if rng.random() < 0.4 else BRIGHT, variety)
         if _contrast(_ink((first, second)), (first, second)) > 0.3 and _distance(first, second) > 0.25:
             return (first, second)
     return (first,)
 
 
-def _shade(rng: np.random.Generator, palette: Mapping[str, Colour]) -> Colour:
+def _shade(rng: np.random.Generator, palette: Mapping[str, Colour], variety: float) -> Colour:
     """A colour near one of the palette, so that no two families share it exactly."""
     base = np.array(palette[list(palette)[int(rng.integers(len(palette)))]])
-    lightness, hue = rng.normal(0, 0.025), rng.normal(0, 0.012, 3)
+    lightness, hue = rng.normal(0, _mix(0.025, 0.05, variety)), rng.normal(0, _mix(0.012, 0.04, variety), 3)
     red, green, blue = np.clip(base + lightness + hue, 0.03, 0.97)
     return (float(red), float(green), float(blue))
 
@@ -192,6 +192,10 @@ def _imprints(rng: np.random.Generator, characters: int, count: int) -> list[str
         if sorted(text) not in [sorted(other) for other in texts]:
             texts.append(text)
     return texts
+
+
+def _mix(usual: float, varied: float, variety: float) -> float:
+    return usual + (varied - usual) * variety
 
 
 def _between(rng: np.random.Generator, limits: tuple[float, float]) -> float:

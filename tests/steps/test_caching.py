@@ -1,0 +1,41 @@
+"""A cache key knows the library's files."""
+
+from __future__ import annotations
+
+import pytest
+
+from steps.caching import REPOSITORY, depends_on
+from steps.data.ingest import ingest
+from steps.promotion.judge import judge
+from steps.training.candidate import assemble
+from steps.training.models import distil, teach
+
+
+def test_every_file_of_a_folder_is_in_the_key() -> None:
+    files = depends_on("discern/learning").file_dependencies
+    assert files is not None
+    assert {"discern/learning/training.py", "discern/learning/losses.py"} <= set(files)
+    assert all((REPOSITORY / file).is_file() for file in files)
+
+
+@pytest.mark.parametrize("place", ["discern/nothing", "discern/nothing.py", "configs"])
+def test_a_place_without_code_is_an_error(place: str) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no Python file"):
+        depends_on(place)
+
+
+@pytest.mark.parametrize(
+    ("step", "file"),
+    [
+        (ingest, "discern/data/ingest.py"),
+        (ingest, "edge_runtime/images.py"),
+        (teach, "discern/learning/training.py"),
+        (distil, "discern/learning/losses.py"),
+        (assemble, "discern/evaluation/calibration.py"),
+        (assemble, "edge_runtime/identify.py"),
+        (judge, "discern/evaluation/comparison.py"),
+    ],
+)
+def test_steps_depend_on_the_code_they_call(step: object, file: str) -> None:
+    policy = step.configuration.cache_policy  # type: ignore[attr-defined]
+    assert file in policy.file_dependencies
