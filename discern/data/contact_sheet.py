@@ -16,7 +16,7 @@ CELL = Preprocessing(size=64)
 GAP = 2  # pixels between photos
 QUALITY = 72  # of the JPEG; thumbnails need no more
 MAX_CLASSES = 150
-MAX_PHOTOS = 300  # of all classes together, so that a page with the sheet stays well below 1 MB
+MAX_PHOTOS = 400  # of all classes together, so that a page with the sheet stays well below 1 MB
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def class_rows(version: DatasetVersion, max_classes: int = MAX_CLASSES) -> Itera
     splits, roles = version.column("split"), version.column("role")
     for i, label in enumerate(version.column("label")):
         rows[label].append(i)
-    order = sorted(rows, key=lambda label: (all(splits[i] == "train" for i in rows[label]), label))[:max_classes]
+    order = sorted(rows, key=lambda label: (any(splits[i] == "train" for i in rows[label]), label))[:max_classes]
     per_class = int(np.clip(MAX_PHOTOS // max(1, len(order)), 2, 8))
     for label in order:
         members = sorted(rows[label], key=lambda i: (roles[i] != "gallery", i))

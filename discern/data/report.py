@@ -148,7 +148,10 @@ def _figures(version: DatasetVersion, checked: Checked) -> str:
         figures = [one for one in checked.figures if one.check == check]
         if figures:
             parts.append(f"<h3>{escape(TITLES[check])}</h3>" + "".join(_figure(version, one) for one in figures))
-    return _section("figures", "Figures", "".join(parts) or "<p>There is nothing to show.</p>")
+    if not parts:
+        return _section("figures", "Figures", "<p>There is nothing to show.</p>")
+    note = '<p class="muted">Measured by Deepchecks on some photos of each split, scaled down.</p>'
+    return _section("figures", "Figures", note + "".join(parts))
 
 
 def _figure(version: DatasetVersion, figure: Plot | Photos) -> str:

@@ -23,6 +23,7 @@ from discern.data.checks.samples import Sample
 os.environ.setdefault("DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY", "True")
 
 CHANCE = 0.01  # how often drift by chance alone may exceed its limit
+NAVY, BLUE = "#00008b", "#5b8def"  # Deepchecks' colour of training cannot be seen on a dark page
 SHOWN_OUTLIERS = 10  # photos of each property
 
 
@@ -199,4 +200,4 @@ def _slim(figure: Figure) -> str:
     spec = json.loads(figure.to_json(), parse_float=lambda digits: float(f"{float(digits):.4g}"))
     for key in ("template", "title", "width", "height"):
         spec["layout"].pop(key, None)
-    return json.dumps(spec, separators=(",", ":"))
+    return json.dumps(spec, separators=(",", ":")).replace(NAVY, BLUE)

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import socket
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pydantic import ValidationError
+
+from discern.data.checks import CheckConfig, Checked, CheckReport, Condition, Photos, Plot, check_version
+from discern.data.photos import Photo, Split
+from discern.data.versions import DatasetVersion, write_version
+from discern.errors import DataError, GateError
+from edge_runtime.images import decode, encode_png
+from tests.discern.data.pictures import photos
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
+    return write_version(photos(12, 9), str(tmp_path_factory.mktemp("shards")))[0]
+
+
+@pytest.fixture(scope="module")
+def checked(version: DatasetVersion) -> Checked:
+    return check_version(version, CheckConfig(min_side=24))
+
+
+def verdicts(report: CheckReport, check: str) -> list[bool]:
+    found = [one.passed for one in report.conditions if one.check == check]
+    assert found, f"{check} did not run"
+    return found
+
+
+def replaced(version: DatasetVersion, **columns: list[str]) -> DatasetVersion:
+    table = version.table
+    for name, values in columns.items():
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, table.schema.field(name), pa.array(values, pa.string()))
+    return DatasetVersion(table, version.shards)
+
+
+def test_a_sound_version_passes(version: DatasetVersion, checked: Checked) -> None:
+    report = checked.report
+    assert report.passed
+    assert report.version == version.id
+    assert report.failures == ()
+    report.require()
+    assert {one.check for one in report.conditions} == {
+        "class_counts",
+        "label_names",
+        "leakage",
+        "strangers",
+        "image_size",
+        "property_outliers",
+        "property_drift",  # label drift has nothing to say where test holds new classes
+    }
+
+
+def test_the_report_is_plain_data(checked: Checked) -> None:
+    assert CheckReport.model_validate_json(checked.report.model_dump_json()) == checked.report
+
+
+def test_plots_are_small_and_photos_are_rows(version: DatasetVersion, checked: Checked) -> None:
+    plots = [figure for figure in checked.figures if isinstance(figure, Plot)]
+    assert len(plots) == 14  # 7 properties, validation and test
+    assert all(json.loads(plot.spec)["data"] and len(plot.spec) < 20_000 for plot in plots)
+    rows = [row for figure in checked.figures if isinstance(figure, Photos) for row in figure.rows]
+    assert all(0 <= row < len(version) for row in rows)
+
+
+def test_outliers_are_the_photos_that_stand_out(tmp_path: Path) -> None:
+    """Deepchecks names other photos when it is given several batches; ours are many enough for that to show."""
+    black = encode_png(np.zeros((24, 24, 3), np.uint8))
+    dark = [Photo(f"c{i:02d}/dark.png", f"c{i:02d}", black + bytes(i)) for i in range(3, 12)]
+    version, _ = write_version([*photos(12, 12), *dark], str(tmp_path))
+    figures = check_version(version, CheckConfig(min_side=24)).figures
+    brightness = next(one for one in figures if isinstance(one, Photos) and one.title.startswith("Brightness"))
+    names = [version.column("source")[row] for row in brightness.rows]
+    assert {photo.name for photo in dark} <= set(names)
+
+
+def test_too_many_outliers_fail(version: DatasetVersion) -> None:
+    report = check_version(version, CheckConfig(min_side=24, max_outlier_share=0)).report
+    assert verdicts(report, "property_outliers") == [False]
+    assert not report.passed
+
+
+def test_small_photos_fail(version: DatasetVersion) -> None:
+    report = check_version(version, CheckConfig()).report
+    assert verdicts(report, "image_size") == [False]
+    with pytest.raises(GateError, match=r"fails 1 of 10 checks, first image_size .*: 108 of 108 .* waive\.image_size"):
+        report.require()
+
+
+def test_a_waiver_is_kept_with_its_reason(version: DatasetVersion) -> None:
+    reason = "the sensor has 24 pixels"
+    report = check_version(version, CheckConfig(waive={"image_size": reason, "leakage": "never used"})).report
+    assert report.passed
+    report.require()
+    waived = [one for one in report.conditions if one.waived is not None]
+    assert [(one.check, one.passed, one.waived) for one in waived] == [("image_size", False, reason)]
+
+
+def test_darker_test_photos_fail(tmp_path: Path) -> None:
+    """The same classes, photographed at night: drift that no choice of classes explains."""
+
+    def taken(split: Split, light: float) -> list[Photo]:
+        found = []
+        for photo in photos(10, 8):
+            pixels = decode(photo.data) * light + (split == "test")
+            data = encode_png(pixels.clip(0, 255).astype(np.uint8))
+            found.append(dataclasses.replace(photo, name=f"{split}/{photo.name}", data=data, split=split))
+        return found
+
+    version, _ = write_version([*taken("train", 1.0), *taken("test", 0.4)], str(tmp_path))
+    report = check_version(version, CheckConfig(min_side=24)).report
+    assert verdicts(report, "property_drift") == [False]
+    assert verdicts(report, "label_drift") == [True]
+    failed = next(one for one in report.conditions if one.check == "property_drift")
+    assert failed.condition == "train to test: the drift score of every property is below 0.3"
+
+
+def test_labels_that_differ_by_case_fail(version: DatasetVersion) -> None:
+    labels = ["C01 " if i == 0 else label for i, label in enumerate(version.column("label"))]
+    report = check_version(replaced(version, label=labels), CheckConfig(min_side=24)).report
+    assert verdicts(report, "label_names") == [False]
+    assert verdicts(report, "class_counts") == [False]  # 'C01 ' has one photo
+
+
+def test_a_picture_on_both_sides_is_a_leak(version: DatasetVersion) -> None:
+    roles, hashes = version.column("role"), version.column("sha256")
+    hashes[roles.index("query")] = hashes[roles.index("gallery")]
+    report = check_version(replaced(version, sha256=hashes), CheckConfig(min_side=24)).report
+    assert verdicts(report, "leakage") == [False, True]
+
+
+def test_a_group_on_both_sides_is_a_leak(version: DatasetVersion) -> None:
+    report = check_version(replaced(version, group=["tray"] * len(version)), CheckConfig(min_side=24)).report
+    assert verdicts(report, "leakage") == [True, False]
+
+
+def test_a_split_that_asks_nothing_fails(version: DatasetVersion) -> None:
+    report = check_version(version.select("train"), CheckConfig(min_side=24)).report
+    assert verdicts(report, "strangers") == [False, False]
+    assert not report.passed
+
+
+def test_too_few_photos_to_measure_do_not_pass(version: DatasetVersion) -> None:
+    few = version.take([version.column("split").index(split) for split in ("train", "validation", "test")])
+    report = check_version(few, CheckConfig(min_side=24)).report
+    for check in ("property_outliers", "property_drift"):
+        assert not any(verdicts(report, check))
+    assert any("not measured" in one.detail for one in report.failures)
+
+
+def test_an_empty_version_is_one_sentence(version: DatasetVersion) -> None:
+    with pytest.raises(DataError, match="has no photos"):
+        check_version(version.take([]))
+
+
+def test_nothing_goes_out(version: DatasetVersion, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a check wanted the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    check_version(version, CheckConfig(min_side=24))
+    from deepchecks.analytics import anonymous_telemetry
+
+    assert anonymous_telemetry.ANALYTICS_DISABLED
+
+
+@pytest.mark.parametrize(
+    "values", [{"waive": {"colour": "x"}}, {"max_drift": 1}, {"max_outlier_share": 2}, {"samples_per_split": 1}]
+)
+def test_a_config_that_makes_no_sense_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        CheckConfig.model_validate(values)
+
+
+def test_a_failure_without_a_waiver_decides() -> None:
+    met = Condition(check="leakage", condition="c", passed=True, detail="d")
+    failed = Condition(check="strangers", condition="c", passed=False, detail="d")
+    assert CheckReport(version="v", conditions=(met, failed), passed=False).failures == (failed,)
