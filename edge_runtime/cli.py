@@ -98,8 +98,10 @@ def _pull(options: argparse.Namespace) -> int:
     with _progress() as progress:
         result = pull(repository, home.path, channel, options.root, progress, retry=options.retry)
     _remember_source(home, repository, channel)
-    verb = "answers now" if result.changed else "is up to date"
-    _say(f"release {result.release} {verb} ({result.downloaded:,} bytes fetched, {result.reused:,} already here)")
+    if result.changed:
+        _say(f"release {result.release} answers now ({result.downloaded:,} bytes fetched, {result.reused:,} here)")
+    else:
+        _say(f"release {result.release} is up to date")
     return 0
 
 

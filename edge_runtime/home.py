@@ -105,22 +105,16 @@ class Home:
 
     def bad(self) -> dict[str, str]:
         """Return the refused releases with the reasons; a damaged record counts as none."""
-        try:
-            content = json.loads((self.path / "bad.json").read_bytes())
-            return {str(release): str(entry["reason"]) for release, entry in content.items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return {}
+        return {release: entry["reason"] for release, entry in self._read_bad().items()}
 
     def remember_bad(self, release: str, reason: str) -> None:
         """Note that a release was refused, so that it is not tried again and again."""
         when = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        known = {name: {"reason": text} for name, text in self.bad().items()}
-        self._write_bad({**known, release: {"reason": reason, "refused": when}})
+        self._write_bad({**self._read_bad(), release: {"reason": reason, "refused": when}})
 
     def forget_bad(self, release: str) -> None:
         """Let a refused release be tried again."""
-        known = {name: {"reason": text} for name, text in self.bad().items() if name != release}
-        self._write_bad(known)
+        self._write_bad({name: entry for name, entry in self._read_bad().items() if name != release})
 
     def prune(self, current: Current) -> None:
         """Delete the installed releases other than the current and the previous one."""
@@ -142,6 +136,16 @@ class Home:
             except OSError:
                 raise UpdateError(f"another pull is running in {self.path}: wait for it to end.") from None
             yield
+
+    def _read_bad(self) -> dict[str, dict[str, str]]:
+        try:
+            content = json.loads((self.path / "bad.json").read_bytes())
+            return {
+                str(release): {"reason": str(entry["reason"]), "refused": str(entry["refused"])}
+                for release, entry in content.items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return {}
 
     def _write_bad(self, content: dict[str, dict[str, str]]) -> None:
         write_atomically(self.path / "bad.json", (json.dumps(content, indent=1) + "\n").encode())

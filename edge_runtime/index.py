@@ -48,6 +48,7 @@ class SearchLimits:
     rows_a_class: int = 8  # first guess of how many neighbours one class takes
     scores_at_once: int = 16_000_000  # float32 numbers of one exact block: 64 MB
     unit_norm: float = 1e-3  # how far a vector's length may be from 1
+    missed_probes: float = 0.02  # share of probes whose nearest row a sound graph may miss: it is approximate
 
 
 LIMITS = SearchLimits()
@@ -237,10 +238,10 @@ def check_graph(folder: Path, classes: Classes, dim: int, parameters: IndexParam
         classes: [n] the class of each row.
         dim: numbers in one embedding.
         parameters: how the graph is searched.
-        probes: [p, d] queries of unit length whose nearest row must be the one that exact search finds.
+        probes: [p, d] queries of unit length; nearly all must get the nearest row that exact search finds.
 
     Raises:
-        ReleaseError: a row is missing or differs, or the graph finds another nearest row.
+        ReleaseError: a row is missing or differs, or the graph misses nearest rows.
     """
     path = folder / GRAPH_FILE
     vectors = load_vectors(folder / VECTORS_FILE, dim)
@@ -255,7 +256,7 @@ def check_graph(folder: Path, classes: Classes, dim: int, parameters: IndexParam
     _, distances = graph.knn_query(probes, k=1, num_threads=1)
     exact = (probes @ vectors.T).max(axis=1)
     missed = int((np.abs(1.0 - distances[:, 0] - exact) > 1e-4).sum())
-    if missed:
+    if missed > len(probes) * LIMITS.missed_probes:
         raise ReleaseError(
             f"{path} misses the nearest item of {missed} of {len(probes)} probes: build it with a larger ef_search."
         )

@@ -9,7 +9,6 @@ Rules kept:
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Mapping
@@ -319,7 +318,7 @@ def _check_file(path: Path, entry: FileEntry) -> None:
 
 def _read_members(path: Path, names: list[str]) -> list[bytes]:
     try:
-        with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+        with zipfile.ZipFile(path) as archive:
             return [archive.read(name) for name in names]
     except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
         raise ReleaseError(f"{path} is damaged ({error}): pull the release again.") from None

@@ -23,7 +23,7 @@ from edge_runtime.release import Release, open_release
 # PNG decodes to the same pixels everywhere. Kernels of two CPUs differ by about 1e-6 in an embedding, Pillow's resize
 # by at most one level of 255; a wrong colour order, size or normalisation moves the cosine by far more than 0.001.
 GOLDEN_COSINE = 0.999
-PROBES = 256  # gallery rows that the graph must find again
+PROBES = 128  # gallery rows that the graph must find again
 TIMEOUT = 180.0  # seconds
 
 

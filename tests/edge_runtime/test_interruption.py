@@ -83,7 +83,7 @@ def test_killed_at_some_steps(
     total = changes_of_a_pull(home, repository, tmp_path / "whole")
     assert total > 20
     # Spread over the pull, and all of its last steps: install, switch, prune.
-    steps = sorted({1 + total * part // 4 for part in range(4)} | {total - 2, total})
+    steps = sorted({1 + total * part // 3 for part in range(3)} | {total - 2, total})
     for deadly in steps:
         kill_before(deadly, home, repository, tmp_path / f"killed{deadly}", (toy_release, newer_release))
 
