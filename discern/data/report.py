@@ -104,7 +104,9 @@ def _head(title: str, version: DatasetVersion, report: CheckReport) -> str:
 def _conditions(report: CheckReport) -> str:
     order = sorted(report.conditions, key=lambda one: (one.passed, one.waived is not None))
     rows = "".join(_condition(one) for one in order)
-    return _section("conditions", "Conditions", _table(["Check", "Condition", "Result", "What was found"], rows))
+    return _section(
+        "conditions", "Conditions", _table(["Check", "Condition", "Result", "What was found"], rows, "conditions")
+    )
 
 
 def _condition(one: Condition) -> str:

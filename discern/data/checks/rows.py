@@ -86,5 +86,5 @@ def _image_size(samples: Mapping[str, Sample], config: CheckConfig) -> Iterator[
         check="image_size",
         condition=f"at most {config.max_small_share:.0%} of photos have a side below {config.min_side} px",
         passed=small <= config.max_small_share * len(sides),
-        detail=f"{small} of {len(sides)} looked at; the smallest side is {min(sides, default=0)} px",
+        detail=f"{small} of the {len(sides)} looked at have; the smallest side is {min(sides, default=0)} px",
     )
