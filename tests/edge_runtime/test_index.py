@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge_runtime import index as index_module
 from edge_runtime.errors import ReleaseError
 from edge_runtime.index import (
     GRAPH_FILE,
@@ -15,6 +16,7 @@ from edge_runtime.index import (
     VECTORS_FILE,
     GalleryIndex,
     IndexParameters,
+    SearchLimits,
     check_graph,
     load_graph,
 )
@@ -53,9 +55,15 @@ def test_exact_search_keeps_the_definition(rows: int, class_count: int, k: int, 
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
+@pytest.fixture
+def by_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search the graph from 1,000 rows on, as galleries beyond the limit are searched."""
+    monkeypatch.setattr(index_module, "LIMITS", SearchLimits(exact_rows=1_000))
+
+
 @pytest.fixture(scope="module")
 def large() -> tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex]:
-    """More rows than exact search is used for; one class holds half of them, and all of the nearest ones."""
+    """More rows than `by_graph` searches exactly; one class holds half of them, and all of the nearest ones."""
     vectors = unit(3000, seed=3)
     vectors[:1500] = unit(1, seed=4) + 0.05 * unit(1500, seed=5)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -63,6 +71,7 @@ def large() -> tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex]:
     return vectors, classes, GalleryIndex.build(vectors, classes)
 
 
+@pytest.mark.usefixtures("by_graph")
 def test_the_graph_finds_what_exact_search_finds(
     large: tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex],
 ) -> None:
@@ -75,6 +84,7 @@ def test_the_graph_finds_what_exact_search_finds(
     np.testing.assert_allclose(scores[:, 0], exact[:, 0], atol=1e-6)
 
 
+@pytest.mark.usefixtures("by_graph")
 def test_a_crowded_class_does_not_hide_the_others(
     large: tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex],
 ) -> None:
@@ -86,6 +96,7 @@ def test_a_crowded_class_does_not_hide_the_others(
     assert all(len(set(row)) == 5 for row in ids.tolist())
 
 
+@pytest.mark.usefixtures("by_graph")
 def test_more_classes_than_there_are_is_padded(
     large: tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex],
 ) -> None:
@@ -112,6 +123,7 @@ def test_rows_are_grouped_by_class_whatever_the_order() -> None:
     assert np.array_equal(index.vectors[4:], vectors[[0, 3]])
 
 
+@pytest.mark.usefixtures("by_graph")
 def test_building_is_deterministic_and_loading_gives_the_same(tmp_path: Path) -> None:
     vectors, classes = unit(1200, seed=2), np.arange(1200) // 3
     for name in ("a", "b"):
