@@ -1,1 +1,1 @@
-"""Evaluation: retrieval and open-set metrics, calibration, paired comparison. Search and decision are the device's own."""
+"""Evaluation: retrieval and open-set metrics, calibration, comparison. Search and decision are the device's own."""

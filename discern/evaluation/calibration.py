@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discern.errors import DataError
 from discern.evaluation.outcomes import Outcomes
-from edge_runtime.identify import DecisionRule
+from edge_runtime.identify import DecisionRule, decide
 
 MARGIN_QUANTILES = np.linspace(0.0, 0.5, 26)  # of the strangers' margins: candidates for the rule's margin
+LOWEST_COSINE = -1.0
 
 
 def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
@@ -28,31 +30,43 @@ def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
     strangers = int((~enrolled).sum())
     if not enrolled.any() or strangers == 0:
         raise DataError(
-            f"A threshold cannot be fitted on {int(enrolled.sum())} enrolled and {strangers} stranger queries: hold out "
-            "classes for validation, some of them without gallery photos (`stranger_share`)."
+            f"A threshold cannot be fitted on {int(enrolled.sum())} enrolled and {strangers} stranger queries: hold "
+            "out classes for validation, some of them without gallery photos (`stranger_share`)."
         )
-    if strangers * fpir < 1:
+    if _allowed(strangers, fpir) < 1:
         raise DataError(
             f"A false-identification rate of {fpir} cannot be told from {strangers} stranger queries: at least "
             f"{int(np.ceil(1 / fpir))} are needed; hold out more classes or allow a higher rate."
         )
-    best, second = outcomes.scores[:, 0].astype(np.float64), outcomes.scores[:, 1].astype(np.float64)
-    gaps = np.where(np.isfinite(second), best - second, np.inf)
-    candidates = np.unique(np.concatenate([[0.0], np.quantile(gaps[~enrolled], MARGIN_QUANTILES)]))
-    allowed = int(np.floor(fpir * strangers))
-    choice = (-1.0, 0.0, 0.0)
-    for margin in candidates[np.isfinite(candidates)]:
-        passing = gaps >= margin
-        threshold = _lowest_threshold(best[~enrolled & passing], allowed)
-        detected = float((outcomes.retrieved & passing & (best >= threshold)).sum())
-        if detected > choice[0]:
-            choice = (detected, threshold, float(margin))
-    return DecisionRule(threshold=choice[1], margin=choice[2], fpir=fpir)
+    most, chosen = -1, DecisionRule(LOWEST_COSINE, 0.0, fpir)
+    for margin in candidate_margins(outcomes):
+        # The device's own `decide`, since its rounding decides what lies on the margin.
+        passing = decide(outcomes.scores, DecisionRule(-np.inf, margin, fpir))
+        threshold = _lowest_threshold(outcomes.scores[~enrolled & passing, 0], _allowed(strangers, fpir))
+        rule = DecisionRule(threshold, margin, fpir)
+        detected = int((outcomes.retrieved & decide(outcomes.scores, rule)).sum())
+        if detected > most:
+            most, chosen = detected, rule
+    return chosen
 
 
-def _lowest_threshold(strangers: np.ndarray, allowed: int) -> float:
-    """The lowest threshold that at most `allowed` of the scores `strangers` reach; -1 where all may."""
+def candidate_margins(outcomes: Outcomes) -> list[float]:
+    """The margins that are tried, ascending: none, and quantiles of the strangers' margins."""
+    strangers = outcomes.scores[~outcomes.enrolled].astype(np.float64)
+    gaps = strangers[:, 0] - strangers[:, 1]
+    quantiles = np.quantile(gaps[np.isfinite(gaps)], MARGIN_QUANTILES) if np.isfinite(gaps).any() else np.empty(0)
+    return [float(margin) for margin in np.unique(np.concatenate([[0.0], quantiles]))]
+
+
+def _allowed(strangers: int, fpir: float) -> int:
+    """The largest number of `strangers` whose share is not above `fpir`."""
+    shares = np.arange(strangers + 1) / strangers
+    return int(np.searchsorted(shares, fpir, side="right")) - 1
+
+
+def _lowest_threshold(strangers: NDArray[np.float32], allowed: int) -> float:
+    """The lowest threshold that at most `allowed` of the scores `strangers` reach."""
     if len(strangers) <= allowed:
-        return -1.0
+        return LOWEST_COSINE
     highest_refused = np.sort(strangers)[::-1][allowed]
-    return float(np.nextafter(np.float32(highest_refused), np.float32(2.0)))
+    return float(np.nextafter(highest_refused, np.float32(2.0)))

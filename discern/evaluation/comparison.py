@@ -179,12 +179,16 @@ def _no_class_loses(candidate: Answers, production: Answers, groups: list[str], 
         if rows.sum() >= config.class_queries and theirs[rows].mean() - ours[rows].mean() > loss:
             worst, loss = str(name), float(theirs[rows].mean() - ours[rows].mean())
     detail = f"{worst} loses {loss:.2f} of its queries" if worst else "no class loses"
-    return Gate(name="no class loses", passed=loss <= config.class_loses, detail=f"{detail}, {config.class_loses:.2f} may")
+    return Gate(
+        name="no class loses", passed=loss <= config.class_loses, detail=f"{detail}, {config.class_loses:.2f} may"
+    )
 
 
 def _refusal(candidate: Answers, production: Answers, config: GateConfig) -> Gate:
     if not (candidate.truth == STRANGER).any():
-        return Gate(name="stranger refusal not worse", passed=False, detail="no stranger among the queries: not computed")
+        return Gate(
+            name="stranger refusal not worse", passed=False, detail="no stranger among the queries: not computed"
+        )
     ours, theirs = candidate.metrics.stranger_refusal or 0.0, production.metrics.stranger_refusal or 0.0
     return Gate(
         name="stranger refusal not worse",

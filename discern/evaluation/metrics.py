@@ -83,9 +83,7 @@ def unknown_auroc(outcomes: Outcomes) -> float | None:
     return float(roc_auc_score(enrolled, outcomes.scores[:, 0]))
 
 
-def macro_precision_recall(
-    truth: NDArray[np.int64], answers: NDArray[np.int64]
-) -> tuple[float | None, float | None]:
+def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> tuple[float | None, float | None]:
     """Macro precision over the answered classes and macro recall over the enrolled classes.
 
     Args:

@@ -88,5 +88,10 @@ def search(
     truth = np.array([position.get(name, STRANGER) for name in names], dtype=np.int64)
     known = frozenset(trained)
     return Outcomes(
-        truth, found[:, 0], scores, gallery.labels, tuple(names), np.array([name in known for name in names], dtype=bool)
+        truth,
+        found[:, 0],
+        scores,
+        gallery.labels,
+        tuple(names),
+        np.array([name in known for name in names], dtype=bool),
     )

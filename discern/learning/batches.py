@@ -65,7 +65,9 @@ class BatchSampler:
         TrainingError: fewer than P classes.
     """
 
-    def __init__(self, class_ids: Sequence[int] | NDArray[np.int64], classes_per_batch: int, photos_per_class: int, seed: int) -> None:
+    def __init__(
+        self, class_ids: Sequence[int] | NDArray[np.int64], classes_per_batch: int, photos_per_class: int, seed: int
+    ) -> None:
         ids = np.asarray(class_ids)
         self.members = [np.flatnonzero(ids == c) for c in np.unique(ids)]
         if len(self.members) < classes_per_batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,16 +37,25 @@ class Checkpoint:
         """The newest state, or None.
 
         Raises:
-            TrainingError: it belongs to another config or data set.
+            TrainingError: it belongs to another config or data set, or is damaged.
         """
         filesystem, path = open_place(self.url)
         if not filesystem.exists(path):
             return None
-        state: dict[str, Any] = torch.load(io.BytesIO(filesystem.cat_file(path)), map_location="cpu", weights_only=True)
+        state = self._read(filesystem.cat_file(path))
         if state["fingerprint"] != self.fingerprint:
             raise TrainingError(
                 f"The checkpoint {self.url} belongs to another config or dataset version: remove it to start afresh."
             )
+        return state
+
+    def _read(self, data: bytes) -> dict[str, Any]:
+        try:
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError):
+            state = None
+        if not isinstance(state, dict) or "fingerprint" not in state:
+            raise TrainingError(f"{self.url} is not a checkpoint, or is damaged: remove it to start afresh.")
         return state
 
     def remove(self) -> None:

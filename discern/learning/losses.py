@@ -30,8 +30,9 @@ class MetricObjective(nn.Module):
 
     def __init__(self, loss: NamedPart, miner: NamedPart | None, classes: int, embedding_dim: int) -> None:
         super().__init__()
-        self.loss = _build(losses, loss, "loss", {"num_classes": classes, "embedding_size": embedding_dim})
-        self.miner = None if miner is None else _build(miners, miner, "miner", {})
+        sizes = {"num_classes": classes, "embedding_size": embedding_dim, "descriptors_dim": embedding_dim}
+        self.loss = _build(losses, losses.BaseMetricLossFunction, loss, "loss", sizes)
+        self.miner = None if miner is None else _build(miners, miners.BaseMiner, miner, "miner", {})
 
     def forward(self, embeddings: Tensor, labels: Tensor, photos: Tensor) -> Tensor:  # noqa: ARG002
         """Loss of `embeddings` [n, d] with `labels` [n]; `photos` [n] are not looked at."""
@@ -43,10 +44,10 @@ class MetricObjective(nn.Module):
 class DistillObjective(nn.Module):
     """The student's embedding of a changed photo is drawn to the teacher's embedding of the photo as it is.
 
-    The teacher is asked once for every photo, not once for every step: its embeddings hardly depend on the change, since
-    it was trained not to. The sum has a cosine term, which keeps the student compatible with the teacher's index, the
-    KL divergence between rows of batch similarities (Passalis and Tefas, ECCV 2018, with a softmax kernel), and
-    perhaps the metric loss.
+    The teacher is asked once for every photo, not once for every step: its embeddings hardly depend on the change,
+    since it was trained not to. The sum has a cosine term, which keeps the student compatible with the teacher's
+    index, the KL divergence between rows of batch similarities (Passalis and Tefas, ECCV 2018, with a softmax
+    kernel), and perhaps the metric loss.
 
     Args:
         teacher: the teacher's embeddings of all training photos, [n, d], unit length.
@@ -88,16 +89,24 @@ def similarity_divergence(student: Tensor, teacher: Tensor, temperature: float) 
     )
 
 
-def _build(module: Any, part: NamedPart, kind: str, offered: dict[str, Any]) -> nn.Module:
-    factory = getattr(module, part.name, None)
-    if not inspect.isclass(factory):
-        names = [name for name in dir(module) if inspect.isclass(getattr(module, name))]
-        near = difflib.get_close_matches(part.name, names, n=3)
+def _build(module: Any, base: type[nn.Module], part: NamedPart, kind: str, offered: dict[str, Any]) -> nn.Module:
+    factories = {
+        name: factory
+        for name, factory in vars(module).items()
+        if inspect.isclass(factory) and issubclass(factory, base) and factory is not base
+    }
+    factory = factories.get(part.name)
+    if factory is None:
+        near = difflib.get_close_matches(part.name, factories, n=3)
         hint = f"did you mean {', '.join(near)}?" if near else "see pytorch-metric-learning's list."
         raise ConfigError(f"pytorch-metric-learning has no {kind} {part.name!r}: {hint}")
-    wanted = inspect.signature(factory.__init__).parameters
+    # Some classes hand `**kwargs` on to the one they extend, which is where the names stand.
+    wanted = {name for base in factory.__mro__ for name in inspect.signature(base).parameters}
     arguments = {key: value for key, value in offered.items() if key in wanted} | part.parameters
     try:
         return cast(nn.Module, factory(**arguments))
-    except TypeError as error:
-        raise ConfigError(f"The {kind} {part.name} does not take these parameters ({error}).") from None
+    except (TypeError, ValueError, AssertionError) as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise ConfigError(
+            f"The {kind} {part.name} does not take these `parameters` ({reason}): see its documentation."
+        ) from None

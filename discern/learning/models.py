@@ -5,11 +5,15 @@ from __future__ import annotations
 import difflib
 import io
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import fsspec
 import timm
 import torch
+from huggingface_hub import constants as hub
+from huggingface_hub import get_session
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +22,9 @@ from discern.learning.config import ModelConfig
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # timm's default, so that its pretrained weights fit
 IMAGENET_STD = (0.229, 0.224, 0.225)
+HUB_PATIENCE = 5.0  # seconds until the hub counts as out of reach; its own client would try for most of a minute
+# Depthwise re-parameterised nets corrupt the heap in channels_last on CPU (torch 2.15): these alone are known good.
+CHANNELS_LAST = ("resnet", "mobilenet", "efficientnet")
 
 
 class EmbeddingModel(nn.Module):
@@ -53,13 +60,18 @@ class EmbeddingModel(nn.Module):
         return functional.normalize(self.head(features), dim=1)
 
 
+def memory_format(config: ModelConfig) -> torch.memory_format:
+    """How weights and photos of this model lie in memory; channels last is quicker where it is safe."""
+    return torch.channels_last if config.backbone.startswith(CHANNELS_LAST) else torch.contiguous_format
+
+
 def count_parameters(model: nn.Module) -> int:
     """Number of weights of `model`."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
 def count_multiply_adds(model: EmbeddingModel, size: int) -> int:
-    """Multiply-adds of one photo of `size` x `size` pixels, convolutions and linear layers."""
+    """Multiply-adds of one photo of `size` x `size` pixels, convolutions and linear layers; without their biases."""
     total = 0
 
     def hook(module: nn.Module, _: Any, output: Tensor) -> None:
@@ -68,14 +80,14 @@ def count_multiply_adds(model: EmbeddingModel, size: int) -> int:
             kernel = module.kernel_size[0] * module.kernel_size[1] * module.in_channels // module.groups
             total += output.shape[1] * output.shape[2] * output.shape[3] * kernel
         elif isinstance(module, nn.Linear):
-            total += module.in_features * module.out_features
+            total += output.numel() * module.in_features
 
     handles = [module.register_forward_hook(hook) for module in model.modules()]
     training = model.training
     model.eval()
     try:
         with torch.no_grad():
-            model(torch.zeros(1, 3, size, size))
+            model(torch.zeros(1, 3, size, size, device=next(model.parameters()).device))
     finally:
         model.train(training)
         for handle in handles:
@@ -89,15 +101,29 @@ def load_weights(model: nn.Module, url: str) -> None:
     Raises:
         TrainingError: it cannot be read, or its keys or shapes do not fit.
     """
+    state = _read_state(url)
+    try:
+        model.load_state_dict(state)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[-1].strip().rstrip(".")
+        raise TrainingError(
+            f"The weights {url} do not fit this model ({reason}): use the config they came from."
+        ) from None
+
+
+def _read_state(url: str) -> Any:
     try:
         with fsspec.open(url, "rb") as file:
-            state = torch.load(io.BytesIO(file.read()), map_location="cpu", weights_only=True)
-        model.load_state_dict(state)
-    except (OSError, pickle.UnpicklingError, EOFError) as error:
+            data = file.read()
+    except (OSError, ValueError, ImportError) as error:
         raise TrainingError(f"The weights {url} cannot be read ({error}): name a file saved by torch.save.") from None
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise TrainingError(f"The weights {url} do not fit this model ({reason}): use the config they came from.") from None
+    try:
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError):
+        # torch's own message advises to run what the file says.
+        raise TrainingError(
+            f"The weights {url} are damaged, or hold more than tensors: save a state dict by torch.save."
+        ) from None
 
 
 def _backbone(config: ModelConfig) -> Any:
@@ -107,16 +133,35 @@ def _backbone(config: ModelConfig) -> Any:
             f"timm has no model {config.backbone!r}: "
             + (f"did you mean {', '.join(near)}?" if near else "see timm.list_models().")
         )
+    if not config.pretrained:
+        return timm.create_model(config.backbone, num_classes=0)
     try:
-        return timm.create_model(config.backbone, pretrained=config.pretrained, num_classes=0)
-    except Exception as error:
-        if not config.pretrained:
-            raise
-        # The hub's client raises a dozen kinds of error for one cause.
+        with _impatient_hub():
+            return timm.create_model(config.backbone, pretrained=True, num_classes=0)
+    except Exception as error:  # noqa: BLE001  the hub's client raises a dozen kinds of error for one cause
         raise TrainingError(
-            f"The pretrained weights of {config.backbone} cannot be fetched ({type(error).__name__}): "
-            "set `pretrained: false`, or name a file in `weights`."
+            f"The pretrained weights of {config.backbone} cannot be fetched from {hub.ENDPOINT} "
+            f"({type(error).__name__}): set `pretrained: false`, or name a file in `weights`."
         ) from None
+
+
+@contextmanager
+def _impatient_hub() -> Iterator[None]:
+    """Where the hub does not answer at once, only its cache on this machine is asked."""
+    before = hub.HF_HUB_OFFLINE
+    hub.HF_HUB_OFFLINE = before or not _hub_answers()
+    try:
+        yield
+    finally:
+        hub.HF_HUB_OFFLINE = before
+
+
+def _hub_answers() -> bool:
+    try:
+        get_session().head(hub.ENDPOINT, timeout=HUB_PATIENCE)
+    except Exception:  # noqa: BLE001  whatever went wrong, it cannot be asked
+        return False
+    return True
 
 
 def _halve_stem_stride(backbone: Any, name: str) -> None:

@@ -57,8 +57,9 @@ def distil_student(
     """
     if teacher.config.embedding_dim != config.model.embedding_dim:
         raise TrainingError(
-            f"The student's embedding_dim is {config.model.embedding_dim}, the teacher's {teacher.config.embedding_dim}: "
-            "make them equal, so that the student's embeddings fit the teacher's index."
+            f"The student's embedding_dim is {config.model.embedding_dim}, the teacher's "
+            f"{teacher.config.embedding_dim}: make them equal, so that the student's embeddings fit the teacher's "
+            "index."
         )
     photos = load_photos(_training_split(version), preprocessing)
     objective = DistillObjective(embed(teacher, photos.pixels), distil, _metric_objective(photos, config))

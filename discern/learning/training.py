@@ -4,7 +4,8 @@ Rules kept:
 - a step is a pure function of the state before it, the seed and its number, so a resumed run ends where an unbroken one
   would have;
 - the model that comes out is the moving average of the weights;
-- a loss that is not finite ends the training with the number of its step, and the last checkpoint stays.
+- a loss or a gradient that is not finite ends the training with the number of its step, before it reaches the weights,
+  and the last checkpoint stays.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -27,15 +29,13 @@ from discern.learning.augment import augment, to_float
 from discern.learning.batches import BatchSampler, PhotoSet, step_generator
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import TrainingConfig
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import EmbeddingModel, memory_format
 from discern.progress import bar
 from edge_runtime.images import Pixels
 
 Log = Callable[[int, dict[str, float]], None]
 Validate = Callable[[EmbeddingModel], float]
 LOG_EVERY = 10  # steps
-# Depthwise re-parameterised nets corrupt the heap in channels_last on CPU (torch 2.15): these alone are known good.
-CHANNELS_LAST = ("resnet", "mobilenet", "efficientnet")
 
 
 @dataclass
@@ -84,8 +84,7 @@ def train(
     run = _Run(config, photos, objective, log)
     run.resume(checkpoint)
     started, first = time.perf_counter(), run.step
-    with bar(total=config.steps, name=name, unit="step") as progress:
-        progress.update(first)
+    with bar(total=config.steps, initial=first, name=name, unit="step") as progress:
         while run.step < config.steps:
             loss = run.advance()
             progress.update(1)
@@ -112,19 +111,19 @@ class _Run:
     def __init__(self, config: TrainingConfig, photos: PhotoSet, objective: nn.Module, log: Log | None) -> None:
         torch.manual_seed(config.seed)
         self.config, self.log = config, log
-        self.accelerator = Accelerator(mixed_precision=config.mixed_precision)
+        self.accelerator = _accelerator(config)
         self.device = self.accelerator.device
         # Every process of a multi-GPU run draws batches of its own.
         self.seed = config.seed + 1_000_003 * self.accelerator.process_index
         self.labels, _ = photos.class_ids()
         self.pixels = photos.pixels
         self.sampler = BatchSampler(self.labels, config.classes_per_batch, config.photos_per_class, self.seed)
-        model = EmbeddingModel(config.model)
-        if config.model.backbone.startswith(CHANNELS_LAST):
-            model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = EmbeddingModel(config.model).to(memory_format=memory_format(config.model))
         optimizer = torch.optim.AdamW(_parameter_groups(model, objective, config))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate(step, config))
-        self.model, self.objective, self.optimizer = self.accelerator.prepare(model, objective.to(self.device), optimizer)
+        self.model, self.objective, self.optimizer = self.accelerator.prepare(
+            model, objective.to(self.device), optimizer
+        )
         self.ema = AveragedModel(
             self.accelerator.unwrap_model(self.model),
             multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay),
@@ -147,7 +146,7 @@ class _Run:
         loss = self._learn(images, chosen)
         self.step += 1
         if self.step % LOG_EVERY == 0 or self.step == self.config.steps:
-            self.report({"loss": loss, "learning_rate": self.schedule.get_last_lr()[0]})
+            self.report({"loss": loss, "learning_rate": float(self.schedule.get_last_lr()[0])})
         return loss
 
     def report(self, figures: dict[str, float]) -> None:
@@ -185,31 +184,58 @@ class _Run:
 
     def _learn(self, images: Tensor, chosen: NDArray[np.int64]) -> float:
         self.model.train()
+        # Dropout, and losses and miners that sample, draw from the global generator.
+        torch.manual_seed(_mixed_seed(self.seed, self.step))
         labels = torch.from_numpy(self.labels[chosen]).to(self.device)
         with self.accelerator.autocast():
             embeddings = self.model(images)
         loss = self.objective(embeddings.float(), labels, torch.from_numpy(chosen).to(self.device))
         value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The loss is {value} at step {self.step} (photos {chosen[:4].tolist()} and so on): lower the learning "
-                "rate; the last checkpoint is kept."
-            )
+        self._check_finite("loss", value, chosen)
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        if self.accelerator.scaler is None:  # the scaler of fp16 skips such a step by itself
+            self._check_finite("gradient", float(norm), chosen)
         self.optimizer.step()
         self.schedule.step()
         self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
         return value
 
+    def _check_finite(self, what: str, value: float, chosen: NDArray[np.int64]) -> None:
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The {what} is {value} at step {self.step} (photos {chosen[:4].tolist()} and so on): lower the "
+                "learning rate; the last checkpoint is kept."
+            )
+
 
 @torch.no_grad()
 def embed(model: EmbeddingModel, pixels: Pixels, batch: int = 256) -> Tensor:
-    """Embed photos as they are: `pixels` [n, size, size, 3] uint8 to [n, d] on the CPU."""
+    """Embed photos as they are: `pixels` [n, size, size, 3] uint8 to [n, d] on the CPU, in evaluation mode."""
     device = next(model.parameters()).device
-    parts = [model(to_float(torch.from_numpy(pixels[i : i + batch]).to(device))).cpu() for i in range(0, len(pixels), batch)]
-    return torch.cat(parts)
+    layout = memory_format(model.config)
+    training = model.training
+    model.eval()
+    parts = []
+    for start in range(0, len(pixels), batch):
+        photos = to_float(torch.from_numpy(pixels[start : start + batch]).to(device))
+        parts.append(model(photos.contiguous(memory_format=layout)).cpu())
+    model.train(training)
+    return torch.cat(parts) if parts else torch.empty(0, model.config.embedding_dim)
+
+
+def _accelerator(config: TrainingConfig) -> Accelerator:
+    # accelerate keeps one state a process, and refuses a second training with another precision.
+    AcceleratorState._reset_state()
+    accelerator = Accelerator(mixed_precision=config.mixed_precision)
+    if config.mixed_precision == "fp16" and accelerator.device.type == "cpu":
+        raise TrainingError("`mixed_precision: fp16` needs a GPU, and there is none here: use `bf16` or `no`.")
+    return accelerator
+
+
+def _mixed_seed(seed: int, step: int) -> int:
+    return int(np.random.SeedSequence((seed, step, 2)).generate_state(1, np.uint64)[0]) >> 1
 
 
 def _parameter_groups(model: nn.Module, objective: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Run two releases on the same frozen test set, as devices would, and judge.
 
-Each release brings its model, preprocessing and decision rule; the gallery is the test set's own, embedded by each, so that
-both answer the same question even where their catalogues differ.
+Each release brings its model, preprocessing and decision rule; the gallery is the test set's own, embedded by each, so
+that both answer the same question even where their catalogues differ.
 """
 
 from __future__ import annotations

@@ -23,11 +23,13 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .verdict { font-weight: 600; } .good { color: var(--good); } .bad { color: var(--bad); } .muted { opacity: .7; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .8rem; }
 figure { margin: 0; padding: .5rem; border: 1px solid var(--line); border-radius: .4rem; }
-figure img { display: block; width: 96px; height: 96px; margin: 0 auto .3rem; } figcaption { font-size: .8rem; overflow-wrap: anywhere; }
+figure img { display: block; width: 96px; height: 96px; margin: 0 auto .3rem; }
+figcaption { font-size: .8rem; overflow-wrap: anywhere; }
 """
 
 
@@ -122,7 +124,8 @@ def _figure(queries: DatasetVersion, row: int, ours: Examination, theirs: Examin
     lines = [f"<b>{escape(truth)}</b>", f"candidate: {_answer(outcomes, ours.answers.answered, row)}"]
     if theirs is not None:
         lines.append(f"production: {_answer(theirs.outcomes, theirs.answers.answered, row)}")
-    return f'<figure><img alt="" src="data:image/jpeg;base64,{jpeg}"><figcaption>{"<br>".join(lines)}</figcaption></figure>'
+    caption = f"<figcaption>{'<br>'.join(lines)}</figcaption>"
+    return f'<figure><img alt="" src="data:image/jpeg;base64,{jpeg}">{caption}</figure>'
 
 
 def _answer(outcomes: Outcomes, answered: np.ndarray, row: int) -> str:
