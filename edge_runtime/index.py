@@ -4,8 +4,8 @@ Rules kept:
 - `embeddings.npy` is the truth and `index.hnsw` a cache of it, which can be rebuilt from it;
 - rows are grouped by class, so one class is one slice;
 - a class scores by its best gallery item, by the cosine, which is the inner product of unit vectors;
-- the margin of the decision rule needs the second class, which a graph may miss: exact search is used as long as it is
-  a fraction of the embedding's time (measured: 0.27 ms at 10,000 vectors of 128 numbers), and the graph searches widely;
+- the margin of the decision rule needs the second class, which a graph may miss: search is exact as long as it takes a
+  fraction of the embedding's time (measured: 0.27 ms at 10,000 vectors of 128 numbers), and the graph searches widely;
 - hnswlib aborts on some corrupt files and loads others silently: `load` is for files whose hash was checked, and
   `check_graph` is for a child process.
 """
