@@ -77,11 +77,14 @@ def check_root(data: bytes) -> Root:
         PublicationError: it is not a root, or not signed by its own key.
     """
     try:
-        metadata: Metadata[Root] = Metadata.from_bytes(data)
+        metadata: Metadata[Any] = Metadata.from_bytes(data)
+        if metadata.signed.type != Root.type:
+            raise ValueError(f"it is a {metadata.signed.type}")
         metadata.signed.verify_delegate("root", metadata.signed_bytes, metadata.signatures)
     except (RepositoryError, ValueError) as error:
         raise PublicationError(f"root.json is not a root that signs itself ({error}): restore it.") from None
-    return metadata.signed
+    root: Root = metadata.signed
+    return root
 
 
 def check_state(root: Root, timestamp: bytes, read: Callable[[str], bytes]) -> State:
