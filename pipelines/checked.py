@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 from zenml.enums import ExecutionMode
@@ -28,7 +28,9 @@ OURS = (DiscernError, EdgeError)
 class CheckedPipeline(Pipeline):
     """A pipeline whose config is checked and whose errors are sentences."""
 
-    def with_options(self, *args: Any, config_path: str | None = None, **kwargs: Any) -> CheckedPipeline:
+    def with_options(  # type: ignore[override]  # every one of ZenML's arguments is handed on
+        self, *, config_path: str | None = None, **kwargs: Any
+    ) -> CheckedPipeline:
         """As ZenML's, after the config was checked.
 
         Raises:
@@ -41,7 +43,7 @@ class CheckedPipeline(Pipeline):
                 check_config(config, path, self.entrypoint, self._known_steps())
                 # ZenML fills in variables only after the pipeline's body has run.
                 kwargs.setdefault("parameters", config.get("parameters") or {})
-        return super().with_options(*args, config_path=config_path, **kwargs)
+        return cast(CheckedPipeline, super().with_options(config_path=config_path, **kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As ZenML's; an error of ours comes out as itself, or as one sentence on the command line."""

@@ -109,7 +109,11 @@ def _prepare(home: Path) -> None:
         ["stacks", "apply", "local"],
         ["discern.releases", "init", "--repository", str(home / "releases"), "--keys", str(home / "keys")],
     ):
-        _check(subprocess.run([sys.executable, "-m", *command], cwd=REPOSITORY, check=False, capture_output=True, text=True))
+        _check(
+            subprocess.run(
+                [sys.executable, "-m", *command], cwd=REPOSITORY, check=False, capture_output=True, text=True
+            )
+        )
     from zenml.client import Client
 
     # The demo runs on the local stack whatever stack a person works with at the moment.
@@ -179,7 +183,9 @@ def _draw(home: Path, photos: list[_Photo], answers: list[dict[str, Any]], resul
         photo, answer = photos[number], answers[number]
         truth = photo.label if photo.enrolled else "unknown"
         said = answer["label"] or "unknown"
-        reference = None if answer["label"] is None else decode(release.thumbnail(release.labels.index(answer["label"])))
+        reference = (
+            None if answer["label"] is None else decode(release.thumbnail(release.labels.index(answer["label"])))
+        )
         note = f"{answer['score']:.2f}" + ("" if said == truth else f", is {truth}")
         exhibits.append(Exhibit(decode(photo.path.read_bytes()), reference, said, note, said == truth))
     heading = (
@@ -204,22 +210,25 @@ def _report(
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_row("trained on", f"{len(train):,} photos of {len(train.labels)} pills")
     table.add_row(
-        "asked about", f"{len(test.labels)} other pills: {result.enrolled_queries} photos of enrolled ones, "
-        f"{result.stranger_queries} of strangers"
+        "asked about",
+        f"{len(test.labels)} other pills: {result.enrolled_queries} photos of enrolled ones, "
+        f"{result.stranger_queries} of strangers",
     )
     table.add_row("nearest class right", f"{result.unseen_recall_at_1:.1%} (recall@1)")
     table.add_row("answered right", f"{result.unseen_detection_rate:.1%}")
     table.add_row("strangers refused", f"{result.stranger_refusal:.1%}")
     table.add_row("one answer", f"{result.milliseconds:.1f} ms with start-up, one thread")
     table.add_row("all of it", f"{result.seconds:.0f} s")
-    table.add_row("this run", f"went live on channel {channel}" if channel else "changed nothing: its release was live already")
+    table.add_row(
+        "this run", f"went live on channel {channel}" if channel else "changed nothing: its release was live already"
+    )
     table.add_row("picture", str(picture))
     table.add_row("reports", str(home / "reports"))
     console.rule("Done")
     console.print(table)
     console.print(
-        "\nNext: [bold]source .envrc[/bold], then [bold]discern-edge serve[/bold] and open http://127.0.0.1:8000, or run "
-        "the steps of the README one at a time.",
+        "\nNext: [bold]source .envrc[/bold], then [bold]discern-edge serve[/bold] and open http://127.0.0.1:8000, or "
+        "run the steps of the README one at a time.",
         soft_wrap=True,
     )
 

@@ -1,7 +1,7 @@
 """Which artifact of an earlier pipeline a run starts from: pinned when the run is compiled.
 
-ZenML's `get_artifact_version(name)` takes the newest of any stack, and a cloud run would then read a laptop's path. Here
-it is what the newest completed run of that pipeline and use case gave out *into the active artifact store*. The run is
+ZenML's `get_artifact_version(name)` takes the newest of any stack, and a cloud run would then read a laptop's path.
+Here it is what the newest completed run of that pipeline and use case gave out *into the active artifact store*. The run is
 looked for, not the artifact: a cached run gives out an old version, and it is still the newest answer.
 """
 
@@ -67,6 +67,6 @@ def _is_here(version: ArtifactVersionResponse) -> bool:
 def _missing(pipeline: str, artifact: str, use_case: str) -> ConfigError:
     stack = Client().active_stack_model.name
     return ConfigError(
-        f"The stack {stack!r} holds no {artifact!r} of a completed {pipeline} tagged {use_case!r}: run that pipeline on "
-        "this stack first."
+        f"The stack {stack!r} holds no {artifact!r} of a completed {pipeline} tagged {use_case!r}: run that pipeline "
+        "on this stack first."
     )

@@ -23,7 +23,7 @@ def promotion_pipeline(
     approval: Approval = "automatic",
     channels: Channels = Channels(),
 ) -> None:
-    """Compare the newest candidate of `use_case` with what its production channel names, and publish it if it is better."""
+    """Compare the newest candidate of `use_case` with its production release, and publish it if it is better."""
     candidate = newest_output("training_pipeline", "release_candidate", use_case)
     dataset = newest_input("training_pipeline", "assemble", "dataset", use_case)
     # Pinned here, so that the comparison is made anew whenever production has changed.
@@ -31,6 +31,4 @@ def promotion_pipeline(
     verdict, _ = judge(
         candidate=candidate, dataset=dataset, production=production, keys=keys, gallery=gallery, gates=gates
     )
-    publish(
-        candidate=candidate, verdict=verdict, use_case=use_case, keys=keys, approval=approval, channels=channels
-    )
+    publish(candidate=candidate, verdict=verdict, use_case=use_case, keys=keys, approval=approval, channels=channels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from discern.errors import ConfigError
 from stacks.spec import StackSpec
@@ -32,9 +33,7 @@ def _check_bucket(bucket: str, create: bool) -> None:
     client = boto3.client("s3")
     try:
         if create and bucket not in {item["Name"] for item in client.list_buckets()["Buckets"]}:
-            region = client.meta.region_name
-            elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-            client.create_bucket(Bucket=bucket, **(elsewhere if region not in (None, "us-east-1") else {}))
+            _create_bucket(client, bucket)
         client.head_bucket(Bucket=bucket)
     except (BotoCoreError, ClientError) as error:
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "AWS")
@@ -42,6 +41,15 @@ def _check_bucket(bucket: str, create: bool) -> None:
             f"The bucket {bucket!r} at {endpoint} cannot be used ({error}): check DISCERN_BUCKET, AWS_ENDPOINT_URL and "
             "the credentials, or add --create-bucket."
         ) from None
+
+
+def _create_bucket(client: Any, bucket: str) -> None:
+    """In AWS's first region a location must not be named, elsewhere it must."""
+    region = client.meta.region_name
+    if region in (None, "us-east-1"):
+        client.create_bucket(Bucket=bucket)
+    else:
+        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
 
 
 def _point_artifacts(tracking_uri: str, bucket: str) -> None:

@@ -25,7 +25,9 @@ def git_commit() -> str | None:
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def output_versions(names: Collection[str]) -> list[ArtifactVersionResponse]:

@@ -18,6 +18,8 @@ HOME = Path(tempfile.mkdtemp(prefix="discern-tests-"))
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 for name in [name for name in os.environ if name.startswith(("ZENML_STORE_", "ZENML_ACTIVE_", "AWS_"))]:
     del os.environ[name]
+# Two threads a process on two cores, with two processes, wait for each other most of the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.update(
     DISCERN_HOME=str(HOME),
     DISCERN_CACHE=str(HOME / "cache"),
@@ -30,6 +32,7 @@ os.environ.update(
     ZENML_LOGGING_VERBOSITY="WARN",
     MLFLOW_DISABLE_TELEMETRY="true",
     DO_NOT_TRACK="1",
+    DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY="1",
     HF_HUB_DISABLE_TELEMETRY="1",
     GIT_PYTHON_REFRESH="quiet",
 )

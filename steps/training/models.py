@@ -19,9 +19,7 @@ CODE = depends_on("discern/learning", "discern/data/versions.py", "edge_runtime/
 
 
 @step(experiment_tracker=True, cache_policy=CODE, output_materializers=EmbeddingModelMaterializer)
-def teach(
-    dataset: DatasetVersion, image: ImageConfig, config: TrainingConfig
-) -> Annotated[EmbeddingModel, "teacher"]:
+def teach(dataset: DatasetVersion, image: ImageConfig, config: TrainingConfig) -> Annotated[EmbeddingModel, "teacher"]:
     """Train the teacher on the labels."""
     tracking.log_config("teacher", config)
     mark = fingerprint(config, "teacher", dataset.id, image.model_dump_json())

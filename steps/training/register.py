@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 from zenml import step
@@ -17,21 +18,19 @@ LINKED = ("teacher", "student", "release_candidate", "test_metrics")
 
 
 @step
-def register(
-    candidate: Release, metrics: Metrics, use_case: str
-) -> Annotated[str, "model_version"]:
+def register(candidate: Release, metrics: Metrics, use_case: str) -> Annotated[str, "model_version"]:
     """Make a model version named after the release and link what it was made from.
 
-    A step of its own, and cached: ZenML's `model:` setting would make a new, empty version at every run in which nothing
-    changed.
+    A step of its own, and cached: ZenML's `model:` setting would make a new, empty version at every run in which
+    nothing changed.
     """
     client = Client()
-    try:
+    with suppress(EntityExistsError):
         client.create_model(name=use_case, save_models_to_registry=False)
-    except EntityExistsError:
-        pass
     version = client.create_model_version(
-        use_case, name=candidate.id, description=f"recall@1 {metrics.recall_at_1}, stranger refusal {metrics.stranger_refusal}"
+        use_case,
+        name=candidate.id,
+        description=f"recall@1 {metrics.recall_at_1}, stranger refusal {metrics.stranger_refusal}",
     )
     for artifact in output_versions(LINKED):
         link_artifact_version_to_model_version(artifact, version)

@@ -1,0 +1,192 @@
+"""From photos to an answer on the device, and what a second run, a loser and a failed check do. In this order."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from discern.errors import ConfigError, GateError
+from edge_runtime.home import Home
+from edge_runtime.identify import Identifier
+from edge_runtime.updates import pull
+from tests.e2e.conftest import Workplace
+
+
+def cached(run: object) -> dict[str, bool]:
+    return {name: step.status.value == "cached" for name, step in run.steps.items()}  # type: ignore[attr-defined]
+
+
+def live(loop: Workplace) -> str | None:
+    from discern.releases.repository import ReleaseRepository
+
+    return ReleaseRepository(str(loop.home / "releases"), loop.home / "keys").current("production")
+
+
+def test_the_candidate_went_live(loop: Workplace) -> None:
+    publication = loop.output("promotion", "publication")
+    candidate = loop.output("training", "release_candidate")
+    assert publication.channel == "production"
+    assert publication.release == candidate.id == live(loop)
+
+
+def test_everything_lies_in_the_layout_of_a_bucket(loop: Workplace) -> None:
+    assert {path.name for path in loop.home.iterdir() if path.is_dir()} >= {"zenml", "datasets", "releases", "reports"}
+    assert list((loop.home / "datasets" / "shards").iterdir())
+    assert not list((loop.home / "checkpoints").glob("*")), "a finished training leaves no checkpoint"
+
+
+def test_the_lineage_is_complete(loop: Workplace) -> None:
+    lineage = loop.output("training", "release_candidate").manifest.lineage
+    assert lineage.dataset_version == loop.output("data", "dataset_version").id
+    assert lineage.pipeline_run == loop.newest_run("training").name
+    assert lineage.git_commit
+    assert lineage.mlflow_run
+
+
+def test_the_model_control_plane_knows_the_stage(loop: Workplace) -> None:
+    from zenml.client import Client
+
+    version = Client().get_model_version("tiny", "production")
+    assert version.name == live(loop)
+    links = Client().list_model_version_artifact_links(model_version_id=version.id).items
+    names = {link.artifact_version.artifact.name for link in links}
+    assert names == {"teacher", "student", "release_candidate", "test_metrics"}
+
+
+def test_mlflow_has_parameters_and_curves(loop: Workplace) -> None:
+    from mlflow.tracking import MlflowClient
+    from zenml.client import Client
+
+    tracker = Client().active_stack.experiment_tracker
+    assert tracker is not None
+    run = MlflowClient(tracker.get_tracking_uri()).get_run(  # type: ignore[attr-defined]
+        loop.output("training", "release_candidate").manifest.lineage.mlflow_run
+    )
+    assert run.data.params["teacher.model.backbone"] == "resnet10t"
+    assert {"teacher_loss", "student_loss", "test_accuracy", "teacher_validation_recall_at_1"} <= set(run.data.metrics)
+
+
+def test_reports_are_written(loop: Workplace) -> None:
+    version = loop.output("data", "dataset_version").id
+    assert (loop.home / "reports" / "data" / "tiny" / version / "index.html").stat().st_size > 1000
+    assert list((loop.home / "reports" / "promotion").glob(f"{live(loop)}-against-nothing.html"))
+
+
+def test_the_device_answers_as_evaluated(loop: Workplace, tmp_path: Path) -> None:
+    """What is evaluated is what ships: the device's own share of right answers is the release's metric."""
+    pull(str(loop.home / "releases"), tmp_path / "device", trusted_root=loop.home / "keys" / "root.json")
+    release = Home(tmp_path / "device").open_current()
+    queries = loop.output("data", "dataset_version").select(split="test", role="query")
+    answers = Identifier(release).identify_many([queries.image_bytes(row) for row in range(len(queries))])
+    truth = [label if label in release.labels else None for label in queries.column("label")]
+    right = sum(answer.label == label for answer, label in zip(answers, truth, strict=True)) / len(truth)
+    assert right == pytest.approx(release.manifest.metrics["accuracy"])
+
+
+def test_the_device_answers_with_the_network_cut(loop: Workplace, tmp_path: Path) -> None:
+    pull(str(loop.home / "releases"), tmp_path / "device", trusted_root=loop.home / "keys" / "root.json")
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(loop.output("data", "dataset_version").image_bytes(0))
+    command = [
+        sys.executable,
+        "-m",
+        "edge_runtime.cli",
+        "--home",
+        str(tmp_path / "device"),
+        "identify",
+        "--json",
+        str(photo),
+    ]
+    unshare = ["unshare", "--net", "--map-root-user"]
+    if subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this machine makes no network namespaces")
+    child = subprocess.run([*unshare, *command], capture_output=True, text=True, check=True)
+    assert json.loads(child.stdout)["release"] == live(loop)
+
+
+def test_a_second_run_is_cached_and_makes_no_model_version(loop: Workplace) -> None:
+    from zenml.client import Client
+
+    before = live(loop)
+    versions = {version.name for version in Client().list_model_versions(model="tiny").items}
+    for name in ("data", "training", "promotion"):
+        loop.run(name)
+    assert all(cached(loop.newest_run("data")).values())
+    assert all(cached(loop.newest_run("training")).values())
+    assert loop.output("promotion", "publication").channel is None
+    loop.run("promotion")
+    assert all(cached(loop.newest_run("promotion")).values())
+    assert live(loop) == before
+    assert {version.name for version in Client().list_model_versions(model="tiny").items} == versions
+
+
+def test_a_losing_candidate_changes_nothing_and_its_report_is_kept(loop: Workplace) -> None:
+    from zenml.client import Client
+
+    before = live(loop)
+    loop.run("training", candidate={"fpir": 0.2, "golden_images": 3})  # another release of the same answers
+    loser = loop.output("training", "release_candidate").id
+    assert loser != before
+    loop.run("promotion")
+    publication = loop.output("promotion", "publication")
+    assert publication.release == loser
+    assert publication.channel is None
+    assert "better on at least one" in publication.reason
+    assert live(loop) == before == Client().get_model_version("tiny", "production").name
+    report = loop.home / "reports" / "promotion" / f"{loser}-against-{before}.html"
+    assert "Not promoted" in report.read_text()
+
+
+def test_manual_approval_stops_at_staging(loop: Workplace) -> None:
+    from zenml.client import Client
+
+    from discern.releases.repository import ReleaseRepository
+
+    before = live(loop)
+    lenient = {
+        "worse_by": 2.0,
+        "class_loses": 1.0,
+        "refusal_worse_by": 1.0,
+        "least_recall_at_1": 0,
+        "least_stranger_refusal": 0,
+    }
+    loop.run(
+        "promotion",
+        approval="manual",
+        gates=lenient,
+        channels={"production": "nobody-yet", "staging": "staging"},
+    )
+    waiting = loop.output("promotion", "publication")
+    assert waiting.channel == "staging"
+    assert ReleaseRepository(str(loop.home / "releases"), loop.home / "keys").current("staging") == waiting.release
+    assert live(loop) == before
+    assert Client().get_model_version("tiny", "staging").name == waiting.release
+
+
+def test_a_failed_check_stops_what_depends_on_it(loop: Workplace) -> None:
+    good = loop.output("data", "dataset_version").id
+    with pytest.raises(GateError, match="first class_counts"):
+        loop.run("data", checks={"min_photos_per_class": 100})
+    run = loop.newest_run("data")
+    assert run.status.value == "failed"
+    assert run.steps["check"].status.value == "completed", "the report is kept"
+    assert "dataset_version" not in {name for step in run.steps.values() for name in step.outputs}
+    assert loop.output("data", "dataset_version").id == good, "a later pipeline takes the last good version"
+
+
+def test_a_waived_check_lets_it_through(loop: Workplace) -> None:
+    loop.run("data", checks={"min_photos_per_class": 100, "waive": {"class_counts": "a tiny set for a test"}})
+    report = loop.output("data", "check_report")
+    assert report.passed
+    assert [one.waived for one in report.conditions if not one.passed] == ["a tiny set for a test"]
+
+
+def test_another_use_case_finds_nothing(loop: Workplace) -> None:
+    from pipelines.lookup import newest_output
+
+    with pytest.raises(ConfigError, match="holds no 'dataset_version' of a completed data_pipeline tagged 'other'"):
+        newest_output("data_pipeline", "dataset_version", "other")
