@@ -36,7 +36,7 @@ def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
     if _allowed(strangers, fpir) < 1:
         raise DataError(
             f"A false-identification rate of {fpir} cannot be told from {strangers} stranger queries: at least "
-            f"{int(np.ceil(1 / fpir))} are needed; hold out more classes or allow a higher rate."
+            f"{int(np.ceil(1 / fpir - 1e-9))} are needed; hold out more classes or allow a higher rate."
         )
     most, chosen = -1, DecisionRule(LOWEST_COSINE, 0.0, fpir)
     for margin in candidate_margins(outcomes):

@@ -6,14 +6,15 @@ JRSS-B 2007). Pure: outcomes in, verdict out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csr_array
 
-from discern.evaluation.metrics import Metrics, macro_precision_recall
-from discern.evaluation.outcomes import STRANGER
+from discern.evaluation.metrics import Metrics
+from discern.evaluation.outcomes import NOTHING, STRANGER
 
 CONFIDENCE = 0.95
 
@@ -145,29 +146,68 @@ def judge(candidate: Answers, production: Answers, groups: list[str], config: Ga
 def bootstrap(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> dict[str, Interval]:
     """Differences of accuracy, precision and recall with their intervals, drawing whole classes with replacement."""
     names, group = np.unique(np.array(groups), return_inverse=True)
-    members = [np.flatnonzero(group == number) for number in range(len(names))]
-    rng = np.random.default_rng(config.seed)
-    truth = candidate.truth
-    figures: dict[str, Callable[[NDArray[np.int64], NDArray[np.int64]], float]] = {
-        "accuracy": lambda t, a: float((t == a).mean()),
-        "precision": lambda t, a: macro_precision_recall(t, a)[0] or 0.0,
-        "recall": lambda t, a: macro_precision_recall(t, a)[1] or 0.0,
-    }
-    draws: dict[str, list[float]] = {name: [] for name in figures}
-    for _ in range(config.resamples):
-        rows = np.concatenate([members[number] for number in rng.integers(0, len(members), len(members))])
-        for name, figure in figures.items():
-            ours, theirs = figure(truth[rows], candidate.answered[rows]), figure(truth[rows], production.answered[rows])
-            draws[name].append(ours - theirs)
+    drawn = np.random.default_rng(config.seed).integers(0, len(names), (config.resamples, len(names)))
+    times = np.stack([np.bincount(draw, minlength=len(names)) for draw in drawn])
+    once = np.ones((1, len(names)), dtype=np.int64)
+    difference, differences = (_differences(candidate, production, group, weights) for weights in (once, times))
     tail = (1 - CONFIDENCE) / 2
     return {
         name: Interval(
-            difference=figure(truth, candidate.answered) - figure(truth, production.answered),
-            low=float(np.quantile(draws[name], tail)),
-            high=float(np.quantile(draws[name], 1 - tail)),
+            difference=float(difference[name][0]),
+            low=float(np.quantile(values, tail)),
+            high=float(np.quantile(values, 1 - tail)),
         )
-        for name, figure in figures.items()
+        for name, values in differences.items()
     }
+
+
+def _differences(
+    candidate: Answers, production: Answers, group: NDArray[np.int64], times: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    ours = weighted_figures(candidate.truth, candidate.answered, group, times)
+    theirs = weighted_figures(production.truth, production.answered, group, times)
+    return {name: ours[name] - theirs[name] for name in ours}
+
+
+def weighted_figures(
+    truth: NDArray[np.int64], answered: NDArray[np.int64], group: NDArray[np.int64], times: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Accuracy, macro precision and macro recall of resamples; a class drawn twice weighs twice in every mean.
+
+    Args:
+        truth: [q] class, or -1 for a stranger.
+        answered: [q] class, or -1 for `unknown`.
+        group: [q] which group each query belongs to.
+        times: [r, g] how often each resample drew each group.
+
+    Returns:
+        [r] of each; 0 where there is nothing to divide by.
+    """
+    shape = times.shape[1], int(max(truth.max(), answered.max(), 0)) + 1
+    present = _table(group, truth, truth != STRANGER, shape)
+    named = times @ _table(group, answered, answered != NOTHING, shape)
+    hits = times @ _table(group, truth, (truth == answered) & (truth != STRANGER), shape)
+    queries = present.sum(axis=0)
+    # How often a class was drawn; a class without queries of its own is there in every resample.
+    weight = np.where(queries > 0, _ratio(times @ present, queries), 1.0)
+    right = np.bincount(group, truth == answered, minlength=len(times.T))
+    return {
+        "accuracy": _ratio(times @ right, times @ np.bincount(group, minlength=len(times.T))),
+        "precision": _ratio((weight * _ratio(hits, named)).sum(axis=1), (weight * (named > 0)).sum(axis=1)),
+        "recall": _ratio(_ratio(hits, queries).sum(axis=1), (weight * (queries > 0)).sum(axis=1)),
+    }
+
+
+def _table(
+    group: NDArray[np.int64], classes: NDArray[np.int64], chosen: NDArray[np.bool_], shape: tuple[int, int]
+) -> csr_array:
+    """How many of the `chosen` queries each group has of each class."""
+    place = group[chosen], classes[chosen]
+    return csr_array((np.ones(chosen.sum(), dtype=np.int64), place), shape=shape)
+
+
+def _ratio(dividend: NDArray[Any], divisor: NDArray[Any]) -> NDArray[np.float64]:
+    return np.divide(dividend, divisor, out=np.zeros(np.broadcast(dividend, divisor).shape), where=divisor != 0)
 
 
 def _no_class_loses(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> Gate:

@@ -69,10 +69,19 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
         vectors: [n, d], unit length.
         labels: n class names.
         config: how a class is represented.
+
+    Raises:
+        DataError: the photos of a class are each other's opposite, so that they have no mean direction.
     """
     names, ids = np.unique(np.array(labels), return_inverse=True)
     if config.represent == "prototype":
         sums = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
         np.add.at(sums, ids, vectors)
-        vectors, ids = sums / np.linalg.norm(sums, axis=1, keepdims=True), np.arange(len(names))
+        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+        if not lengths.all():
+            raise DataError(
+                f"The embeddings of {str(names[lengths.argmin()])!r} cancel each other out: "
+                "use `represent: exemplars`, or other photos."
+            )
+        vectors, ids = sums / lengths, np.arange(len(names))
     return Gallery(vectors.astype(np.float32), ids.astype(np.int64), tuple(str(name) for name in names))

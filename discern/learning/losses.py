@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from typing import Any, cast
+from typing import Any
 
 import torch
 from pytorch_metric_learning import losses, miners
@@ -101,10 +101,10 @@ def _build(module: Any, base: type[nn.Module], part: NamedPart, kind: str, offer
         hint = f"did you mean {', '.join(near)}?" if near else "see pytorch-metric-learning's list."
         raise ConfigError(f"pytorch-metric-learning has no {kind} {part.name!r}: {hint}")
     # Some classes hand `**kwargs` on to the one they extend, which is where the names stand.
-    wanted = {name for base in factory.__mro__ for name in inspect.signature(base).parameters}
+    wanted = {name for parent in factory.__mro__ for name in inspect.signature(parent).parameters}
     arguments = {key: value for key, value in offered.items() if key in wanted} | part.parameters
     try:
-        return cast(nn.Module, factory(**arguments))
+        return factory(**arguments)
     except (TypeError, ValueError, AssertionError) as error:
         reason = str(error).rstrip(".") or type(error).__name__
         raise ConfigError(

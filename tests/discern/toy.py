@@ -1,4 +1,4 @@
-"""A dataset that a tiny net learns in seconds: discs of one colour on squares of another, one pair of colours a class."""
+"""A dataset that a tiny net learns in seconds: discs of one colour on squares of another."""
 
 from __future__ import annotations
 

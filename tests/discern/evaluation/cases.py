@@ -1,0 +1,49 @@
+"""Outcomes written down by hand or drawn by hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from discern.evaluation.outcomes import STRANGER, Outcomes
+from edge_runtime.identify import DecisionRule
+
+ACCEPT_ALL = DecisionRule(threshold=-1.0, margin=0.0, fpir=1.0)
+
+
+def outcomes(
+    truth: Sequence[int],
+    found: Sequence[int],
+    best: Sequence[float],
+    second: Sequence[float] | None = None,
+    *,
+    classes: int = 3,
+    trained: Sequence[bool] | None = None,
+) -> Outcomes:
+    """Outcomes of queries one by one; the second class scores -1 where nothing is said."""
+    scores = np.stack([best, [-1.0] * len(best) if second is None else second], axis=1).astype(np.float32)
+    return Outcomes(
+        np.array(truth, np.int64),
+        np.array(found, np.int64),
+        scores,
+        tuple(f"class {number}" for number in range(classes)),
+        tuple("stranger" if number == STRANGER else f"class {number}" for number in truth),
+        np.array([False] * len(truth) if trained is None else trained, dtype=bool),
+    )
+
+
+@st.composite
+def drawn(draw: st.DrawFn, queries: int = 30, classes: int = 4) -> Outcomes:
+    """Any outcomes of 2 to `queries` queries, at least one enrolled and one stranger among them."""
+    count = draw(st.integers(2, queries))
+    truth = draw(arrays.arrays(np.int64, count, elements=st.integers(STRANGER, classes - 1)))
+    truth[0], truth[1] = draw(st.integers(0, classes - 1)), STRANGER
+    found = draw(arrays.arrays(np.int64, count, elements=st.integers(0, classes - 1)))
+    # Few values, so that ties are common; and floats of any bits, which show rounding.
+    cosine = st.one_of(st.sampled_from([-0.5, 0.0, 0.25, 0.5, 0.75]), st.floats(-0.984375, 1, width=32))
+    pairs = draw(arrays.arrays(np.float32, (count, 2), elements=cosine))
+    scores = -np.sort(-pairs, axis=1)
+    return outcomes(truth.tolist(), found.tolist(), scores[:, 0].tolist(), scores[:, 1].tolist(), classes=classes)

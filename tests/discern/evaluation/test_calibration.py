@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from discern.errors import DataError
+from discern.evaluation.calibration import candidate_margins, fit_rule
+from discern.evaluation.outcomes import Outcomes
+from edge_runtime.identify import DecisionRule, decide
+from tests.discern.evaluation.cases import drawn, outcomes
+
+
+def accepted_strangers(found: Outcomes, rule: DecisionRule) -> float:
+    return float(decide(found.scores[~found.enrolled], rule).mean())
+
+
+def detected(found: Outcomes, rule: DecisionRule) -> int:
+    return int((found.retrieved & decide(found.scores, rule)).sum())
+
+
+def test_the_threshold_lies_just_above_the_strangers_that_must_be_refused() -> None:
+    found = outcomes(
+        truth=[0, 1, 2, -1, -1, -1, -1], found=[0, 1, 2, 0, 1, 2, 0], best=[0.9, 0.7, 0.5, 0.8, 0.6, 0.4, 0.2]
+    )
+    rule = fit_rule(found, 0.25)
+    assert rule.threshold == np.nextafter(np.float32(0.6), np.float32(1))
+    assert (rule.margin, rule.fpir) == (0.0, 0.25)
+    assert accepted_strangers(found, rule) == 0.25
+    assert detected(found, rule) == 2
+
+
+def test_a_margin_is_used_where_it_tells_strangers_better_than_the_score() -> None:
+    # Half of the strangers score as high as the enrolled, but for two classes at once.
+    found = outcomes(
+        truth=[0, 1, 0, 1, -1, -1, -1, -1],
+        found=[0, 1, 0, 1, 0, 1, 0, 1],
+        best=[0.8, 0.8, 0.7, 0.7, 0.9, 0.9, 0.6, 0.3],
+        second=[0.2, 0.2, 0.2, 0.2, 0.88, 0.86, 0.1, 0.0],
+    )
+    rule = fit_rule(found, 0.25)
+    assert rule.margin > 0
+    assert detected(found, rule) == 4
+    assert accepted_strangers(found, rule) <= 0.25
+
+
+def test_where_every_stranger_may_pass_nothing_is_refused() -> None:
+    found = outcomes([0, -1, -1], [0, 1, 2], [0.1, 0.9, 0.8])
+    rule = fit_rule(found, 0.999999)
+    assert detected(found, rule) == 0  # one of two strangers may pass, so the better one
+    assert fit_rule(found, 1.0).threshold == -1.0
+
+
+def test_with_one_class_only_the_threshold_counts() -> None:
+    found = outcomes([0, 0, -1, -1], [0, 0, 0, 0], [0.9, 0.5, 0.6, 0.4], [-np.inf] * 4, classes=1)
+    rule = fit_rule(found, 0.5)
+    assert rule.margin == 0.0
+    assert detected(found, rule) == 2
+    assert accepted_strangers(found, rule) == 0.5
+
+
+@settings(deadline=None, max_examples=100)
+@given(drawn(), st.floats(0.01, 1))
+def test_the_rate_on_the_fitted_strangers_is_never_above_the_target(found: Outcomes, fpir: float) -> None:
+    assume((~found.enrolled).sum() * fpir >= 1.001)
+    rule = fit_rule(found, fpir)
+    assert accepted_strangers(found, rule) <= fpir
+
+
+@settings(deadline=None, max_examples=40)
+@given(drawn(queries=12), st.floats(0.1, 1))
+def test_no_pair_of_the_tried_margins_and_any_threshold_detects_more(found: Outcomes, fpir: float) -> None:
+    assume((~found.enrolled).sum() * fpir >= 1.001)
+    thresholds = [-1.0, *np.nextafter(found.scores[:, 0], np.float32(2)).tolist(), *found.scores[:, 0].tolist()]
+    rules = [DecisionRule(t, m, fpir) for t, m in itertools.product(thresholds, candidate_margins(found))]
+    best = max(detected(found, rule) for rule in rules if accepted_strangers(found, rule) <= fpir)
+    assert detected(found, fit_rule(found, fpir)) == best
+
+
+@pytest.mark.parametrize("strangers", range(1, 120))
+def test_a_rate_of_one_in_n_needs_n_strangers(strangers: int) -> None:
+    found = outcomes([0] + [-1] * strangers, [0] * (strangers + 1), [0.9] + [0.5] * strangers)
+    fit_rule(found, 1 / strangers)
+    with pytest.raises(DataError, match=f"at least {strangers + 1} are needed"):
+        fit_rule(found, 1 / (strangers + 1))
+
+
+def test_no_strangers_is_an_error_that_says_how_to_get_some() -> None:
+    with pytest.raises(DataError, match=r"2 enrolled and 0 stranger queries: hold out .*stranger_share"):
+        fit_rule(outcomes([0, 1], [0, 1], [0.9, 0.8]), 0.1)
+
+
+def test_no_enrolled_queries_is_an_error() -> None:
+    with pytest.raises(DataError, match="0 enrolled and 2 stranger queries"):
+        fit_rule(outcomes([-1, -1], [0, 1], [0.9, 0.8]), 0.5)
+
+
+def test_too_few_strangers_for_the_rate_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"rate of 0.05 cannot be told from 3 stranger queries: at least 20"):
+        fit_rule(outcomes([0, -1, -1, -1], [0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6]), 0.05)
