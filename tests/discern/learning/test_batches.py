@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discern.data.versions import DatasetVersion
+from discern.errors import TrainingError
+from discern.learning.batches import BatchSampler, PhotoSet, load_photos, step_generator
+from tests.discern import toy
+
+CPU = torch.device("cpu")
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.integers(1, 12), min_size=2, max_size=12),
+    st.integers(2, 6),
+    st.integers(0, 1000),
+    st.integers(0, 10**9),
+)
+def test_a_batch_has_p_classes_with_k_photos_each(sizes: list[int], k: int, step: int, seed: int) -> None:
+    ids = np.random.default_rng(0).permutation(np.repeat(np.arange(len(sizes)) * 7, sizes))
+    p = min(len(sizes), 4)
+    batch = BatchSampler(ids, p, k, seed).batch(step)
+    assert batch.shape == (p * k,)
+    classes = ids[batch].reshape(p, k)
+    assert (classes == classes[:, :1]).all()
+    assert len(set(classes[:, 0].tolist())) == p
+    for row, number in zip(batch.reshape(p, k), classes[:, 0], strict=True):
+        distinct = len(set(row.tolist()))
+        # All photos differ where the class has enough of them.
+        assert distinct == k or (ids == number).sum() < k
+
+
+def test_a_batch_depends_on_seed_and_step_alone() -> None:
+    ids = np.repeat(np.arange(10), 8)
+    sampler = BatchSampler(ids, 4, 4, seed=5)
+    tenth = sampler.batch(10).tolist()
+    for step in (3, 99, 0):
+        sampler.batch(step)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    assert sampler.batch(10).tolist() == tenth
+    assert BatchSampler(ids, 4, 4, seed=5).batch(10).tolist() == tenth
+    assert sampler.batch(11).tolist() != tenth
+    assert BatchSampler(ids, 4, 4, seed=6).batch(10).tolist() != tenth
+
+
+def test_every_photo_has_its_turn() -> None:
+    sampler = BatchSampler(np.repeat(np.arange(6), 5), 3, 2, seed=0)
+    drawn = np.concatenate([sampler.batch(step) for step in range(200)])
+    counts = np.bincount(drawn, minlength=30)
+    assert counts.min() > 0.5 * counts.mean()
+    assert counts.max() < 1.7 * counts.mean()
+
+
+def test_a_class_of_one_photo_gives_it_several_times() -> None:
+    batch = BatchSampler([0, 1, 1, 1, 1], 2, 4, seed=0).batch(0)
+    assert sorted(batch.tolist()) == [0, 0, 0, 0, 1, 2, 3, 4]
+
+
+def test_too_few_classes_are_an_error_that_names_the_key() -> None:
+    with pytest.raises(TrainingError, match=r"has 2 classes, fewer than classes_per_batch = 3: lower it"):
+        BatchSampler([0, 0, 5, 5], 3, 2, seed=0)
+
+
+def test_augmentations_of_a_step_depend_on_seed_and_step_alone() -> None:
+    def draw(seed: int, step: int) -> list[float]:
+        numbers: list[float] = torch.rand(3, generator=step_generator(seed, step, CPU)).tolist()
+        return numbers
+
+    assert draw(1, 2) == draw(1, 2)
+    assert len({tuple(draw(seed, step)) for seed in range(5) for step in range(5)}) == 25
+
+
+def test_classes_are_numbered_in_sorted_order() -> None:
+    photos = PhotoSet(np.zeros((4, 8, 8, 3), np.uint8), ("b", "a", "c", "a"))
+    ids, names = photos.class_ids()
+    assert ids.tolist() == [1, 0, 2, 0]
+    assert names == ["a", "b", "c"]
+    assert ids.dtype == np.int64
+
+
+def test_photos_are_decoded_as_the_device_does_and_in_order(toy_version: DatasetVersion) -> None:
+    part = toy_version.select(split="test")
+    photos = load_photos(part, toy.PREPROCESSING)
+    assert photos.labels == tuple(part.column("label"))
+    assert photos.pixels.shape == (len(part), 32, 32, 3)
+    for row in range(len(part)):
+        np.testing.assert_array_equal(photos.pixels[row], toy.PREPROCESSING.apply(part.pixels(row)))
+
+
+def test_no_photos_are_no_error(toy_version: DatasetVersion) -> None:
+    photos = load_photos(toy_version.select(labels=["nothing"]), toy.PREPROCESSING)
+    assert photos.pixels.shape == (0, 32, 32, 3)
+    assert photos.labels == ()

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from pytorch_metric_learning import losses
+from torch import Tensor
+from torch.nn import functional
+
+from discern.errors import ConfigError
+from discern.learning.config import DistillConfig, NamedPart
+from discern.learning.losses import DistillObjective, MetricObjective, similarity_divergence
+
+LABELS = torch.arange(4).repeat_interleave(3)
+PHOTOS = torch.arange(12)
+PROXY_LOSSES = [
+    "ArcFaceLoss",
+    "CosFaceLoss",
+    "LargeMarginSoftmaxLoss",
+    "NormalizedSoftmaxLoss",
+    "P2SGradLoss",
+    "ProxyAnchorLoss",
+    "ProxyNCALoss",
+    "SoftTripleLoss",
+    "SphereFaceLoss",
+    "SubCenterArcFaceLoss",
+]
+
+
+def unit(count: int = 12, dim: int = 8, seed: int = 0) -> Tensor:
+    return functional.normalize(torch.randn(count, dim, generator=torch.Generator().manual_seed(seed)), dim=1)
+
+
+def objective(name: str, miner: str | None = None, **parameters: object) -> MetricObjective:
+    part = None if miner is None else NamedPart(name=miner)
+    return MetricObjective(NamedPart(name=name, parameters=parameters), part, 4, 8)
+
+
+def test_a_loss_is_the_librarys_with_the_parameters_given() -> None:
+    ours = objective("SupConLoss", temperature=0.3)(unit(), LABELS, PHOTOS)
+    torch.testing.assert_close(ours, losses.SupConLoss(temperature=0.3)(unit(), LABELS))
+    assert not torch.allclose(ours, objective("SupConLoss", temperature=0.1)(unit(), LABELS, PHOTOS))
+
+
+def test_a_miner_chooses_what_the_loss_sees() -> None:
+    hardest = objective("TripletMarginLoss", "BatchHardMiner")(unit(), LABELS, PHOTOS)
+    everything = objective("TripletMarginLoss")(unit(), LABELS, PHOTOS)
+    assert hardest > everything > 0
+
+
+@pytest.mark.parametrize("name", PROXY_LOSSES)
+def test_a_loss_with_proxies_gets_their_number_and_learns_them(name: str) -> None:
+    part = objective(name)
+    proxies = list(part.parameters())
+    assert proxies
+    embeddings = unit().requires_grad_()
+    part(embeddings, LABELS, PHOTOS).backward()
+    assert all(proxy.grad is not None and proxy.grad.abs().sum() > 0 for proxy in proxies)
+    assert embeddings.grad is not None
+
+
+def test_what_the_config_says_of_proxies_wins() -> None:
+    part = objective("ProxyAnchorLoss", num_classes=9)
+    assert next(part.parameters()).shape == (9, 8)
+
+
+def test_an_unknown_loss_is_answered_with_near_names() -> None:
+    with pytest.raises(ConfigError, match=r"no loss 'SupConLos': did you mean SupConLoss\?"):
+        objective("SupConLos")
+
+
+def test_an_unknown_miner_is_answered_with_near_names() -> None:
+    with pytest.raises(ConfigError, match=r"no miner 'BatchHard': did you mean BatchHardMiner"):
+        objective("SupConLoss", "BatchHard")
+
+
+@pytest.mark.parametrize(
+    "name", ["zzz", "BaseMetricLossFunction", "WeightRegularizerMixin", "torch", "__builtins__", "MultipleLosses"]
+)
+def test_what_is_no_loss_is_not_one(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"has no loss '{name}'"):
+        objective(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("SupConLoss", {"temprature": 0.1}),
+        ("ArcFaceLoss", {"temprature": 0.1}),
+        ("PNPLoss", {"variant": "Z"}),
+        ("ManifoldLoss", {}),
+    ],
+)
+def test_parameters_that_do_not_fit_are_an_error(name: str, parameters: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=rf"The loss {name} does not take these `parameters` \(.+\): see"):
+        objective(name, **parameters)
+
+
+def test_equal_similarities_diverge_by_nothing() -> None:
+    torch.testing.assert_close(similarity_divergence(unit(), unit(), 0.1), torch.tensor(0.0), atol=1e-6, rtol=0)
+
+
+def test_a_turned_space_has_the_same_similarities() -> None:
+    turn = torch.linalg.qr(torch.randn(8, 8, generator=torch.Generator().manual_seed(2))).Q
+    torch.testing.assert_close(similarity_divergence(unit() @ turn, unit(), 0.1), torch.tensor(0.0), atol=1e-5, rtol=0)
+
+
+def test_the_divergence_of_three_points_is_the_one_worked_by_hand() -> None:
+    root = math.sqrt(0.5)
+    teacher = torch.tensor([[1.0, 0.0], [root, root], [0.0, 1.0]])
+    student = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    # Rows without the point itself, at temperature 1. Teacher: (root, 0), (root, root), (0, root).
+    # Student: (0, 1), (0, 0), (1, 0). A row (a, b) becomes (e^a, e^b) / (e^a + e^b).
+    p = math.exp(root) / (math.exp(root) + 1)
+    q = 1 / (1 + math.e)
+    outer = p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
+    assert similarity_divergence(student, teacher, 1.0).item() == pytest.approx(2 * outer / 3, rel=1e-5)
+
+
+def test_the_divergence_is_never_below_zero_and_pulls_the_student() -> None:
+    student = unit(seed=1).requires_grad_()
+    divergence = similarity_divergence(student, unit(dim=16, seed=2), 0.1)  # the teacher may have another width
+    assert divergence > 0
+    divergence.backward()
+    assert student.grad is not None
+    assert student.grad.abs().sum() > 0
+
+
+def distilled(config: DistillConfig, teacher: Tensor, student: Tensor, photos: Tensor) -> float:
+    part = DistillObjective(teacher, config, objective("SupConLoss"))
+    return float(part(student, LABELS, photos))
+
+
+def test_a_student_that_embeds_like_its_teacher_loses_nothing() -> None:
+    assert distilled(DistillConfig(), unit(), unit(), PHOTOS) == pytest.approx(0, abs=1e-5)
+
+
+def test_the_teachers_rows_are_those_of_the_photos() -> None:
+    teacher = unit(40)
+    photos = torch.arange(39, 27, -1)
+    assert distilled(DistillConfig(), teacher, teacher[photos], photos) == pytest.approx(0, abs=1e-5)
+    assert distilled(DistillConfig(), teacher, teacher[:12], photos) > 1
+
+
+def test_every_term_has_its_weight() -> None:
+    student, teacher = unit(seed=1), unit(seed=2)
+    cosine = float((1 - (student * teacher).sum(1)).mean())
+    divergence = float(similarity_divergence(student, teacher, 0.2))
+    metric = float(objective("SupConLoss")(student, LABELS, PHOTOS))
+    config = DistillConfig(cosine=2, similarity=3, temperature=0.2, metric=4)
+    wanted = 2 * cosine + 3 * divergence + 4 * metric
+    assert distilled(config, teacher, student, PHOTOS) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_proxies_are_learned_only_where_labels_count() -> None:
+    proxies = objective("ProxyAnchorLoss")
+    assert list(DistillObjective(unit(), DistillConfig(), proxies).parameters()) == []
+    assert len(list(DistillObjective(unit(), DistillConfig(metric=1), proxies).parameters())) == 1
+
+
+def test_the_teachers_embeddings_are_in_no_checkpoint() -> None:
+    assert DistillObjective(unit(), DistillConfig(), objective("SupConLoss")).state_dict() == {}
