@@ -1,8 +1,8 @@
 """Which artifact of an earlier pipeline a run starts from: pinned when the run is compiled.
 
 ZenML's `get_artifact_version(name)` takes the newest of any stack, and a cloud run would then read a laptop's path.
-Here it is what the newest completed run of that pipeline and use case gave out *into the active artifact store*. The run is
-looked for, not the artifact: a cached run gives out an old version, and it is still the newest answer.
+Here it is what the newest completed run of that pipeline and use case gave out *into the active artifact store*. The
+run is looked for, not the artifact: a cached run gives out an old version, and it is still the newest answer.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ class ModelConfig(_Config):
     """A timm backbone with an embedding head."""
 
     backbone: str = Field(description="name of a timm model")
+    options: dict[str, Any] = Field(default_factory=dict, description="further arguments of timm.create_model")
     embedding_dim: int = Field(default=128, ge=8, le=2048)
     stem: Literal["standard", "small"] = Field(
         default="standard", description="small: halve the stem's stride, for inputs under about 128 px"

@@ -134,10 +134,10 @@ def _backbone(config: ModelConfig) -> Any:
             + (f"did you mean {', '.join(near)}?" if near else "see timm.list_models().")
         )
     if not config.pretrained:
-        return timm.create_model(config.backbone, num_classes=0)
+        return timm.create_model(config.backbone, num_classes=0, **config.options)
     try:
         with _impatient_hub():
-            return timm.create_model(config.backbone, pretrained=True, num_classes=0)
+            return timm.create_model(config.backbone, pretrained=True, num_classes=0, **config.options)
     except Exception as error:  # noqa: BLE001  the hub's client raises a dozen kinds of error for one cause
         raise TrainingError(
             f"The pretrained weights of {config.backbone} cannot be fetched from {hub.ENDPOINT} "

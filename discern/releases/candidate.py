@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import EmbeddingModel
 from discern.releases.build import CatalogueClass, build_release
 from edge_runtime import model as edge_model
+from edge_runtime.identify import DecisionRule
 from edge_runtime.images import Preprocessing, encode_jpeg, encode_png
 from edge_runtime.release import Lineage, Release
 
@@ -65,7 +67,7 @@ def build_candidate(
         The release, and its figures on the test split.
 
     Raises:
-        DataError: the version lacks gallery photos, validation queries, strangers or test queries.
+        DataError: as `calibrate`.
         TrainingError: the export differs from the model.
         PublicationError: the release cannot be built.
     """
@@ -73,13 +75,12 @@ def build_candidate(
         onnx = Path(temporary) / "model.onnx"
         export_onnx(student, onnx, preprocessing.size)
         model = edge_model.EmbeddingModel(onnx, preprocessing)
-        enrolled = version.take(gallery_rows(version, gallery_config))
-        photos = load_photos(enrolled, preprocessing, "decoding gallery")
-        check_parity(student, onnx, photos.pixels[:PARITY_PHOTOS])
-        gallery = enrol(embed_batches(model, photos.pixels), list(photos.labels), gallery_config)
-        trained = frozenset(version.select(split="train").column("label"))
-        rule = fit_rule(search_split(model, version, "validation", gallery, preprocessing, trained), config.fpir)
-        metrics = measure(search_split(model, version, "test", gallery, preprocessing, trained), rule)
+        measured = calibrate(model, version, preprocessing, gallery_config, config.fpir)
+        enrolled, gallery = measured.enrolled, measured.gallery
+        sample = load_photos(
+            enrolled.take(range(min(PARITY_PHOTOS, len(enrolled)))), preprocessing, "checking the export"
+        )
+        check_parity(student, onnx, sample.pixels)
         release = build_release(
             folder,
             name=name,
@@ -88,12 +89,50 @@ def build_candidate(
             vectors=gallery.vectors,
             class_ids=gallery.class_ids,
             classes=_catalogue(enrolled, gallery.labels),
-            rule=rule,
+            rule=measured.rule,
             golden=_golden(enrolled, config.golden_images),
-            metrics=metrics.figures(),
+            metrics=measured.metrics.figures(),
             lineage=lineage,
         )
-    return release, metrics
+    return release, measured.metrics
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model on a dataset version.
+
+    Attributes:
+        enrolled: the rows that make the gallery.
+        gallery: their embeddings.
+        rule: fitted on the validation queries.
+        metrics: of the test queries under that rule.
+    """
+
+    enrolled: DatasetVersion
+    gallery: Gallery
+    rule: DecisionRule
+    metrics: Metrics
+
+
+def calibrate(
+    model: edge_model.EmbeddingModel,
+    version: DatasetVersion,
+    preprocessing: Preprocessing,
+    gallery_config: GalleryConfig,
+    fpir: float,
+) -> Measured:
+    """Enrol the gallery of `version`, fit the rule on its validation queries and measure its test queries.
+
+    Raises:
+        DataError: the version lacks gallery photos, validation queries, strangers or test queries.
+    """
+    enrolled = version.take(gallery_rows(version, gallery_config))
+    photos = load_photos(enrolled, preprocessing, "decoding gallery")
+    gallery = enrol(embed_batches(model, photos.pixels), list(photos.labels), gallery_config)
+    trained = frozenset(version.select(split="train").column("label"))
+    rule = fit_rule(search_split(model, version, "validation", gallery, preprocessing, trained), fpir)
+    metrics = measure(search_split(model, version, "test", gallery, preprocessing, trained), rule)
+    return Measured(enrolled, gallery, rule, metrics)
 
 
 def search_split(

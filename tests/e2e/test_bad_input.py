@@ -1,0 +1,156 @@
+"""What a person sees of bad input: one sentence that names the file or key, exit status 1, and nothing half-written."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from discern.errors import DataError
+from tests.e2e.conftest import CONFIGS, Workplace
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def picture(seed: int, mode: str = "RGB", kind: str = "JPEG") -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (48, 48, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).convert(mode).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def animated() -> bytes:
+    frames = [Image.new("RGB", (48, 48), colour) for colour in ("red", "green", "blue")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+def deep() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((48, 48), np.uint16)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def huge() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+BAD_PHOTOS: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "truncated": ("bad.jpg", lambda: picture(0)[:-400]),
+    "empty": ("bad.jpg", lambda: b""),
+    "text": ("bad.jpg", lambda: b"not a picture at all"),
+    "cmyk": ("bad.jpg", lambda: picture(0, "CMYK")),
+    "16-bit": ("bad.png", deep),
+    "animated": ("bad.gif", animated),
+    "huge": ("bad.png", huge),
+}
+
+
+def folder_of_classes(folder: Path, classes: int = 10, photos: int = 4) -> Path:
+    for number in range(classes):
+        (folder / f"class-{number}").mkdir(parents=True)
+        for photo in range(photos):
+            (folder / f"class-{number}" / f"{photo}.jpg").write_bytes(picture(number * 100 + photo))
+    return folder
+
+
+def run_on(loop: Workplace, path: Path) -> str:
+    """Run the data pipeline on `path`; returns the sentence that it failed with."""
+    shards = set((loop.home / "datasets" / "shards").iterdir())
+    with pytest.raises(DataError) as caught:
+        loop.run("data", source={"kind": "folder", "path": str(path)})
+    assert set((loop.home / "datasets" / "shards").iterdir()) == shards, "nothing half-written"
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("kind", BAD_PHOTOS)
+def test_a_bad_photo_is_named(loop: Workplace, tmp_path: Path, kind: str) -> None:
+    name, data = BAD_PHOTOS[kind]
+    folder = folder_of_classes(tmp_path / "photos")
+    (folder / "class-3" / name).write_bytes(data())
+    assert f"class-3/{name}" in run_on(loop, folder)
+
+
+def test_a_folder_without_images(loop: Workplace, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    assert str(tmp_path / "photos") in run_on(loop, tmp_path / "photos")
+
+
+def test_one_class(loop: Workplace, tmp_path: Path) -> None:
+    assert "class" in run_on(loop, folder_of_classes(tmp_path / "photos", classes=1))
+
+
+def test_a_class_with_one_image(loop: Workplace, tmp_path: Path) -> None:
+    folder = folder_of_classes(tmp_path / "photos")
+    for photo in (1, 2, 3):
+        (folder / "class-7" / f"{photo}.jpg").unlink()
+    assert "class-7" in run_on(loop, folder)
+
+
+def test_a_zip_that_climbs_out(loop: Workplace, tmp_path: Path) -> None:
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/1.jpg", picture(1))
+        archive.writestr("../evil.jpg", picture(2))
+    assert "../evil.jpg" in run_on(loop, path)
+    assert not (tmp_path.parent / "evil.jpg").exists()
+
+
+def on_the_command_line(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run([*command], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_command_line_says_one_sentence(loop: Workplace, tmp_path: Path) -> None:
+    folder = folder_of_classes(tmp_path / "photos")
+    (folder / "class-3" / "bad.jpg").write_bytes(b"")
+    config = yaml.safe_load((CONFIGS / "data.yaml").read_text())
+    config["parameters"]["source"] = {"kind": "folder", "path": str(folder)}
+    (tmp_path / "data.yaml").write_text(yaml.safe_dump(config))
+    child = on_the_command_line(
+        tmp_path, "zenml", "pipeline", "run", "pipelines.data.data_pipeline", "-c", str(tmp_path / "data.yaml")
+    )
+    assert child.returncode == 1
+    assert "Traceback" not in child.stdout + child.stderr
+    last = child.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert "class-3/bad.jpg" in last
+
+
+def test_a_typo_in_a_config_is_named_on_the_command_line(loop: Workplace, tmp_path: Path) -> None:
+    config = yaml.safe_load((CONFIGS / "training.yaml").read_text())
+    config["parameters"]["teacher"]["stepps"] = 3
+    (tmp_path / "training.yaml").write_text(yaml.safe_dump(config))
+    child = on_the_command_line(
+        tmp_path,
+        "zenml",
+        "pipeline",
+        "run",
+        "pipelines.training.training_pipeline",
+        "-c",
+        str(tmp_path / "training.yaml"),
+    )
+    assert child.returncode == 1
+    assert "Traceback" not in child.stdout + child.stderr
+    assert "parameters.teacher.stepps: unknown key" in child.stderr
+
+
+def test_a_missing_stack_is_named(loop: Workplace, tmp_path: Path) -> None:
+    child = on_the_command_line(tmp_path, "zenml", "stack", "set", "nowhere")
+    assert child.returncode == 1
+    assert "Traceback" not in child.stdout + child.stderr
+    assert "nowhere" in child.stdout + child.stderr
