@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel
 
 from discern.errors import TrainingError
 from discern.files import open_place, write_file
+from discern.learning.tensors import load_tensors
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Checkpoint:
 
     def _read(self, data: bytes) -> dict[str, Any]:
         try:
-            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError):
+            state = load_tensors(data)
+        except ValueError:
             state = None
         if not isinstance(state, dict) or "fingerprint" not in state:
             raise TrainingError(f"{self.url} is not a checkpoint, or is damaged: remove it to start afresh.")

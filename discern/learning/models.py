@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import io
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +17,7 @@ from torch.nn import functional
 
 from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
+from discern.learning.tensors import load_tensors
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # timm's default, so that its pretrained weights fit
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -118,9 +117,8 @@ def _read_state(url: str) -> Any:
     except (OSError, ValueError, ImportError) as error:
         raise TrainingError(f"The weights {url} cannot be read ({error}): name a file saved by torch.save.") from None
     try:
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError):
-        # torch's own message advises to run what the file says.
+        return load_tensors(data)
+    except ValueError:
         raise TrainingError(
             f"The weights {url} are damaged, or hold more than tensors: save a state dict by torch.save."
         ) from None

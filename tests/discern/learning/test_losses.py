@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -92,7 +93,7 @@ def test_what_is_no_loss_is_not_one(name: str) -> None:
         ("ManifoldLoss", {}),
     ],
 )
-def test_parameters_that_do_not_fit_are_an_error(name: str, parameters: dict[str, object]) -> None:
+def test_parameters_that_do_not_fit_are_an_error(name: str, parameters: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=rf"The loss {name} does not take these `parameters` \(.+\): see"):
         objective(name, **parameters)
 
