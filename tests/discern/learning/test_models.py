@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import create_server
+from threading import Thread
+from typing import Any
+
+import boto3
+import pytest
+import timm
+import torch
+from huggingface_hub import constants as hub
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from discern.errors import TrainingError
+from discern.learning import models
+from discern.learning.config import ModelConfig
+from discern.learning.models import EmbeddingModel, count_multiply_adds, count_parameters, load_weights, memory_format
+from tests.discern.toy import BACKBONE
+
+CONFIG = ModelConfig(backbone=BACKBONE, embedding_dim=16)
+Weights = dict[str, Tensor]
+
+
+@pytest.fixture(scope="module")
+def model() -> EmbeddingModel:
+    """An untrained model; not to be changed."""
+    return EmbeddingModel(CONFIG).eval()
+
+
+@pytest.fixture
+def hub_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Puts the hub at an address, with an empty cache on this machine."""
+
+    def put(address: str) -> None:
+        monkeypatch.setattr(hub, "ENDPOINT", address)
+        monkeypatch.setattr(hub, "HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}")
+        monkeypatch.setattr(hub, "HF_HUB_CACHE", str(tmp_path / "hub"))
+
+    return put
+
+
+def test_embeddings_have_the_stated_length_and_norm_1(model: EmbeddingModel) -> None:
+    vectors = model(torch.rand(5, 3, 32, 32))
+    assert vectors.shape == (5, 16)
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(5))
+
+
+@pytest.mark.parametrize(
+    "backbone", ["resnet10t", "mobilenetv3_small_050", "mobilenetv4_conv_small_050", "efficientnet_b0", "test_vit"]
+)
+def test_backbones_of_every_family_take_the_head(backbone: str) -> None:
+    size = 160 if backbone == "test_vit" else 64
+    vectors = EmbeddingModel(ModelConfig(backbone=backbone, embedding_dim=8)).eval()(torch.rand(1, 3, size, size))
+    assert vectors.shape == (1, 8)
+    assert vectors.norm().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_normalisation_is_inside_the_model_and_not_among_the_weights(model: EmbeddingModel) -> None:
+    grey = torch.tensor(models.IMAGENET_MEAN).view(1, 3, 1, 1).expand(1, 3, 32, 32)
+    seen: list[Tensor] = []
+    handle = model.backbone.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
+    model(grey)
+    handle.remove()
+    torch.testing.assert_close(seen[0], torch.zeros(1, 3, 32, 32))
+    assert {"mean", "std"}.isdisjoint(model.state_dict())
+
+
+@pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv3_small_050"])
+def test_a_small_stem_sees_twice_as_much_with_the_same_weights(backbone: str) -> None:
+    standard = EmbeddingModel(ModelConfig(backbone=backbone)).eval()
+    small = EmbeddingModel(ModelConfig(backbone=backbone, stem="small")).eval()
+    small.load_state_dict(standard.state_dict())
+    photos = torch.rand(1, 3, 64, 64)
+    shapes = [model.backbone.forward_features(photos).shape[2:] for model in (standard, small)]
+    assert shapes[1][0] == 2 * shapes[0][0]
+    assert count_parameters(small) == count_parameters(standard)
+    assert count_multiply_adds(small, 64) > 2 * count_multiply_adds(standard, 64)
+
+
+def test_a_small_stem_that_is_not_known_is_an_error() -> None:
+    with pytest.raises(TrainingError, match=r"`stem: small` is not known for test_vit: use `stem: standard`"):
+        EmbeddingModel(ModelConfig(backbone="test_vit", stem="small"))
+
+
+def test_an_unknown_name_is_answered_with_near_ones() -> None:
+    with pytest.raises(TrainingError, match=r"no model 'resnet81': did you mean .*resnet\d+"):
+        EmbeddingModel(ModelConfig(backbone="resnet81"))
+    with pytest.raises(TrainingError, match=r"no model 'qqqqqqqq': see timm\.list_models"):
+        EmbeddingModel(ModelConfig(backbone="qqqqqqqq"))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "layout"),
+    [
+        ("resnet18", torch.channels_last),
+        ("mobilenetv4_conv_small", torch.channels_last),
+        ("repvgg_a0", torch.contiguous_format),
+        ("mobileone_s0", torch.contiguous_format),
+    ],
+)
+def test_channels_last_is_for_nets_that_bear_it(backbone: str, layout: torch.memory_format) -> None:
+    assert memory_format(ModelConfig(backbone=backbone)) == layout
+
+
+def test_multiply_adds_are_those_counted_by_hand(model: EmbeddingModel) -> None:
+    class Small(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)  # 5 x 5 places x 8 channels x 27
+            self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)  # 5 x 5 places x 8 channels x 9
+            self.tokens = nn.Linear(8, 4)  # 25 tokens x 8 x 4
+            self.head = nn.Linear(4, 10)  # 4 x 10
+
+        def forward(self, images: Tensor) -> Tensor:
+            places = self.depthwise(self.conv(images)).flatten(2).transpose(1, 2)
+            return self.head(self.tokens(places).mean(1))
+
+    small: Any = Small().train()
+    assert count_multiply_adds(small, 10) == 25 * 8 * 27 + 25 * 8 * 9 + 25 * 8 * 4 + 4 * 10
+    assert small.training
+    assert not small.conv._forward_hooks
+
+
+def test_parameters_are_counted() -> None:
+    assert count_parameters(nn.Linear(4, 10)) == 50
+
+
+def test_counting_changes_nothing(model: EmbeddingModel) -> None:
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    assert count_multiply_adds(model, 32) > 10**5
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_weights_come_from_a_file(model: EmbeddingModel, tmp_path: Path) -> None:
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    again = EmbeddingModel(CONFIG.model_copy(update={"weights": str(tmp_path / "weights.pt")}))
+    assert _equal(again.state_dict(), model.state_dict())
+    assert not _equal(EmbeddingModel(CONFIG).state_dict(), model.state_dict())
+
+
+def test_weights_come_from_a_bucket(model: EmbeddingModel, tmp_path: Path, s3_environment: str) -> None:
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="weights-tests")
+    client.upload_file(str(tmp_path / "weights.pt"), "weights-tests", "weights.pt")
+    again = EmbeddingModel(CONFIG.model_copy(update={"weights": "s3://weights-tests/weights.pt"}))
+    assert _equal(again.state_dict(), model.state_dict())
+    with pytest.raises(TrainingError, match="other cannot be read"):
+        load_weights(EmbeddingModel(CONFIG), "s3://weights-tests/other")
+
+
+def test_weights_of_another_model_do_not_fit(model: EmbeddingModel, tmp_path: Path) -> None:
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(TrainingError, match=r"do not fit this model \(size mismatch for head.bias.*\): use the config"):
+        load_weights(EmbeddingModel(CONFIG.model_copy(update={"embedding_dim": 32})), str(tmp_path / "weights.pt"))
+    with pytest.raises(TrainingError, match="do not fit this model"):
+        load_weights(EmbeddingModel(ModelConfig(backbone="resnet10t")), str(tmp_path / "weights.pt"))
+
+
+@pytest.mark.parametrize("content", [torch.zeros(3), [1, 2], {"head.bias": "text"}, None])
+def test_what_is_no_state_dict_does_not_fit(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "weights.pt")
+    with pytest.raises(TrainingError, match=r"^[^\n]*weights\.pt do not fit this model[^\n]*$"):
+        load_weights(EmbeddingModel(CONFIG), str(tmp_path / "weights.pt"))
+
+
+@pytest.mark.parametrize("place", ["missing.pt", "", "nowhere://bucket/weights.pt"])
+def test_weights_that_are_not_there_are_one_sentence(model: EmbeddingModel, tmp_path: Path, place: str) -> None:
+    url = place if ":" in place else str(tmp_path / place)
+    with pytest.raises(TrainingError, match=r"^The weights \S+ cannot be read \([^\n]+\): name a file[^\n]*$"):
+        load_weights(model, url)
+
+
+def test_a_pickle_is_refused_and_not_run(model: EmbeddingModel, tmp_path: Path) -> None:
+    class Malicious:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(tmp_path / "done"),)
+
+    torch.save({"head.bias": Malicious()}, tmp_path / "weights.pt")
+    with pytest.raises(TrainingError, match=r"^[^\n]*are damaged, or hold more than tensors: [^\n]*$"):
+        load_weights(model, str(tmp_path / "weights.pt"))
+    assert not (tmp_path / "done").exists()
+
+
+def test_half_a_file_of_weights_is_damaged(model: EmbeddingModel, tmp_path: Path) -> None:
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    data = (tmp_path / "weights.pt").read_bytes()
+    (tmp_path / "weights.pt").write_bytes(data[: len(data) // 2])
+    with pytest.raises(TrainingError, match="are damaged"):
+        load_weights(model, str(tmp_path / "weights.pt"))
+
+
+def test_pretrained_weights_out_of_reach_are_one_sentence_at_once(hub_at: Callable[[str], None]) -> None:
+    hub_at("http://127.0.0.1:9")
+    started = time.monotonic()
+    with pytest.raises(TrainingError, match=r"of mobilenetv3_small_050 cannot be fetched .*: set `pretrained: false`"):
+        EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
+    assert time.monotonic() - started < 10  # the hub's own client takes 46 s
+    assert not hub.HF_HUB_OFFLINE
+
+
+def test_a_hub_that_never_answers_is_not_waited_for(
+    hub_at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "HUB_PATIENCE", 0.2)
+    with create_server(("127.0.0.1", 0)) as silent:
+        hub_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(TrainingError, match="cannot be fetched"):
+            EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
+        assert time.monotonic() - started < 10
+
+
+@pytest.fixture
+def hub_server() -> Iterator[tuple[str, Weights]]:
+    """A hub that offers weights of the backbone: its address, and the weights."""
+    weights = {name: tensor.clone() for name, tensor in timm.create_model(BACKBONE).state_dict().items()}
+    data = save(weights)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            found = self.path in {"/", ""} or self.path.endswith("/model.safetensors")
+            self.send_response(200 if found else 404)
+            for name, value in {"ETag": '"e"', "X-Repo-Commit": "c" * 40, "Content-Length": str(len(data))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_HEAD()
+            self.wfile.write(data)
+
+        def log_message(self, *arguments: Any) -> None:
+            """Stay quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", weights
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_pretrained_weights_are_the_hubs(hub_at: Callable[[str], None], hub_server: tuple[str, Weights]) -> None:
+    address, weights = hub_server
+    hub_at(address)
+    model = EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
+    assert _equal(model.backbone.state_dict(), {name: weights[name] for name in model.backbone.state_dict()})
+    hub_at("http://127.0.0.1:9")  # what was fetched once needs no hub
+    again = EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
+    assert _equal(again.backbone.state_dict(), model.backbone.state_dict())
+
+
+def _equal(first: Weights, second: Weights) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
