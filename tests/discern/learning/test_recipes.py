@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from discern.data.versions import DatasetVersion
+from discern.errors import TrainingError
+from discern.learning.batches import load_photos
+from discern.learning.checkpoints import Checkpoint
+from discern.learning.config import DistillConfig, ModelConfig
+from discern.learning.models import EmbeddingModel
+from discern.learning.recipes import distil_student, recall_validator, train_teacher
+from discern.learning.training import embed
+from tests.discern import toy
+
+STUDENT = toy.config(
+    model=ModelConfig(backbone=toy.BACKBONE, embedding_dim=16),
+    classes_per_batch=12,
+    photos_per_class=2,
+    steps=60,
+    seed=5,
+)
+
+
+def agreement(student: EmbeddingModel, teacher: EmbeddingModel, version: DatasetVersion) -> float:
+    """Mean cosine between what the two make of the training photos."""
+    photos = load_photos(version.select(split="train"), toy.PREPROCESSING).pixels
+    return float((embed(student, photos) * embed(teacher, photos)).sum(1).mean())
+
+
+def test_a_teacher_learns_the_training_split_alone(toy_version: DatasetVersion) -> None:
+    steps: list[int] = []
+    config = toy.config(steps=3, classes_per_batch=len(toy.TRAINED), photos_per_class=2)
+    result = train_teacher(toy_version, toy.PREPROCESSING, config, log=lambda step, _: steps.append(step))
+    assert steps == [3, 3]
+    assert 0 <= result.history[-1][1]["validation_recall_at_1"] <= 1
+    with pytest.raises(TrainingError, match=f"has {len(toy.TRAINED)} classes"):
+        train_teacher(
+            toy_version, toy.PREPROCESSING, config.model_copy(update={"classes_per_batch": len(toy.TRAINED) + 1})
+        )
+
+
+@pytest.fixture(scope="module")
+def student(toy_version: DatasetVersion, toy_model: EmbeddingModel) -> EmbeddingModel:
+    """What the toy's teacher taught; not to be changed."""
+    return distil_student(toy_version, toy.PREPROCESSING, STUDENT, DistillConfig(), toy_model).model
+
+
+def test_a_distilled_student_comes_near_its_teacher(
+    student: EmbeddingModel, toy_version: DatasetVersion, toy_model: EmbeddingModel
+) -> None:
+    torch.manual_seed(1)
+    untaught = agreement(EmbeddingModel(STUDENT.model).eval(), toy_model, toy_version)
+    assert untaught < 0.6
+    assert agreement(student, toy_model, toy_version) > 0.9
+
+
+def test_a_student_is_searched_in_its_teachers_index(
+    student: EmbeddingModel, toy_version: DatasetVersion, toy_model: EmbeddingModel
+) -> None:
+    photos = load_photos(toy_version.select(split="train"), toy.PREPROCESSING)
+    nearest = (embed(student, photos.pixels) @ embed(toy_model, photos.pixels).T).argmax(1).numpy()
+    labels = np.array(photos.labels)
+    assert (labels[nearest] == labels).mean() > 0.9
+
+
+def test_the_teacher_is_not_changed(toy_version: DatasetVersion, toy_model: EmbeddingModel) -> None:
+    before = {name: tensor.clone() for name, tensor in toy_model.state_dict().items()}
+    distil_student(
+        toy_version, toy.PREPROCESSING, STUDENT.model_copy(update={"steps": 2}), DistillConfig(metric=1.0), toy_model
+    )
+    assert all(torch.equal(tensor, before[name]) for name, tensor in toy_model.state_dict().items())
+
+
+def test_an_interrupted_student_goes_on(toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path) -> None:
+    config = STUDENT.model_copy(update={"steps": 8, "checkpoint_every": 2, "validate_every": 5})
+    checkpoint = Checkpoint(str(tmp_path / "state.pt"), "0123456789abcdef")
+
+    def stop(step: int, _: dict[str, float]) -> None:
+        if step == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        distil_student(
+            toy_version, toy.PREPROCESSING, config, DistillConfig(), toy_model, log=stop, checkpoint=checkpoint
+        )
+    resumed = distil_student(
+        toy_version, toy.PREPROCESSING, config, DistillConfig(), toy_model, checkpoint=checkpoint
+    ).model.state_dict()
+    unbroken = distil_student(toy_version, toy.PREPROCESSING, config, DistillConfig(), toy_model).model.state_dict()
+    assert all(torch.equal(resumed[name], unbroken[name]) for name in unbroken)
+
+
+def test_a_student_of_another_dimension_is_refused(toy_version: DatasetVersion, toy_model: EmbeddingModel) -> None:
+    config = STUDENT.model_copy(update={"model": ModelConfig(backbone=toy.BACKBONE, embedding_dim=8)})
+    with pytest.raises(TrainingError, match=r"student's embedding_dim is 8, the teacher's 16: make them equal"):
+        distil_student(toy_version, toy.PREPROCESSING, config, DistillConfig(), toy_model)
+
+
+def test_no_training_photos_are_an_error(toy_version: DatasetVersion, toy_model: EmbeddingModel) -> None:
+    rest = toy_version.select(split="test")
+    with pytest.raises(TrainingError, match=f"dataset version {rest.id} has no training photos: check its splits"):
+        train_teacher(rest, toy.PREPROCESSING, toy.config())
+    with pytest.raises(TrainingError, match="has no training photos"):
+        distil_student(rest, toy.PREPROCESSING, STUDENT, DistillConfig(), toy_model)
+
+
+def test_validation_recall_is_the_share_of_enrolled_queries_found(
+    toy_version: DatasetVersion, toy_model: EmbeddingModel
+) -> None:
+    validate = recall_validator(toy_version, toy.PREPROCESSING)
+    assert validate is not None
+    gallery = toy_version.select(split="validation", role="gallery")
+    queries = toy_version.select(split="validation", role="query", labels=toy.VALIDATION)  # no strangers
+    known = embed(toy_model, load_photos(gallery, toy.PREPROCESSING).pixels)
+    right = 0
+    for row in range(len(queries)):
+        vector = embed(toy_model, toy.PREPROCESSING.apply(queries.pixels(row))[None])
+        right += gallery.column("label")[int((known @ vector[0]).argmax())] == queries.column("label")[row]
+    assert len(queries) == 16
+    assert validate(toy_model) == pytest.approx(right / 16)
+
+
+def test_there_is_no_validation_without_queries_or_gallery(toy_version: DatasetVersion) -> None:
+    assert recall_validator(toy_version.select(role="gallery"), toy.PREPROCESSING) is None
+    assert recall_validator(toy_version.select(role="query"), toy.PREPROCESSING) is None
+    assert recall_validator(toy_version.select(split="train"), toy.PREPROCESSING) is None
+    strangers = toy_version.select(labels=[*toy.VALIDATION_STRANGERS, *toy.TRAINED])
+    assert recall_validator(strangers, toy.PREPROCESSING) is None
