@@ -33,4 +33,5 @@ def bar(
         mininterval=interval,
         maxinterval=interval,
         dynamic_ncols=True,
+        delay=1.0,  # what is over at once shows nothing
     )

@@ -13,16 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from discern.data.versions import DatasetVersion
-from discern.errors import DiscernError
+from discern.errors import ConfigError, DiscernError
 from discern.evaluation.pictures import Exhibit, answer_sheet
 from edge_runtime.errors import EdgeError
 from edge_runtime.images import decode
+
+if TYPE_CHECKING:
+    from steps.promotion.publish import Publication
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CONFIGS = REPOSITORY / "configs" / "pills"
@@ -92,7 +95,7 @@ def run(home: Path, console: Console) -> Result:
         milliseconds = (time.perf_counter() - began) * 1000 / len(photos)
     result = _result(dataset, photos, answers, time.perf_counter() - started, milliseconds)
     picture = _draw(home, photos, answers, result)
-    _report(console, home, dataset, result, picture, publication.channel)
+    _report(console, home, dataset, result, picture, publication)
     return result
 
 
@@ -104,16 +107,12 @@ class _Photo:
 
 
 def _prepare(home: Path) -> None:
-    """In a child, since ZenML must find its settings when it is imported here."""
-    for command in (
-        ["stacks", "apply", "local"],
-        ["discern.releases", "init", "--repository", str(home / "releases"), "--keys", str(home / "keys")],
-    ):
-        _check(
-            subprocess.run(
-                [sys.executable, "-m", *command], cwd=REPOSITORY, check=False, capture_output=True, text=True
-            )
-        )
+    from discern.releases.repository import ReleaseRepository
+    from stacks.__main__ import main as stacks
+
+    if stacks(["apply", "local"]):
+        raise ConfigError("The local stack cannot be brought up: run `python -m stacks apply local` to see why.")
+    ReleaseRepository(str(home / "releases"), home / "keys").initialise()
     from zenml.client import Client
 
     # The demo runs on the local stack whatever stack a person works with at the moment.
@@ -203,7 +202,7 @@ def _spread(numbers: list[int], count: int) -> list[int]:
 
 
 def _report(
-    console: Console, home: Path, dataset: DatasetVersion, result: Result, picture: Path, channel: str | None
+    console: Console, home: Path, dataset: DatasetVersion, result: Result, picture: Path, publication: Publication
 ) -> None:
     train = dataset.select(split="train")
     test = dataset.select(split="test")
@@ -219,9 +218,7 @@ def _report(
     table.add_row("strangers refused", f"{result.stranger_refusal:.1%}")
     table.add_row("one answer", f"{result.milliseconds:.1f} ms with start-up, one thread")
     table.add_row("all of it", f"{result.seconds:.0f} s")
-    table.add_row(
-        "this run", f"went live on channel {channel}" if channel else "changed nothing: its release was live already"
-    )
+    table.add_row("this run", f"{publication.channel or 'nothing published'}: {publication.reason}")
     table.add_row("picture", str(picture))
     table.add_row("reports", str(home / "reports"))
     console.rule("Done")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,11 @@ import mlflow
 from pydantic import BaseModel
 
 from discern.learning.training import TrainingResult
+
+# ZenML tells at every step that it cannot switch off the autologging of libraries that are not installed.
+logging.getLogger("zenml.integrations.mlflow.experiment_trackers.mlflow_experiment_tracker").addFilter(
+    lambda record: "disable MLflow autologging" not in str(record.msg)
+)
 
 
 def log_config(prefix: str, config: BaseModel) -> None:
