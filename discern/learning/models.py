@@ -131,8 +131,18 @@ def _backbone(config: ModelConfig) -> Any:
             f"timm has no model {config.backbone!r}: "
             + (f"did you mean {', '.join(near)}?" if near else "see timm.list_models().")
         )
-    if not config.pretrained:
-        return timm.create_model(config.backbone, num_classes=0, **config.options)
+    try:
+        bare = timm.create_model(config.backbone, num_classes=0, **config.options)
+    except Exception as error:
+        if not config.options:
+            raise
+        raise TrainingError(
+            f"timm's {config.backbone} does not take these `options` ({error}): see its documentation."
+        ) from None
+    return _pretrained(config) if config.pretrained else bare
+
+
+def _pretrained(config: ModelConfig) -> Any:
     try:
         with _impatient_hub():
             return timm.create_model(config.backbone, pretrained=True, num_classes=0, **config.options)

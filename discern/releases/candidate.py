@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.data.versions import DatasetVersion
+from discern.errors import DataError
 from discern.evaluation.calibration import fit_rule
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol, gallery_rows
 from discern.evaluation.metrics import Metrics, measure
@@ -149,6 +150,10 @@ def search_split(
         DataError: the split has no queries.
     """
     queries = version.select(split=split, role="query")
+    if len(queries) == 0:
+        raise DataError(
+            f"The {split} split has no query: hold out classes for it that have more photos than are enrolled."
+        )
     photos = load_photos(queries, preprocessing, f"decoding {split} queries")
     return search(gallery, embed_batches(model, photos.pixels), photos.labels, trained)
 

@@ -108,6 +108,18 @@ def test_channels_last_is_for_nets_that_bear_it(backbone: str, layout: torch.mem
     assert memory_format(ModelConfig(backbone=backbone)) == layout
 
 
+def test_options_reach_timm() -> None:
+    config = ModelConfig(backbone="resnet10t", options={"channels": [8, 16, 24, 32]}, embedding_dim=8)
+    assert count_parameters(EmbeddingModel(config)) < 100_000
+
+
+@pytest.mark.parametrize("options", [{"chanels": [8, 16, 24, 32]}, {"num_classes": 3}, {"channels": 8}])
+@pytest.mark.parametrize("pretrained", [False, True])
+def test_options_that_do_not_fit_are_one_sentence(options: dict[str, Any], pretrained: bool) -> None:
+    with pytest.raises(TrainingError, match=r"^timm's resnet10t does not take these `options` \([^\n]+$"):
+        EmbeddingModel(ModelConfig(backbone="resnet10t", options=options, pretrained=pretrained))
+
+
 def test_multiply_adds_are_those_counted_by_hand(model: EmbeddingModel) -> None:
     class Small(nn.Module):
         def __init__(self) -> None:

@@ -1,0 +1,45 @@
+"""Two real candidates over one toy dataset version: a trained net, and one that embeds a photo by its mean colour."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from discern.data.versions import DatasetVersion
+from discern.evaluation.gallery import GalleryConfig, enrol, gallery_rows
+from discern.learning.batches import load_photos
+from discern.releases.build import CatalogueClass, build_release
+from discern.releases.candidate import CandidateConfig, embed_batches
+from edge_runtime.identify import DecisionRule
+from edge_runtime.images import encode_jpeg, encode_png
+from edge_runtime.model import EmbeddingModel
+from edge_runtime.release import Lineage, Release
+from tests.discern import toy
+from tests.edge_runtime import toy_release
+
+GALLERY = GalleryConfig(photos_per_class=2, splits=("validation", "test"))
+CONFIG = CandidateConfig(fpir=0.25, golden_images=3)
+LINEAGE = Lineage(dataset_version="0123456789abcdef", git_commit="c0ffee", pipeline_run="run <1>")
+
+
+def by_colour(folder: Path, version: DatasetVersion) -> Release:
+    """A release of another net, another preprocessing and another embedding length than the trained one's."""
+    with tempfile.TemporaryDirectory() as temporary:
+        onnx = toy_release.write_model(Path(temporary) / "model.onnx")
+        model = EmbeddingModel(onnx, toy_release.PREPROCESSING)
+        enrolled = version.take(gallery_rows(version, GALLERY))
+        photos = load_photos(enrolled, toy_release.PREPROCESSING)
+        gallery = enrol(embed_batches(model, photos.pixels), list(photos.labels), GALLERY)
+        return build_release(
+            folder,
+            name="by colour",
+            onnx=onnx,
+            preprocessing=toy_release.PREPROCESSING,
+            vectors=gallery.vectors,
+            class_ids=gallery.class_ids,
+            classes=[CatalogueClass(label, encode_jpeg(toy.disc(label, 0))) for label in gallery.labels],
+            rule=DecisionRule(threshold=0.99, margin=0.0, fpir=0.25),
+            golden=[encode_png(toy.disc(label, 0)) for label in gallery.labels[:2]],
+            metrics={},
+            lineage=Lineage(),
+        )

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from discern.data.versions import DatasetVersion
+from discern.errors import DataError, PublicationError
+from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.metrics import Metrics
+from discern.learning.models import EmbeddingModel
+from discern.releases.candidate import CandidateConfig, build_candidate
+from edge_runtime.identify import Answer, Identifier
+from edge_runtime.images import decode
+from edge_runtime.release import Release, open_release
+from edge_runtime.selftest import run_selftest
+from tests.discern import candidates, toy
+
+Candidate = tuple[Release, Metrics]
+
+
+def answered(release: Release, version: DatasetVersion, split: str) -> list[tuple[str, Answer]]:
+    """What a device with this release answers to the queries of a split: (true class, answer)."""
+    identifier = Identifier(open_release(release.folder, release.id))
+    queries = version.select(split=split, role="query")
+    labels = queries.column("label")
+    return [(labels[row], identifier.identify(queries.image_bytes(row))) for row in range(len(queries))]
+
+
+def test_the_release_is_whole_and_tests_itself(candidate: Candidate) -> None:
+    release, _ = candidate
+    again = open_release(release.folder, release.id)
+    run_selftest(release.folder, release.id)
+    assert again.manifest.name == "toy <pills>"
+    assert again.manifest.lineage == candidates.LINEAGE
+    assert again.preprocessing == toy.PREPROCESSING
+    assert again.manifest.embedding.dim == 16
+    assert again.manifest.counts.golden == 3
+
+
+def test_what_is_evaluated_is_what_ships(candidate: Candidate, toy_version: DatasetVersion) -> None:
+    """The figures of the candidate are those of the release's own answers, counted by hand."""
+    release, metrics = candidate
+    answers = answered(release, toy_version, "test")
+    enrolled = [(truth, answer) for truth, answer in answers if truth in release.labels]
+    strangers = [answer for truth, answer in answers if truth not in release.labels]
+    nearest = [answer.matches[0].label == truth for truth, answer in enrolled]
+    right = [answer.known and answer.label == truth for truth, answer in enrolled]
+    refused = [not answer.known for answer in strangers]
+    assert metrics.recall_at_1 == metrics.unseen_recall_at_1 == pytest.approx(np.mean(nearest))
+    assert metrics.detection_rate == metrics.unseen_detection_rate == pytest.approx(np.mean(right))
+    assert metrics.recall == pytest.approx(np.mean(right))  # as many queries a class
+    assert metrics.stranger_refusal == pytest.approx(np.mean(refused))
+    assert metrics.accuracy == pytest.approx(np.mean(right + refused))
+    assert (metrics.enrolled_queries, metrics.stranger_queries) == (16, 8)
+    wins = [np.sign(a.score - s.score) / 2 + 0.5 for _, a in enrolled for s in strangers]
+    assert metrics.auroc == pytest.approx(np.mean(wins))
+    # The case shows something: neither everything nor nothing is right.
+    assert 0.2 < metrics.accuracy < 1
+
+
+def test_the_manifest_carries_the_same_figures(candidate: Candidate) -> None:
+    release, metrics = candidate
+    assert dict(release.manifest.metrics) == metrics.figures()
+
+
+def test_the_rule_keeps_the_rate_on_the_validation_strangers(candidate: Candidate, toy_version: DatasetVersion) -> None:
+    release, _ = candidate
+    answers = answered(release, toy_version, "validation")
+    named = [answer.known for truth, answer in answers if truth in toy.VALIDATION_STRANGERS]
+    assert len(named) == 12
+    assert np.mean(named) <= candidates.CONFIG.fpir == release.manifest.decision.fpir
+    detected = [answer.label == truth for truth, answer in answers if truth in toy.VALIDATION]
+    assert sum(detected) > 0
+
+
+def test_every_class_is_enrolled_with_a_picture_of_its_own(candidate: Candidate) -> None:
+    release, _ = candidate
+    assert release.labels == tuple(sorted((*toy.VALIDATION, *toy.TEST)))
+    assert [entry.items for entry in release.catalogue] == [2] * len(release.labels)
+    for number, label in enumerate(release.labels):
+        thumbnail = decode(release.thumbnail(number)).astype(int)
+        first = toy.disc(label, 0).astype(int)
+        assert thumbnail.shape == (96, 96, 3)
+        assert np.abs(thumbnail[48, 48] - first[20, 20]).max() < 25
+        assert np.abs(thumbnail[2, 2] - first[1, 1]).max() < 25
+
+
+def test_prototypes_ship_one_row_a_class(
+    toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path
+) -> None:
+    config = candidates.GALLERY.model_copy(update={"represent": "prototype"})
+    release, metrics = _build(tmp_path / "release", toy_version, toy_model, gallery=config)
+    assert [entry.items for entry in release.catalogue] == [1] * len(release.labels)
+    right = [answer.matches[0].label == truth for truth, answer in answered(release, toy_version, "test")]
+    assert metrics.recall_at_1 == pytest.approx(sum(right) / metrics.enrolled_queries)
+
+
+def test_a_version_without_what_is_needed_is_an_error_and_leaves_nothing(
+    toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path
+) -> None:
+    everything = set(toy.LABELS)
+    lacking = {
+        "no gallery photo": toy_version.select(role="query"),
+        "16 enrolled and 0 stranger queries": toy_version.select(labels=everything - set(toy.VALIDATION_STRANGERS)),
+        "validation split has no query": toy_version.take(
+            [row for row, split in enumerate(toy_version.column("split")) if split != "validation"]
+        ),
+        "test split has no query": toy_version.take(
+            [row for row, split in enumerate(toy_version.column("split")) if split != "test"]
+        ),
+    }
+    for message, version in lacking.items():
+        with pytest.raises(DataError, match=message):
+            _build(tmp_path / "release", version, toy_model)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rate_that_cannot_be_told_is_an_error(
+    toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 stranger queries: at least 100 are needed"):
+        _build(tmp_path / "release", toy_version, toy_model, config=CandidateConfig(fpir=0.01))
+
+
+def test_a_release_is_not_written_over(
+    candidate: Candidate, toy_version: DatasetVersion, toy_model: EmbeddingModel
+) -> None:
+    release, _ = candidate
+    with pytest.raises(PublicationError, match="exists already"):
+        _build(release.folder, toy_version, toy_model)
+    open_release(release.folder, release.id)
+
+
+@pytest.mark.parametrize("setting", [{"fpir": 0}, {"fpir": 1}, {"golden_images": 0}, {"golden": 3}])
+def test_a_setting_that_means_nothing_is_refused(setting: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        CandidateConfig.model_validate(setting)
+
+
+def _build(
+    folder: Path,
+    version: DatasetVersion,
+    model: EmbeddingModel,
+    *,
+    gallery: GalleryConfig = candidates.GALLERY,
+    config: CandidateConfig = candidates.CONFIG,
+) -> Candidate:
+    return build_candidate(folder, "toy", version, model, toy.PREPROCESSING, gallery, config, candidates.LINEAGE)
