@@ -45,6 +45,8 @@ def initialise_repository() -> None:
         (home / folder).mkdir(parents=True, exist_ok=True)
     if Client.find_repository(home, enable_warnings=False) != home:
         Client.initialize(root=home)
+    # The client may be older than the folder: without this it would keep the choice elsewhere.
+    Client().activate_root(home)
 
 
 def _apply_component(client: Client, kind: StackComponentType, wanted: Component) -> tuple[Any, Change]:

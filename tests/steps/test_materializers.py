@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,21 +18,33 @@ from steps.materializers import EmbeddingModelMaterializer, ReleaseMaterializer
 from tests.edge_runtime.toy_release import build_toy
 
 
+@pytest.fixture
+def store() -> Iterator[Path]:
+    """A folder in the active artifact store: materializers write nowhere else."""
+    from zenml.client import Client
+
+    root = Path(Client().active_stack.artifact_store.path)
+    root.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=root))
+    yield folder
+    shutil.rmtree(folder)
+
+
 def model(seed: int) -> EmbeddingModel:
     torch.manual_seed(seed)
     return EmbeddingModel(ModelConfig(backbone="mobilenetv3_small_050", embedding_dim=16)).eval()
 
 
-def test_a_model_comes_back(tmp_path: Path) -> None:
+def test_a_model_comes_back(store: Path) -> None:
     before = model(1)
-    materializer = EmbeddingModelMaterializer(str(tmp_path))
+    materializer = EmbeddingModelMaterializer(str(store))
     materializer.save(before)
-    after = EmbeddingModelMaterializer(str(tmp_path)).load(EmbeddingModel)
+    after = EmbeddingModelMaterializer(str(store)).load(EmbeddingModel)
     photos = torch.rand(2, 3, 32, 32)
     assert torch.equal(before(photos), after(photos))
     assert materializer.compute_content_hash(before) == materializer.compute_content_hash(after)
     assert materializer.compute_content_hash(before) != materializer.compute_content_hash(model(2))
-    assert {path.name for path in tmp_path.iterdir()} == {"weights.pt", "model.json"}
+    assert {path.name for path in store.iterdir()} == {"weights.pt", "model.json"}
 
 
 @pytest.fixture
@@ -37,9 +52,7 @@ def release(tmp_path: Path) -> Release:
     return build_toy(tmp_path / "toy")
 
 
-def test_a_release_comes_back(release: Release, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    store.mkdir()
+def test_a_release_comes_back(release: Release, store: Path) -> None:
     materializer = ReleaseMaterializer(str(store))
     materializer.save(release)
     after = ReleaseMaterializer(str(store)).load(Release)
@@ -47,9 +60,7 @@ def test_a_release_comes_back(release: Release, tmp_path: Path) -> None:
     assert after.folder != release.folder
 
 
-def test_an_altered_release_is_not_loaded(release: Release, tmp_path: Path) -> None:
-    store = tmp_path / "store"
-    store.mkdir()
+def test_an_altered_release_is_not_loaded(release: Release, store: Path) -> None:
     ReleaseMaterializer(str(store)).save(release)
     path = store / "embeddings.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"\x00\x00")
