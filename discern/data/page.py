@@ -1,26 +1,4 @@
-"""The looks of a report's page: its style, and the script that draws its plots when they come into view."""
-
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --good: #26844f; --bad: #c4342c; --wait: #9a6b00; --soft: #8881; }
-@media (prefers-color-scheme: dark) { :root { --good: #5cc98b; --bad: #ff8a80; --wait: #e3b341; } }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
-h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
-.verdict { font-weight: 600; } .good { color: var(--good); } .bad { color: var(--bad); } .wait { color: var(--wait); }
-.muted { opacity: .7; } .scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; min-width: 44rem; }
-table.conditions td:first-child { min-width: 13rem; } table.conditions td:last-child { min-width: 15rem; }
-th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; } td { overflow-wrap: anywhere; }
-.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.result { white-space: nowrap; font-weight: 600; }
-details { border-bottom: 1px solid var(--line); } summary { cursor: pointer; padding: .45rem .2rem; }
-summary:hover { background: var(--soft); }
-.plot { min-height: 22rem; } .sheet td { vertical-align: middle; }
-.sheet img, .photos img { display: block; max-width: 100%; }
-.sheet td:first-child { max-width: 16rem; } .sheet td:last-child { width: 60%; } .photos { padding: .2rem 0 .8rem; }
-nav a { margin-right: 1rem; } a { color: inherit; }
-"""
+"""The script of a report's page, which draws its plots when they come into view."""
 
 # Plots are drawn when they are opened: a page with fourteen of them opens at once, and each knows its width.
 SCRIPT = """

@@ -15,16 +15,26 @@ from discern.data.contact_sheet import MAX_CLASSES, class_rows, strip
 from discern.data.files import atomic
 from discern.data.ingest import Rejected
 from discern.data.manifest import DatasetVersion
-from discern.data.page import SCRIPT, STYLE, UNPACK
+from discern.data.page import SCRIPT, UNPACK
 from discern.data.photos import ROLES, SPLITS
 from discern.errors import DataError
+from discern.page import STYLE
 
 LIBRARY = "plotly.min.js"
 SHOWN_REJECTS = 200
 
 
-def write_report(folder: Path, version: DatasetVersion, checked: Checked, rejected: Sequence[Rejected] = ()) -> Path:
-    """Write `index.html`, and beside it the one script file that all pages of the folder share.
+def write_report(
+    folder: Path, version: DatasetVersion, checked: Checked, rejected: Sequence[Rejected] = (), library: str = LIBRARY
+) -> Path:
+    """Write `index.html`, and the one script file that many pages share.
+
+    Args:
+        folder: where the page goes.
+        version: the dataset version.
+        checked: its checks.
+        rejected: photos that are not in it.
+        library: where the script lies, relative to `folder`; written if it is not there.
 
     Returns:
         The path of the page.
@@ -33,10 +43,11 @@ def write_report(folder: Path, version: DatasetVersion, checked: Checked, reject
         DataError: the folder cannot be written, or a photo cannot be read.
     """
     page = folder / "index.html"
-    html = _page(version, checked, rejected, f'<script src="{LIBRARY}" defer></script><script>{SCRIPT}</script>')
+    html = _page(version, checked, rejected, f'<script src="{library}" defer></script><script>{SCRIPT}</script>')
     try:
-        if not (folder / LIBRARY).exists():
-            _write(folder / LIBRARY, _library())
+        if not (folder / library).exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _write(folder / library, _library())
         _write(page, html)
     except OSError as error:
         raise DataError(

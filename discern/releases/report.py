@@ -12,25 +12,13 @@ from discern.data.versions import DatasetVersion
 from discern.evaluation.comparison import Gate, Verdict
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.outcomes import NOTHING, Outcomes
+from discern.page import STYLE
 from discern.releases.comparison import Comparison, Examination
 from edge_runtime.images import Preprocessing, encode_jpeg
 from edge_runtime.release import Release
 
 THUMBNAIL = Preprocessing(size=96)
 PICTURES = 200  # at most, so that the page stays one that opens at once
-STYLE = """
-:root { color-scheme: light dark; --line: #8884; --good: #26844f; --bad: #c4342c; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-.verdict { font-weight: 600; } .good { color: var(--good); } .bad { color: var(--bad); } .muted { opacity: .7; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .8rem; }
-figure { margin: 0; padding: .5rem; border: 1px solid var(--line); border-radius: .4rem; }
-figure img { display: block; width: 96px; height: 96px; margin: 0 auto .3rem; }
-figcaption { font-size: .8rem; overflow-wrap: anywhere; }
-"""
 
 
 def promotion_report(
@@ -85,7 +73,7 @@ def _figures(candidate: Examination, production: Examination | None) -> str:
     for title, name in cost:
         other = f"{getattr(production.answers, name):.1f}" if production else ""
         rows.append(_row(title, f"{getattr(candidate.answers, name):.1f}", other))
-    head = "<tr><th>Figure</th><th>Candidate</th><th>Production</th></tr>"
+    head = '<tr><th>Figure</th><th class="number">Candidate</th><th class="number">Production</th></tr>'
     return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
 
 

@@ -10,12 +10,14 @@ from zenml import step
 from zenml.types import HTMLString
 
 from discern.data.checks import CheckConfig, CheckReport, check_version
-from discern.data.report import report_html, write_report
+from discern.data.report import LIBRARY, report_html, write_report
 from discern.data.versions import DatasetVersion
 from discern.files import write_file
 from steps import workspace
 from steps.caching import depends_on
 from steps.data.ingest import RejectedPhotos
+
+SHARED_LIBRARY = f"../../../{LIBRARY}"  # at the root of the site, once for all pages
 
 
 @step(cache_policy=depends_on("discern/data", "edge_runtime/images.py"))
@@ -25,7 +27,8 @@ def check(
     """Check the version; a failure is in the report, and `gate` acts on it, so that the report is kept either way."""
     checked = check_version(version, checks)
     with tempfile.TemporaryDirectory(prefix="report-") as temporary:
-        page = write_report(Path(temporary), version, checked, rejected.photos)
-        for file in sorted(page.parent.iterdir()):
-            write_file(f"{workspace.reports()}/data/{use_case}/{version.id}/{file.name}", file.read_bytes())
+        site = Path(temporary)
+        write_report(site / "data" / use_case / version.id, version, checked, rejected.photos, SHARED_LIBRARY)
+        for file in sorted(path for path in site.rglob("*") if path.is_file()):
+            write_file(f"{workspace.reports()}/{file.relative_to(site)}", file.read_bytes())
     return checked.report, HTMLString(report_html(version, checked, rejected.photos))
