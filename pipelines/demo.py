@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipelines.demo", description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures here too")
     options = parser.parse_args(arguments)
+    # Read when ZenML is imported, which is later: the demo tells its own story.
+    os.environ.setdefault("ZENML_LOGGING_VERBOSITY", "WARN")
     console = Console(highlight=False)
     try:
         result = run(Path(os.environ["DISCERN_HOME"]), console)

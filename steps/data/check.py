@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from zenml import step
+from zenml.logger import get_logger
 from zenml.types import HTMLString
 
 from discern.data.checks import CheckConfig, CheckReport, check_version
@@ -17,6 +18,7 @@ from steps import workspace
 from steps.caching import depends_on
 from steps.data.ingest import RejectedPhotos
 
+logger = get_logger(__name__)
 SHARED_LIBRARY = f"../../../{LIBRARY}"  # at the root of the site, once for all pages
 
 
@@ -31,4 +33,9 @@ def check(
         write_report(site / "data" / use_case / version.id, version, checked, rejected.photos, SHARED_LIBRARY)
         for file in sorted(path for path in site.rglob("*") if path.is_file()):
             write_file(f"{workspace.reports()}/{file.relative_to(site)}", file.read_bytes())
+    met = sum(one.passed for one in checked.report.conditions)
+    logger.info(
+        "Dataset version %s meets %d of %d conditions: see %s/data/%s/%s/index.html",
+        *(version.id, met, len(checked.report.conditions), workspace.reports(), use_case, version.id),
+    )
     return checked.report, HTMLString(report_html(version, checked, rejected.photos))

@@ -9,11 +9,14 @@ from pydantic import BaseModel, ConfigDict
 from zenml import step
 from zenml.client import Client
 from zenml.enums import ModelStages
+from zenml.logger import get_logger
 
 from discern.evaluation.comparison import Verdict
 from discern.releases.repository import ReleaseRepository
 from edge_runtime.release import Release
 from steps import workspace
+
+logger = get_logger(__name__)
 
 Approval = Literal["automatic", "manual"]
 
@@ -52,9 +55,11 @@ def publish(
     """Publish the candidate if the verdict says so; a losing candidate changes nothing."""
     address = workspace.releases()
     if not verdict.promote:
+        logger.info("Release %s is not promoted (%s); nothing changes.", candidate.id, verdict.reason)
         return Publication(release=candidate.id, channel=None, repository=address, reason=verdict.reason)
     channel = channels.production if approval == "automatic" else channels.staging
     ReleaseRepository(address, Path(keys)).publish(candidate, channel)
     stage = ModelStages.PRODUCTION if approval == "automatic" else ModelStages.STAGING
     Client().update_model_version(use_case, candidate.id, stage=stage, force=True)
+    logger.info("Release %s is live on channel %s of %s (%s).", candidate.id, channel, address, verdict.reason)
     return Publication(release=candidate.id, channel=channel, repository=address, reason=verdict.reason)

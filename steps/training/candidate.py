@@ -8,6 +8,7 @@ from typing import Annotated
 
 import mlflow
 from zenml import get_step_context, step
+from zenml.logger import get_logger
 
 from discern.data.versions import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
@@ -20,6 +21,8 @@ from steps import tracking
 from steps.caching import depends_on
 from steps.lineage import git_commit
 from steps.materializers import ReleaseMaterializer
+
+logger = get_logger(__name__)
 
 
 @step(
@@ -47,4 +50,5 @@ def assemble(
         folder, use_case, dataset, student, image.preprocessing, gallery, candidate, lineage
     )
     mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()})
+    logger.info("Release candidate %s: %s", release.id, ", ".join(f"{k} {v:.3g}" for k, v in metrics.figures().items()))
     return release, metrics
