@@ -70,6 +70,18 @@ def test_the_rate_on_the_fitted_strangers_is_never_above_the_target(found: Outco
     assert accepted_strangers(found, rule) <= fpir
 
 
+@pytest.mark.parametrize("digits", [1, 7])
+def test_rounding_of_scores_on_the_margin_costs_no_false_identification(digits: int) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        truth = rng.integers(-1, 4, 40)
+        truth[:6] = [0, -1, -1, -1, -1, -1]
+        scores = -np.sort(-rng.uniform(0, 1, (40, 2)).round(digits).astype(np.float32), axis=1)
+        best, second = scores.T.tolist()
+        found = outcomes(truth.tolist(), rng.integers(0, 4, 40).tolist(), best, second, classes=4)
+        assert accepted_strangers(found, fit_rule(found, 0.2)) <= 0.2
+
+
 @settings(deadline=None, max_examples=40)
 @given(drawn(queries=12), st.floats(0.1, 1))
 def test_no_pair_of_the_tried_margins_and_any_threshold_detects_more(found: Outcomes, fpir: float) -> None:

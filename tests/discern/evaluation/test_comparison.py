@@ -99,6 +99,15 @@ def test_a_worse_candidate_fails_what_it_is_worse_on() -> None:
     assert not verdict.promote
 
 
+def test_what_may_be_worse_is_not_let_through_for_its_mean() -> None:
+    candidate, production = TRUTH.copy(), TRUTH.copy()
+    candidate[: 4 * EACH : EACH] = -1  # a query of each of four classes lost, one of each of four others won
+    production[4 * EACH : 8 * EACH : EACH] = -1
+    verdict = judge(answers(candidate), answers(production), GROUPS, CONFIG)
+    assert verdict.differences["accuracy"].difference == 0
+    assert failed(verdict) >= {"accuracy not worse", "recall not worse", "better on at least one"}
+
+
 def test_one_class_that_loses_stops_a_candidate_that_wins_elsewhere() -> None:
     candidate = TRUTH.copy()
     candidate[:3] = -1  # 3 of the 5 queries of class 00

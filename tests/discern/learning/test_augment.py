@@ -157,6 +157,15 @@ def test_grey_photos_stay_grey_whatever_the_saturation() -> None:
     torch.testing.assert_close(changed, grey, atol=1e-5, rtol=0)
 
 
+def test_a_colour_cast_is_a_gain_of_every_channel_of_its_own() -> None:
+    grey = torch.full((8, 3, 4, 4), 0.5)
+    gains = recolour(grey, PLAIN.model_copy(update={"colour_cast": 0.3}), generator())[:, :, 0, 0] / 0.5
+    assert ((gains >= 0.7) & (gains <= 1.3)).all()
+    assert (gains.amax(1) - gains.amin(1) > 0.01).all()
+    brighter = recolour(grey, PLAIN.model_copy(update={"brightness": 0.3}), generator())[:, :, 0, 0]
+    torch.testing.assert_close(brighter, brighter[:, :1].expand(8, 3))
+
+
 def test_the_photos_given_are_not_touched() -> None:
     photos = noise()
     before = photos.clone()
