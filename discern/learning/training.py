@@ -219,7 +219,9 @@ def embed(model: EmbeddingModel, pixels: Pixels, batch: int = 256) -> Tensor:
     model.eval()
     parts = []
     for start in range(0, len(pixels), batch):
-        photos = to_float(torch.from_numpy(pixels[start : start + batch]).to(device))
+        # What Pillow gives cannot be written to, of which torch warns.
+        writable = np.require(pixels[start : start + batch], requirements="W")
+        photos = to_float(torch.from_numpy(writable).to(device))
         parts.append(model(photos.contiguous(memory_format=layout)).cpu())
     model.train(training)
     return torch.cat(parts) if parts else torch.empty(0, model.config.embedding_dim)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -91,6 +93,13 @@ def test_photos_are_decoded_as_the_device_does_and_in_order(toy_version: Dataset
     assert photos.pixels.shape == (len(part), 32, 32, 3)
     for row in range(len(part)):
         np.testing.assert_array_equal(photos.pixels[row], toy.PREPROCESSING.apply(part.pixels(row)))
+
+
+def test_decoding_in_threads_leaves_the_warning_filters_as_they_were(toy_version: DatasetVersion) -> None:
+    before = list(warnings.filters)
+    for _ in range(5):
+        load_photos(toy_version, toy.PREPROCESSING)
+        assert list(warnings.filters) == before
 
 
 def test_no_photos_are_no_error(toy_version: DatasetVersion) -> None:

@@ -302,6 +302,14 @@ def test_embedding_leaves_the_model_as_it_was_and_does_not_depend_on_the_batch()
     torch.testing.assert_close(embed(model.eval(), pixels), vectors)
 
 
+def test_photos_that_cannot_be_written_to_are_embedded_all_the_same() -> None:
+    model = EmbeddingModel(ModelConfig(backbone=toy.BACKBONE, embedding_dim=16))
+    pixels = toy.photo_set().pixels
+    vectors = embed(model, pixels)
+    pixels.flags.writeable = False
+    assert torch.equal(embed(model, pixels), vectors)
+
+
 def test_no_photos_have_no_embeddings() -> None:
     model = EmbeddingModel(ModelConfig(backbone=toy.BACKBONE, embedding_dim=16))
     assert embed(model, np.empty((0, 32, 32, 3), np.uint8)).shape == (0, 16)
