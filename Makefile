@@ -14,12 +14,16 @@ UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
 
-.tools/uv/bin/uv:
+.PHONY: python
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or name another with make PYTHON=..."; exit 1; }
+
+.tools/uv/bin/uv: | python
+	@$(PYTHON) -m pip --version >/dev/null || { echo "$(PYTHON) has no pip: install it (Debian: python3-pip), or install uv."; exit 1; }
 	@echo "uv is not on this machine: putting it into .tools/"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools/uv uv
 
-.venv/installed: $(filter .tools/%,$(UV)) requirements.txt pyproject.toml edge_runtime/pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11, or name another with make PYTHON=..."; exit 1; }
+.venv/installed: $(filter .tools/%,$(UV)) requirements.txt pyproject.toml edge_runtime/pyproject.toml | python
 	@echo "installing the environment (about 7 GB, mostly torch's CUDA libraries)"
 	@unset PYTHONDONTWRITEBYTECODE; test -x .venv/bin/python || $(UV) venv --quiet --python $(PYTHON) .venv
 	@unset PYTHONDONTWRITEBYTECODE; $(UV) pip sync --python .venv/bin/python --compile-bytecode --require-hashes requirements.txt
@@ -28,7 +32,7 @@ help:  ## show this list
 
 setup: .venv/installed  ## install everything and bring the local stack up
 	@$(ENV) python -m stacks apply local
-	@$(ENV) python -m discern.releases init --repository "$$DISCERN_HOME/releases" --keys "$$DISCERN_HOME/keys"
+	@$(ENV) python -m discern.releases init
 
 demo: .venv/installed  ## sample pills, from photos to an answer on the device, in minutes
 	@$(ENV) python -m pipelines.demo
@@ -54,5 +58,6 @@ lock: $(filter .tools/%,$(UV))  ## resolve both lock files anew
 figures: .venv/installed  ## write the README's tables from benchmarks/results
 	@$(ENV) python -m benchmarks.tables
 
-clean:  ## remove everything that was made here
-	rm -rf .venv .tools .discern
+clean:  ## remove everything that was made here but the signing keys, which devices and buckets rely on
+	rm -rf .venv .tools
+	@if test -d .discern; then find .discern -mindepth 1 -maxdepth 1 ! -name keys -exec rm -rf {} +; fi

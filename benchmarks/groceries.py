@@ -16,11 +16,14 @@ def main() -> None:
     """Train once; search the held-out products by their catalogue picture and by a few photos."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", required=True, help="folder or zip of the Grocery Store Dataset")
-    os.environ["GROCERY_PHOTOS"] = str(Path(parser.parse_args().photos).resolve())
+    parser.add_argument("--measure-only", action="store_true", help="measure the newest candidate, run no pipeline")
+    options = parser.parse_args()
+    os.environ["GROCERY_PHOTOS"] = str(Path(options.photos).resolve())
     # Once the variable is there: the pipelines read it.
     from discern.data.sources import open_source
     from discern.data.sources.grocery import GroceryConfig
     from discern.data.versions import write_version
+    from discern.evaluation.gallery import GalleryConfig
     from discern.releases.candidate import calibrate
     from edge_runtime.identify import Identifier
     from pipelines.configs import read_config
@@ -31,14 +34,12 @@ def main() -> None:
     from steps import workspace
 
     configs = REPOSITORY / "configs" / "groceries"
-    for pipeline in (data_pipeline, training_pipeline, promotion_pipeline):
+    for pipeline in () if options.measure_only else (data_pipeline, training_pipeline, promotion_pipeline):
         name = pipeline.name.removesuffix("_pipeline")
         pipeline.with_options(config_path=str(configs / f"{name}.yaml"))()
     release = newest_output("training_pipeline", "release_candidate", "groceries").load()
     dataset = newest_output("data_pipeline", "dataset_version", "groceries").load()
     config = read_config(configs / "training.yaml", os.environ)["parameters"]
-    from discern.evaluation.gallery import GalleryConfig
-
     gallery = GalleryConfig.model_validate(config["gallery"])
     source = GroceryConfig.model_validate(read_config(configs / "data.yaml", os.environ)["parameters"]["source"])
     photos = open_source(source.model_copy(update={"catalogue": False, "shots": SHOTS})).photos()
@@ -53,7 +54,11 @@ def main() -> None:
             f"stranger_refusal_{name}": metrics.stranger_refusal,
             f"auroc_{name}": metrics.auroc,
         }
-        figures |= {"gallery_classes": metrics.gallery_classes, "unseen_queries": metrics.unseen_queries}
+        figures |= {
+            "gallery_classes": metrics.gallery_classes,
+            "unseen_queries": metrics.unseen_queries,
+            "stranger_queries": metrics.stranger_queries,
+        }
     save("groceries", {key: round(v, 4) if isinstance(v, float) else v for key, v in figures.items()}, COMMAND)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from discern.data.checks import CheckConfig
 from discern.data.sources import SourceConfig, open_source
 from discern.data.splits import SplitConfig
@@ -17,7 +21,7 @@ def data_pipeline(
     source: SourceConfig,
     splits: SplitConfig = SplitConfig(),
     checks: CheckConfig = CheckConfig(),
-    max_rejected_share: float = 0.0,
+    max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.0,
 ) -> None:
     """Make a checked dataset version of a source."""
     version, rejected = ingest(

@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("ZENML_LOGGING_VERBOSITY", "WARN")
     console = Console(highlight=False)
     try:
+        if not os.environ.get("DISCERN_HOME"):
+            raise ConfigError("DISCERN_HOME is not set: run `source .envrc` first.")
         result = run(Path(os.environ["DISCERN_HOME"]), console)
     except (DiscernError, EdgeError) as error:
         Console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True, markup=False)
@@ -114,7 +116,9 @@ def _prepare(home: Path) -> None:
 
     if stacks(["apply", "local"]):
         raise ConfigError("The local stack cannot be brought up: run `python -m stacks apply local` to see why.")
-    ReleaseRepository(str(home / "releases"), home / "keys").initialise()
+    repository = ReleaseRepository(str(home / "releases"), home / "keys")
+    repository.initialise()
+    repository.refresh()  # a timestamp is good for a month, a cached run publishes nothing
     from zenml.client import Client
 
     # The demo runs on the local stack whatever stack a person works with at the moment.

@@ -7,6 +7,7 @@ run is looked for, not the artifact: a cached run gives out an old version, and 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from zenml.client import Client
@@ -15,7 +16,7 @@ from zenml.models import ArtifactVersionResponse, PipelineRunResponse
 
 from discern.errors import ConfigError
 
-RUNS = 50  # of one pipeline and use case that are looked through for one in the active store
+RUNS = 50  # a page
 
 
 def newest_output(pipeline: str, artifact: str, use_case: str) -> ArtifactVersionResponse:
@@ -53,11 +54,19 @@ def newest_input(pipeline: str, step: str, name: str, use_case: str) -> Artifact
 
 def _runs(pipeline: str, use_case: str) -> Iterator[PipelineRunResponse]:
     client = Client()
-    page = client.list_pipeline_runs(
-        pipeline=pipeline, tags=use_case, status=ExecutionStatus.COMPLETED, sort_by="desc:created", size=RUNS
-    )
-    for run in page.items:
-        yield client.get_pipeline_run(run.id)
+    for number in itertools.count(1):
+        page = client.list_pipeline_runs(
+            pipeline=pipeline,
+            tags=use_case,
+            status=ExecutionStatus.COMPLETED,
+            sort_by="desc:created",
+            size=RUNS,
+            page=number,
+        )
+        for run in page.items:
+            yield client.get_pipeline_run(run.id)
+        if number >= page.total_pages:
+            return
 
 
 def _is_here(version: ArtifactVersionResponse) -> bool:

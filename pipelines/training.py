@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from discern.evaluation.gallery import GalleryConfig
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
+from discern.learning.models import weights_fingerprint
 from discern.releases.candidate import CandidateConfig
 from pipelines.checked import checked_pipeline
 from pipelines.lookup import newest_output
@@ -24,8 +25,15 @@ def training_pipeline(
 ) -> None:
     """Train on the newest dataset version of `use_case` in the active stack's store."""
     dataset = newest_output("data_pipeline", "dataset_version", use_case)
-    taught = teach(dataset=dataset, image=image, config=teacher)
-    light = distil(dataset=dataset, teacher=taught, image=image, config=student, distillation=distillation)
+    taught = teach(dataset=dataset, image=image, config=teacher, weights=weights_fingerprint(teacher.model))
+    light = distil(
+        dataset=dataset,
+        teacher=taught,
+        image=image,
+        config=student,
+        distillation=distillation,
+        weights=weights_fingerprint(student.model),
+    )
     release, metrics = assemble(
         dataset=dataset, student=light, use_case=use_case, image=image, gallery=gallery, candidate=candidate
     )

@@ -6,6 +6,7 @@ results.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from zenml.config.cache_policy import CachePolicy
@@ -30,3 +31,12 @@ def depends_on(*places: str) -> CachePolicy:
             raise FileNotFoundError(f"{path} holds no Python file")
         files.update(str(file.relative_to(REPOSITORY)) for file in found)
     return CachePolicy(file_dependencies=sorted(files))
+
+
+def code_hash(policy: CachePolicy) -> str:
+    """16 hexadecimal digits that change with the files of a policy: for what is kept outside ZenML's cache."""
+    digest = hashlib.sha256()
+    for name in policy.file_dependencies or []:
+        digest.update(name.encode())
+        digest.update((REPOSITORY / name).read_bytes())
+    return digest.hexdigest()[:16]

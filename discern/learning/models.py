@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -110,18 +111,31 @@ def load_weights(model: nn.Module, url: str) -> None:
         ) from None
 
 
+def weights_fingerprint(config: ModelConfig) -> str:
+    """What stands in the file that `config.weights` names, as a hash; empty where it names none.
+
+    Raises:
+        TrainingError: it cannot be read.
+    """
+    return "" if config.weights is None else hashlib.sha256(_read_bytes(config.weights)).hexdigest()
+
+
 def _read_state(url: str) -> Any:
-    try:
-        with fsspec.open(url, "rb") as file:
-            data = file.read()
-    except (OSError, ValueError, ImportError) as error:
-        raise TrainingError(f"The weights {url} cannot be read ({error}): name a file saved by torch.save.") from None
+    data = _read_bytes(url)
     try:
         return load_tensors(data)
     except ValueError:
         raise TrainingError(
             f"The weights {url} are damaged, or hold more than tensors: save a state dict by torch.save."
         ) from None
+
+
+def _read_bytes(url: str) -> bytes:
+    try:
+        with fsspec.open(url, "rb") as file:
+            return bytes(file.read())
+    except (OSError, ValueError, ImportError) as error:
+        raise TrainingError(f"The weights {url} cannot be read ({error}): name a file saved by torch.save.") from None
 
 
 def _backbone(config: ModelConfig) -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -44,8 +46,18 @@ def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, text: str
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.add_argument("--repository", required=True, help="folder or s3://bucket/prefix of the repository")
-    parser.add_argument("--keys", required=True, type=Path, help="folder with signers.json and root.json")
+    home = os.environ.get("DISCERN_HOME")
+    places: dict[str, dict[str, Any]] = {
+        name: {"default": f"{home}/{name}"} if home else {"required": True} for name in ("releases", "keys")
+    }
+    parser.add_argument(
+        "--repository",
+        help="folder or s3://bucket/prefix of the repository [DISCERN_HOME/releases]",
+        **places["releases"],
+    )
+    parser.add_argument(
+        "--keys", type=Path, help="folder with signers.json and root.json [DISCERN_HOME/keys]", **places["keys"]
+    )
     parser.set_defaults(run=run)
     return parser
 

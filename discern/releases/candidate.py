@@ -6,7 +6,7 @@ Embeddings, search and decision are `edge_runtime`'s, on the exported graph: wha
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,13 +149,24 @@ def search_split(
     Raises:
         DataError: the split has no queries.
     """
-    queries = version.select(split=split, role="query")
+    queries = asked(version, split, gallery.labels)
     if len(queries) == 0:
         raise DataError(
             f"The {split} split has no query: hold out classes for it that have more photos than are enrolled."
         )
     photos = load_photos(queries, preprocessing, f"decoding {split} queries")
     return search(gallery, embed_batches(model, photos.pixels), photos.labels, trained)
+
+
+def asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> DatasetVersion:
+    """The queries of one split, in the manifest's order: of enrolled classes, and of strangers.
+
+    A class that trained but is not enrolled is neither: the model knows it, so it would flatter or spoil the figures of
+    the strangers.
+    """
+    left_out = set(version.select(split="train").labels) - set(enrolled)
+    queries = version.select(split=split, role="query")
+    return queries.select(labels=set(queries.labels) - left_out)
 
 
 def embed_batches(model: edge_model.EmbeddingModel, pixels: np.ndarray) -> Vectors:

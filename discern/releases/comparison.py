@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from discern.data.versions import DatasetVersion
+from discern.errors import ConfigError
 from discern.evaluation.comparison import Answers, GateConfig, Verdict, judge, judge_first
 from discern.evaluation.gallery import GalleryConfig, enrol, gallery_rows
 from discern.evaluation.latency import p95_latency_ms
 from discern.evaluation.metrics import measure
 from discern.evaluation.outcomes import Outcomes
 from discern.learning.batches import load_photos
-from discern.releases.candidate import embed_batches, search_split
+from discern.releases.candidate import asked, embed_batches, search_split
 from edge_runtime.identify import Identifier
 from edge_runtime.release import Release
 
@@ -31,10 +32,12 @@ class Examination:
     Attributes:
         answers: what the gates look at.
         outcomes: what was found, for pictures.
+        queries: the photos that were asked about, in the order of both.
     """
 
     answers: Answers
     outcomes: Outcomes
+    queries: DatasetVersion
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def examine(release: Release, version: DatasetVersion, gallery_config: GalleryCo
     gallery = enrol(embed_batches(identifier.model, photos.pixels), list(photos.labels), gallery_config)
     trained = frozenset(version.select(split="train").column("label"))
     outcomes = search_split(identifier.model, version, "test", gallery, release.preprocessing, trained)
-    queries = version.select(split="test", role="query")
+    queries = asked(version, "test", gallery.labels)
     sample = np.unique(np.linspace(0, len(queries) - 1, LATENCY_PHOTOS).astype(int))
     answers = Answers(
         truth=outcomes.truth,
@@ -68,7 +71,7 @@ def examine(release: Release, version: DatasetVersion, gallery_config: GalleryCo
         latency_ms=p95_latency_ms(identifier, [queries.image_bytes(int(row)) for row in sample]),
         size_mb=sum(entry.bytes for entry in release.manifest.files.values()) / 1e6,
     )
-    return Examination(answers, outcomes)
+    return Examination(answers, outcomes, queries)
 
 
 def compare(
@@ -82,8 +85,14 @@ def compare(
 
     Raises:
         DataError: the version has no gallery or no test queries.
+        ConfigError: the gallery is not the one that the candidate ships.
     """
     ours = examine(candidate, version, gallery_config)
+    if ours.outcomes.labels != candidate.labels:
+        raise ConfigError(
+            f"The gallery of the promotion has {len(ours.outcomes.labels)} classes, the release {candidate.id} ships "
+            f"{len(candidate.labels)} others: write the same `gallery` into the training and the promotion config."
+        )
     if production is None:
         return Comparison(judge_first(ours.answers, gates), ours, None)
     theirs = examine(production, version, gallery_config)

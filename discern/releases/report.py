@@ -38,7 +38,7 @@ def promotion_report(
             candidate, comparison.verdict, f"Compared with {against} on the test split of dataset version {version.id}."
         ),
         _figures(comparison.candidate, comparison.production),
-        _pictures(comparison, version),
+        _pictures(comparison),
         _origin(candidate),
     ]
     return _page(f"Promotion of {candidate.id}", body)
@@ -90,9 +90,9 @@ def _value(metrics: Metrics | None, name: str) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _pictures(comparison: Comparison, version: DatasetVersion) -> str:
-    queries = version.select(split="test", role="query")
+def _pictures(comparison: Comparison) -> str:
     ours, theirs = comparison.candidate, comparison.production
+    queries = ours.queries
     if theirs is None:
         chosen = np.flatnonzero(ours.answers.answered != ours.answers.truth)
         title, none = "Queries answered wrongly", "Every query was answered right."

@@ -266,8 +266,8 @@ class ReleaseRepository:
     def _upload(self, path: str, data: bytes) -> TargetFile:
         target = TargetFile.from_data(path, data, HASHES)
         name = _stored(target)
-        # The name holds the content's hash; a shorter file was left by an upload that was cut off.
-        if self._storage.size(name) != len(data):
+        # The name holds the content's hash, yet what lies there may be cut off or altered: publishing again mends it.
+        if self._storage.size(name) != len(data) or self._storage.read(name) != data:
             self._storage.replace(name, data)
         return target
 

@@ -22,7 +22,7 @@ logger = get_logger(__name__)
 SHARED_LIBRARY = f"../../../{LIBRARY}"  # at the root of the site, once for all pages
 
 
-@step(cache_policy=depends_on("discern/data", "edge_runtime/images.py"))
+@step(cache_policy=depends_on("discern/data", "discern/page.py", "discern/files.py", "edge_runtime/images.py"))
 def check(
     version: DatasetVersion, rejected: RejectedPhotos, use_case: str, checks: CheckConfig
 ) -> tuple[Annotated[CheckReport, "check_report"], Annotated[HTMLString, "data_report"]]:

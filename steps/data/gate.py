@@ -8,10 +8,11 @@ from zenml import step
 
 from discern.data.checks import CheckReport
 from discern.data.versions import DatasetVersion
+from steps.caching import depends_on
 from steps.materializers import DatasetVersionMaterializer
 
 
-@step(output_materializers=DatasetVersionMaterializer)
+@step(cache_policy=depends_on("discern/data/checks"), output_materializers=DatasetVersionMaterializer)
 def gate(version: DatasetVersion, report: CheckReport) -> Annotated[DatasetVersion, "dataset_version"]:
     """Hand the version on; everything that trains depends on this output, so nothing gets past a failed check."""
     report.require()

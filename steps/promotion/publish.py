@@ -48,13 +48,15 @@ class Publication(BaseModel):
     reason: str
 
 
-@step
+# Never from the cache: what counts is the repository's state, and publishing the same again changes nothing.
+@step(enable_cache=False)
 def publish(
     candidate: Release, verdict: Verdict, use_case: str, keys: str, approval: Approval, channels: Channels
 ) -> Annotated[Publication, "publication"]:
     """Publish the candidate if the verdict says so; a losing candidate changes nothing."""
     address = workspace.releases()
     if not verdict.promote:
+        _agree_on_the_stage(use_case, candidate, channels, address, keys)
         logger.info("Release %s is not promoted (%s); nothing changes.", candidate.id, verdict.reason)
         return Publication(release=candidate.id, channel=None, repository=address, reason=verdict.reason)
     channel = channels.production if approval == "automatic" else channels.staging
@@ -63,3 +65,9 @@ def publish(
     Client().update_model_version(use_case, candidate.id, stage=stage, force=True)
     logger.info("Release %s is live on channel %s of %s (%s).", candidate.id, channel, address, verdict.reason)
     return Publication(release=candidate.id, channel=channel, repository=address, reason=verdict.reason)
+
+
+def _agree_on_the_stage(use_case: str, candidate: Release, channels: Channels, address: str, keys: str) -> None:
+    """A run that died between publishing and this would leave the Model Control Plane behind for good."""
+    if ReleaseRepository(address, Path(keys)).current(channels.production) == candidate.id:
+        Client().update_model_version(use_case, candidate.id, stage=ModelStages.PRODUCTION, force=True)

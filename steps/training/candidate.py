@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +29,14 @@ logger = get_logger(__name__)
 
 @step(
     experiment_tracker=True,
-    cache_policy=depends_on("discern", "edge_runtime"),
+    cache_policy=depends_on(
+        "discern/data",
+        "discern/evaluation",
+        "discern/learning",
+        "discern/releases/candidate.py",
+        "discern/releases/build.py",
+        *(f"edge_runtime/{name}.py" for name in ("identify", "images", "index", "model", "release", "selftest")),
+    ),
     output_materializers={"release_candidate": ReleaseMaterializer},
 )
 def assemble(
@@ -45,10 +54,12 @@ def assemble(
         pipeline_run=get_step_context().pipeline_run.name,
         mlflow_run=tracking.run_id(),
     )
-    folder = Path(tempfile.mkdtemp(prefix="candidate-")) / "release"
+    temporary = Path(tempfile.mkdtemp(prefix="candidate-"))
     release, metrics = build_candidate(
-        folder, use_case, dataset, student, image.preprocessing, gallery, candidate, lineage
+        temporary / "release", use_case, dataset, student, image.preprocessing, gallery, candidate, lineage
     )
+    # ZenML stores what a step returns after the step: the folder goes when the release does.
+    weakref.finalize(release, shutil.rmtree, temporary, ignore_errors=True)
     mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()})
     logger.info("Release candidate %s: %s", release.id, ", ".join(f"{k} {v:.3g}" for k, v in metrics.figures().items()))
     return release, metrics

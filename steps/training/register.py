@@ -27,11 +27,10 @@ def register(candidate: Release, metrics: Metrics, use_case: str) -> Annotated[s
     client = Client()
     with suppress(EntityExistsError):
         client.create_model(name=use_case, save_models_to_registry=False)
-    version = client.create_model_version(
-        use_case,
-        name=candidate.id,
-        description=f"recall@1 {metrics.recall_at_1}, stranger refusal {metrics.stranger_refusal}",
-    )
+    figures = f"recall@1 {metrics.recall_at_1}, stranger refusal {metrics.stranger_refusal}"
+    with suppress(EntityExistsError):  # an earlier try was cut off after this
+        client.create_model_version(use_case, name=candidate.id, description=figures)
+    version = client.get_model_version(use_case, candidate.id)
     for artifact in output_versions(LINKED):
         link_artifact_version_to_model_version(artifact, version)
     return candidate.id

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -122,3 +123,20 @@ def test_crop_stays_inside() -> None:
     for box in [(30.0, 0.0, 40.0, 10.0), (5.0, 5.0, 5.0, 9.0), (9.0, 0.0, 3.0, 5.0)]:
         with pytest.raises(ImageError, match="has no area"):
             crop(pixels, box)
+
+
+def test_a_damaged_picture_is_an_image_error_whatever_byte_changed() -> None:
+    """Pillow's EXIF and TIFF code raises odd errors for odd bytes: every one must come out as a sentence."""
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x829A] = 6, "maker", (1, 100)
+    for kind, options in (("JPEG", {"exif": exif}), ("TIFF", {}), ("PNG", {"exif": exif})):
+        buffer = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(buffer, kind, **options)
+        good = bytearray(buffer.getvalue())
+        for _ in range(1500):
+            bad = good.copy()
+            for place in rng.integers(0, min(len(bad), 400), 2):
+                bad[place] = rng.integers(256)
+            with suppress(ImageError):
+                decode(bytes(bad))

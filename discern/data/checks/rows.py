@@ -74,8 +74,13 @@ def _strangers(version: DatasetVersion) -> Iterator[Condition]:
             check="strangers",
             condition=f"{split} asks for enrolled classes",
             passed=known > 0,
-            detail=f"{known} queries of {len(enrolled)} held-out and {len(trained)} trained classes, "
-            f"{len(queries) - known} of strangers",
+            detail=f"{known} queries of {len(enrolled)} held-out and {len(trained)} trained classes",
+        )
+        yield Condition(
+            check="strangers",
+            condition=f"{split} asks for classes that nobody enrolled",
+            passed=len(queries) > known,
+            detail=f"{len(queries) - known} queries of strangers",
         )
 
 

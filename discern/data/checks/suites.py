@@ -73,6 +73,7 @@ def run(
             .results
         ):
             conditions += _answers("property_outliers", "", result)
+            conditions += _unmeasured(result)
             figures += _outlying_photos(result)
         for split in sorted(data.keys() & {"validation", "test"}, reverse=True):
             chance = 0.0 if split in known else _chance(samples["train"], samples[split])
@@ -168,6 +169,19 @@ def _answers(check: Check, prefix: str, result: CheckResult | CheckFailure) -> I
     for one in result.conditions_results:
         passed = one.category == ConditionCategory.PASS
         yield Condition(check=check, condition=f"{prefix}{one.name}", passed=passed, detail=one.details)
+
+
+def _unmeasured(result: CheckResult | CheckFailure) -> Iterator[Condition]:
+    """A property that Deepchecks could not measure has a sentence in place of a result: it did not pass."""
+    if isinstance(result, CheckResult):
+        for name, one in result.value.items():
+            if not isinstance(one, dict):
+                yield Condition(
+                    check="property_outliers",
+                    condition=f"{name} can be measured",
+                    passed=False,
+                    detail=f"not measured: {one}",
+                )
 
 
 def _outlying(value: Mapping[str, Any]) -> dict[str, list[int]]:

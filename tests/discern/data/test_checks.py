@@ -92,7 +92,7 @@ def test_small_photos_fail(version: DatasetVersion) -> None:
     report = check_version(version, CheckConfig()).report
     assert verdicts(report, "image_size") == [False]
     with pytest.raises(
-        GateError, match=r"fails 1 of 10 checks, first image_size .*: 108 of the 108 .* waive\.image_size"
+        GateError, match=r"fails 1 of 12 checks, first image_size .*: 108 of the 108 .* waive\.image_size"
     ):
         report.require()
 
@@ -146,8 +146,14 @@ def test_a_group_on_both_sides_is_a_leak(version: DatasetVersion) -> None:
 
 def test_a_split_that_asks_nothing_fails(version: DatasetVersion) -> None:
     report = check_version(version.select("train"), CheckConfig(min_side=24)).report
-    assert verdicts(report, "strangers") == [False, False]
+    assert verdicts(report, "strangers") == [False] * 4
     assert not report.passed
+
+
+def test_a_split_without_strangers_fails(version: DatasetVersion) -> None:
+    enrolled = {label for split in ("validation", "test") for label in version.select(split, "gallery").labels}
+    closed = version.select(labels=enrolled | set(version.select("train").labels))
+    assert verdicts(check_version(closed, CheckConfig(min_side=24)).report, "strangers") == [True, False, True, False]
 
 
 def test_too_few_photos_to_measure_do_not_pass(version: DatasetVersion) -> None:

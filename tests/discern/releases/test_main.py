@@ -46,8 +46,19 @@ def test_errors_are_one_sentence(place: list[str], capsys: pytest.CaptureFixture
     assert "python -m discern.releases init" in captured.err
 
 
-def test_a_wrong_call_is_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_call_is_status_2(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISCERN_HOME")
     with pytest.raises(SystemExit) as caught:
         main(["init"])
     assert caught.value.code == 2
     assert "--repository" in capsys.readouterr().err
+
+
+def test_the_places_are_those_of_the_home(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISCERN_HOME", str(tmp_path))
+    assert main(["init"]) == 0
+    assert (tmp_path / "releases" / "metadata" / "timestamp.json").is_file()
+    assert (tmp_path / "keys" / "root.json").is_file()
+    assert main(["list"]) == 0
