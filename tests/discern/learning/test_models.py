@@ -20,7 +20,14 @@ from torch import Tensor, nn
 from discern.errors import TrainingError
 from discern.learning import models
 from discern.learning.config import ModelConfig
-from discern.learning.models import EmbeddingModel, count_multiply_adds, count_parameters, load_weights, memory_format
+from discern.learning.models import (
+    EmbeddingModel,
+    count_multiply_adds,
+    count_parameters,
+    load_weights,
+    memory_format,
+    weights_fingerprint,
+)
 from tests.discern.toy import BACKBONE
 
 CONFIG = ModelConfig(backbone=BACKBONE, embedding_dim=16)
@@ -165,6 +172,17 @@ def test_weights_come_from_a_bucket(model: EmbeddingModel, tmp_path: Path, s3_en
     assert _equal(again.state_dict(), model.state_dict())
     with pytest.raises(TrainingError, match="other cannot be read"):
         load_weights(EmbeddingModel(CONFIG), "s3://weights-tests/other")
+
+
+def test_the_fingerprint_of_weights_is_that_of_the_files_content(tmp_path: Path) -> None:
+    def mark(content: bytes, name: str) -> str:
+        (tmp_path / name).write_bytes(content)
+        return weights_fingerprint(CONFIG.model_copy(update={"weights": str(tmp_path / name)}))
+
+    assert weights_fingerprint(CONFIG) == ""
+    assert mark(b"one", "a.pt") == mark(b"one", "b.pt") != mark(b"two", "a.pt")
+    with pytest.raises(TrainingError, match="cannot be read"):
+        weights_fingerprint(CONFIG.model_copy(update={"weights": str(tmp_path / "missing.pt")}))
 
 
 def test_weights_of_another_model_do_not_fit(model: EmbeddingModel, tmp_path: Path) -> None:

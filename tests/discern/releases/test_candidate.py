@@ -10,7 +10,7 @@ from discern.errors import DataError, PublicationError
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.models import EmbeddingModel
-from discern.releases.candidate import CandidateConfig, build_candidate
+from discern.releases.candidate import CandidateConfig, asked, build_candidate
 from edge_runtime.identify import Answer, Identifier
 from edge_runtime.images import decode
 from edge_runtime.release import Release, open_release
@@ -58,6 +58,20 @@ def test_what_is_evaluated_is_what_ships(candidate: Candidate, toy_version: Data
     assert metrics.auroc == pytest.approx(np.mean(wins))
     # The case shows something: neither everything nor nothing is right.
     assert 0.2 < metrics.accuracy < 1
+
+
+def test_a_class_that_trained_and_is_not_enrolled_is_neither_asked_nor_a_stranger(toy_version: DatasetVersion) -> None:
+    roles = toy_version.column("label"), toy_version.column("role")
+    trained = toy.TEST[1]  # as if photos of this class stood in the training split too
+    split = [
+        "train" if (label, role) == (trained, "gallery") else old
+        for label, role, old in zip(*roles, toy_version.column("split"), strict=True)
+    ]
+    table = toy_version.table.set_column(toy_version.table.schema.get_field_index("split"), "split", [split])
+    version = DatasetVersion(table, toy_version.shards)
+    rest = {label for label in toy.TEST if label != trained}
+    assert set(asked(version, "test", [*toy.TEST]).labels) == {*toy.TEST, *toy.TEST_STRANGERS}
+    assert set(asked(version, "test", rest).labels) == {*rest, *toy.TEST_STRANGERS}
 
 
 def test_the_manifest_carries_the_same_figures(candidate: Candidate) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from discern.data.versions import DatasetVersion
-from discern.errors import DataError
+from discern.errors import ConfigError, DataError
 from discern.evaluation.comparison import GateConfig
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
@@ -42,6 +42,14 @@ def test_classes_of_the_test_set_that_a_release_never_enrolled_are_enrolled_for_
     examined = examine(candidate[0], toy_version, wider)
     assert set(examined.outcomes.labels) == {*toy.TRAINED, *toy.VALIDATION, *toy.TEST}
     assert set(candidate[0].labels) < set(examined.outcomes.labels)
+
+
+def test_a_gallery_that_is_not_the_candidates_is_an_error_that_says_where_to_look(
+    candidate: Candidate, toy_version: DatasetVersion
+) -> None:
+    for other in (GalleryConfig(photos_per_class=1), GalleryConfig(splits=("test",))):
+        with pytest.raises(ConfigError, match=r"ships 8 others: write the same `gallery` into the training and"):
+            compare(candidate[0], None, toy_version, other, GATES)
 
 
 def test_both_answer_the_same_queries_each_with_its_own_preprocessing(
