@@ -52,8 +52,8 @@ types: .venv/installed  ## static types
 lock: $(filter .tools/%,$(UV))  ## resolve both lock files anew
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-package discern-edge \
 		--extra dev --python-version 3.11 --output-file requirements.txt pyproject.toml
-	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-		--extra cpu --extra s3 --python-version 3.10 --output-file edge_runtime/requirements.txt edge_runtime/pyproject.toml
+	@cd edge_runtime && $(abspath $(UV)) pip compile --no-config --quiet --universal --generate-hashes --no-header --no-annotate \
+		--extra cpu --extra s3 --python-version 3.10 --output-file requirements.txt pyproject.toml
 
 figures: .venv/installed  ## write the README's tables from benchmarks/results
 	@$(ENV) python -m benchmarks.tables

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import warnings
 from dataclasses import dataclass
 from typing import Literal
@@ -88,9 +89,7 @@ def decode(data: bytes, name: str = "the photo", limits: ImageLimits | None = No
         raise ImageError(
             f"{name} has {len(data):,} bytes, more than the {limits.max_bytes:,} allowed: save it smaller."
         )
-    with warnings.catch_warnings():
-        # Pillow warns of large and of odd files; the limits below decide, and they raise.
-        warnings.simplefilter("ignore")
+    with _QUIET_PILLOW:
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 _check_header(image, name, limits)
@@ -103,6 +102,36 @@ def decode(data: bytes, name: str = "the photo", limits: ImageLimits | None = No
             ) from None
         except DAMAGE as error:
             raise ImageError(f"{name} is damaged ({error}): take or copy the photo again.") from None
+
+
+class _Quiet:
+    """Pillow warns of large and of odd files; the limits decide, and they raise.
+
+    `warnings.catch_warnings` alone is not for threads: it would put the filters back in any order, and leave the
+    process without warnings. Here the first thread in sets them and the last one out puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._filters.__exit__(None, None, None)
+
+
+_QUIET_PILLOW = _Quiet()
 
 
 def crop(rgb: Pixels, box: Box) -> Pixels:

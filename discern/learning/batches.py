@@ -6,7 +6,6 @@ that an interrupted training goes on with the very batches that an unbroken one 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,9 +45,8 @@ def load_photos(version: DatasetVersion, preprocessing: Preprocessing, name: str
     def fill(i: int) -> None:
         pixels[i] = preprocessing.apply(version.pixels(i))
 
-    # Pillow decodes and resizes without the interpreter's lock. Decoding quiets Pillow by changing the warning filters
-    # of the whole process, which threads put back in any order: the outer block puts them back at last.
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+    # Pillow decodes and resizes without the interpreter's lock.
+    with ThreadPoolExecutor() as pool:
         for _ in bar(pool.map(fill, range(len(version))), total=len(version), name=name, unit="photo"):
             pass
     return PhotoSet(pixels, tuple(version.column("label")))

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -140,3 +142,12 @@ def test_a_damaged_picture_is_an_image_error_whatever_byte_changed() -> None:
                 bad[place] = rng.integers(256)
             with suppress(ImageError):
                 decode(bytes(bad))
+
+
+def test_decoding_in_threads_leaves_the_warning_filters_alone() -> None:
+    data = encode_jpeg(np.zeros((64, 64, 3), dtype=np.uint8))
+    before = list(warnings.filters)
+    for _ in range(20):
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(decode, [data] * 32))
+        assert list(warnings.filters) == before
