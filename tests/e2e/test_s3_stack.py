@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ BUCKET = "discern-test"
 
 @pytest.fixture
 def on_s3(loop: Workplace, s3_environment: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]:
-    """The stack local-s3 is active, as after `zenml stack set local-s3`."""
+    """The stack local-s3 is active, set by the command that a person types."""
     from zenml.client import Client
 
     from stacks.__main__ import main
@@ -29,7 +31,9 @@ def on_s3(loop: Workplace, s3_environment: str, monkeypatch: pytest.MonkeyPatch)
     assert main(["apply", "local-s3", "--create-bucket"]) == 0
     client = Client()
     before = client.active_stack_model.id
-    client.activate_stack("local-s3")
+    zenml = Path(sys.executable).parent / "zenml"
+    subprocess.run([zenml, "stack", "set", "local-s3"], check=True, capture_output=True)
+    assert client.active_stack_model.name == "local-s3"
     yield loop
     client.activate_stack(before)
 
