@@ -1,4 +1,4 @@
-"""The demo on the tiny use case: it counts the device's answers and leaves its picture."""
+"""The demo on the tiny use case: it counts the device's answers and leaves its picture. Last, as it runs pipelines."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_the_demo_tells_what_it_found(
     assert 0 < figures["enrolled_queries"] < len(queries)
     assert 0 <= figures["unseen_detection_rate"] <= figures["unseen_recall_at_1"] <= 1
     assert 0 <= figures["stranger_refusal"] <= 1
-    picture = Image.open(tiny.home / "demo" / "answers.png")
-    assert picture.width > 400
+    with Image.open(tiny.home / "demo" / "answers.png") as picture:
+        assert picture.width > 400
     told = capsys.readouterr().out
     assert "nearest class right" in told
     assert str(tiny.home / "reports") in told
