@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge_runtime.files import fsync_file, fsync_folder
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -40,14 +42,6 @@ def scratch(folder: Path) -> Iterator[Path]:
 
 def settle(temporary: Path, path: Path) -> None:
     """Give a file that is complete its name, durably."""
-    _sync(temporary)
+    fsync_file(temporary)
     temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    fsync_folder(path.parent)

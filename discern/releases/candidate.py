@@ -127,13 +127,24 @@ def calibrate(
     Raises:
         DataError: the version lacks gallery photos, validation queries, strangers or test queries.
     """
-    enrolled = version.take(gallery_rows(version, gallery_config))
-    photos = load_photos(enrolled, preprocessing, "decoding gallery")
-    gallery = enrol(embed_batches(model, photos.pixels), list(photos.labels), gallery_config)
+    enrolled, gallery = embed_gallery(model, version, preprocessing, gallery_config)
     trained = frozenset(version.select(split="train").column("label"))
     rule = fit_rule(search_split(model, version, "validation", gallery, preprocessing, trained), fpir)
     metrics = measure(search_split(model, version, "test", gallery, preprocessing, trained), rule)
     return Measured(enrolled, gallery, rule, metrics)
+
+
+def embed_gallery(
+    model: edge_model.EmbeddingModel, version: DatasetVersion, preprocessing: Preprocessing, config: GalleryConfig
+) -> tuple[DatasetVersion, Gallery]:
+    """The rows of `version` that are enrolled, and the gallery that `model` makes of them.
+
+    Raises:
+        DataError: no row is.
+    """
+    enrolled = version.take(gallery_rows(version, config))
+    photos = load_photos(enrolled, preprocessing, "decoding gallery")
+    return enrolled, enrol(embed_batches(model, photos.pixels), list(photos.labels), config)
 
 
 def search_split(

@@ -13,12 +13,11 @@ import numpy as np
 from discern.data.versions import DatasetVersion
 from discern.errors import ConfigError
 from discern.evaluation.comparison import Answers, GateConfig, Verdict, judge, judge_first
-from discern.evaluation.gallery import GalleryConfig, enrol, gallery_rows
+from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.latency import p95_latency_ms
 from discern.evaluation.metrics import measure
 from discern.evaluation.outcomes import Outcomes
-from discern.learning.batches import load_photos
-from discern.releases.candidate import asked, embed_batches, search_split
+from discern.releases.candidate import asked, embed_gallery, search_split
 from edge_runtime.identify import Identifier
 from edge_runtime.release import Release
 
@@ -57,9 +56,7 @@ def examine(release: Release, version: DatasetVersion, gallery_config: GalleryCo
         ReleaseError: the release does not load.
     """
     identifier = Identifier(release)
-    enrolled = version.take(gallery_rows(version, gallery_config))
-    photos = load_photos(enrolled, release.preprocessing, "decoding gallery")
-    gallery = enrol(embed_batches(identifier.model, photos.pixels), list(photos.labels), gallery_config)
+    _, gallery = embed_gallery(identifier.model, version, release.preprocessing, gallery_config)
     trained = frozenset(version.select(split="train").column("label"))
     outcomes = search_split(identifier.model, version, "test", gallery, release.preprocessing, trained)
     queries = asked(version, "test", gallery.labels)
