@@ -142,7 +142,7 @@ def _store(
             rejected.append(_duplicate(photo, earlier.photo))
         else:
             if sha256 not in places:
-                places[sha256] = writer.add(photo.data)
+                places[sha256] = writer.add(photo.load())
             rows[sha256, photo.box] = _Row(_without_data(photo), sha256, places[sha256])
     return list(rows.values()), rejected, taken
 
@@ -163,9 +163,10 @@ def _examined(photos: Iterable[Photo]) -> Iterator[tuple[Photo, str, str | None]
 
 
 def _examine(photo: Photo) -> tuple[str, str | None]:
-    sha256 = hashlib.sha256(photo.data).hexdigest()
+    data = photo.load()
+    sha256 = hashlib.sha256(data).hexdigest()
     try:
-        rgb = decode(photo.data, photo.name)
+        rgb = decode(data, photo.name)
         if photo.box is not None:
             crop(rgb, photo.box)
     except ImageError as error:

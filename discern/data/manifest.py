@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,25 +23,37 @@ import pyarrow.parquet as pq
 from discern.data.files import atomic
 from discern.data.shards import ShardStore
 from discern.errors import DataError
-from edge_runtime.images import Pixels, crop, decode
+from edge_runtime.images import Box, Pixels, crop, decode
 
-SCHEMA = pa.schema(
-    [
-        pa.field("sha256", pa.string(), nullable=False),  # of the encoded image
-        pa.field("shard", pa.string(), nullable=False),  # sha256 of the shard
-        pa.field("row", pa.int32(), nullable=False),  # the image's place in its shard
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("box", pa.list_(pa.float64())),  # left, top, right, bottom: pixels of the upright picture
-        pa.field("split", pa.string(), nullable=False),  # train, validation or test
-        pa.field("role", pa.string(), nullable=False),  # gallery or query
-        pa.field("source", pa.string(), nullable=False),  # name of the source, a slash, name of the photo in it
-        pa.field("group", pa.string()),
-        pa.field("captured_at", pa.timestamp("us", tz="UTC")),
-    ]
-)
+# What a version says; its id is a hash of these.
+_CONTENT = [
+    pa.field("sha256", pa.string(), nullable=False),  # of the encoded image
+    pa.field("label", pa.string(), nullable=False),
+    pa.field("box", pa.list_(pa.float64())),  # left, top, right, bottom: pixels of the upright picture
+    pa.field("margin", pa.float64(), nullable=False),  # shown around the box, as a share of its sides
+    pa.field("split", pa.string(), nullable=False),  # train, validation or test
+    pa.field("role", pa.string(), nullable=False),  # gallery or query
+    pa.field("source", pa.string(), nullable=False),  # name of the source, a slash, name of the photo in it
+    pa.field("group", pa.string()),
+    pa.field("captured_at", pa.timestamp("us", tz="UTC")),
+]
+# Where images lie, and what follows from the rest.
+_DERIVED = [
+    pa.field("shard", pa.string(), nullable=False),  # sha256 of the shard
+    pa.field("row", pa.int32(), nullable=False),  # the image's place in its shard
+    pa.field("stamp", pa.string()),  # of the photo in its source: while it stays, the photo need not be read again
+    pa.field("width", pa.int32(), nullable=False),  # pixels of the upright picture
+    pa.field("height", pa.int32(), nullable=False),
+    pa.field("brightness", pa.float32(), nullable=False),  # mean luma, 0 to 1
+    pa.field("sharpness", pa.float32(), nullable=False),  # see discern.data.examine
+    pa.field("phash", pa.uint64(), nullable=False),  # perceptual hash of the upright picture
+    pa.field("near_duplicates", pa.string()),  # what photos of (nearly) the same picture share
+    pa.field("session", pa.string()),  # what photos of one class taken shortly after each other share
+]
+SCHEMA = pa.schema(_CONTENT + _DERIVED)
+CONTENT = tuple(field.name for field in _CONTENT)
 COLUMNS = tuple(SCHEMA.names)
-PLACEMENT = ("shard", "row")  # where an image lies; says nothing about what the version holds
-FORMAT = "discern dataset version 1"
+FORMAT = "discern dataset version 2"
 _FORMAT_KEY, _SHARDS_KEY = b"discern.format", b"discern.shards"
 
 
@@ -59,11 +71,10 @@ class DatasetVersion:
 
     @cached_property
     def id(self) -> str:
-        """16 hex digits of what it holds: every row in order, without where images and shards lie."""
+        """16 hex digits of what it says: the columns `CONTENT` of every row, in order."""
         digest = hashlib.sha256(FORMAT.encode())
-        for name in COLUMNS:
-            if name not in PLACEMENT:
-                digest.update(json.dumps([name, self.column(name)], default=str).encode())
+        for name in CONTENT:
+            digest.update(json.dumps([name, self.column(name)], default=str).encode())
         return digest.hexdigest()[:16]
 
     @property
@@ -122,7 +133,7 @@ class DatasetVersion:
         """
         rgb = decode(self.image_bytes(i), self.table["source"][i].as_py())
         box = self.table["box"][i].as_py()
-        return rgb if box is None else crop(rgb, tuple(box))
+        return rgb if box is None else crop(rgb, widen(box, self.table["margin"][i].as_py()))
 
     @cached_property
     def _store(self) -> ShardStore:
@@ -131,6 +142,13 @@ class DatasetVersion:
     def __getstate__(self) -> dict[str, object]:
         """Leave what is cached, open files among it, out of what other processes get."""
         return {"table": self.table, "shards": self.shards}
+
+
+def widen(box: Sequence[float], margin: float) -> Box:
+    """A box (left, top, right, bottom) with `margin` of its width and height added on each side."""
+    left, top, right, bottom = box
+    x, y = margin * (right - left), margin * (bottom - top)
+    return left - x, top - y, right + x, bottom + y
 
 
 def save_manifest(version: DatasetVersion, where: Path | str | BinaryIO) -> None:

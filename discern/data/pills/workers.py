@@ -102,8 +102,9 @@ def main(arguments: list[str], output: IO[bytes]) -> None:
     """Render the classes that `arguments` name (settings, start, stop, step) to `output`."""
     config = PillsConfig.model_validate_json(arguments[0])
     for photo in class_photos(config, range(*map(int, arguments[1:]))):
-        output.write(HEADER.pack(len(photo.data)))
-        output.write(photo.data)
+        data = photo.load()
+        output.write(HEADER.pack(len(data)))
+        output.write(data)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -55,7 +56,8 @@ class FolderSource:
     def photos(self) -> Iterator[Photo]:
         """Stream the photos, sorted by path."""
         for path in self._images:
-            yield Photo(path, _label(path, self._top), self._tree.read(path))
+            label = _label(path, self._top)
+            yield Photo(path, label, partial(self._tree.read, path), stamp=self._tree.stamp(path))
 
 
 def _images(tree: Tree) -> list[str]:

@@ -21,6 +21,7 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -107,7 +108,14 @@ class GrocerySource:
     def photos(self) -> Iterator[Photo]:
         """Stream the photos of the protocol."""
         for entry in self._entries:
-            yield Photo(entry.path, entry.label, self._tree.read(entry.path), split=entry.split, role=entry.role)
+            yield Photo(
+                entry.path,
+                entry.label,
+                partial(self._tree.read, entry.path),
+                split=entry.split,
+                role=entry.role,
+                stamp=self._tree.stamp(entry.path),
+            )
 
 
 class _Reader:

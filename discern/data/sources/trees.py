@@ -42,8 +42,11 @@ class Tree(Protocol):
             DataError: it cannot be read.
         """
 
+    def stamp(self, path: str) -> str:
+        """What changes whenever the file may have changed: its size, and its time of change or its checksum."""
+
     def fingerprint(self) -> str:
-        """A hash that changes with the listing, with a size, and with a content or its time of change."""
+        """A hash of all paths and stamps."""
 
 
 def open_tree(place: str) -> Tree:
@@ -69,22 +72,30 @@ class FolderTree:
         self.root = root.resolve()
         self.name = self.root.name
         self.place = str(root)
-        self._stats: Mapping[str, os.stat_result] = dict(sorted(self._walk(self.root)))
-        self.files = tuple(self._stats)
+        self._stamps: Mapping[str, str] = dict(sorted(self._walk(self.root)))
+        self.files = tuple(self._stamps)
 
     def read(self, path: str) -> bytes:
         """The content of one file."""
         try:
             with (self.root / path).open("rb") as file:
-                return file.read(READ_LIMIT)
+                data = file.read(READ_LIMIT)
+                changed = _stat_stamp(os.fstat(file.fileno())) != self._stamps[path]
         except OSError as error:
             raise DataError(f"{self.place}/{path} cannot be read ({error.strerror}): mend or remove it.") from error
+        if changed:
+            raise DataError(f"{self.place}/{path} changed after it was listed: wait until nothing writes there any more.")
+        return data
+
+    def stamp(self, path: str) -> str:
+        """Size and time of change."""
+        return self._stamps[path]
 
     def fingerprint(self) -> str:
-        """A hash of paths, sizes and times of change."""
-        return _hash([(path, stat.st_size, stat.st_mtime_ns) for path, stat in self._stats.items()])
+        """A hash of all paths and stamps."""
+        return _hash(list(self._stamps.items()))
 
-    def _walk(self, folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    def _walk(self, folder: Path) -> Iterator[tuple[str, str]]:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
@@ -95,7 +106,7 @@ class FolderTree:
                     if entry.is_dir():
                         yield from self._walk(Path(entry.path))
                     else:
-                        yield Path(entry.path).relative_to(self.root).as_posix(), entry.stat()
+                        yield entry.path[len(str(self.root)) + 1 :], _stat_stamp(entry.stat())
         except OSError as error:
             raise DataError(f"{folder} cannot be read ({error.strerror}): check its permissions.") from error
 
@@ -134,9 +145,13 @@ class ZipTree:
         except RuntimeError:  # what zipfile raises where a password is needed
             raise DataError(f"{path} in {self.place} is encrypted: pack the archive without a password.") from None
 
+    def stamp(self, path: str) -> str:
+        """Size and checksum, from the archive's directory."""
+        return f"{self._members[path].file_size} {self._members[path].CRC:08x}"
+
     def fingerprint(self) -> str:
-        """A hash of names, sizes and checksums, all from the archive's directory."""
-        return _hash([(path, member.file_size, member.CRC) for path, member in self._members.items()])
+        """A hash of all paths and stamps."""
+        return _hash([(path, self.stamp(path)) for path in self._members])
 
     def _check(self, members: list[zipfile.ZipInfo], packed: int) -> None:
         if len(members) > MAX_MEMBERS:
@@ -158,6 +173,10 @@ class ZipTree:
             )
 
 
+def _stat_stamp(stat: os.stat_result) -> str:
+    return f"{stat.st_size} {stat.st_mtime_ns}"
+
+
 def _leads_out(path: str) -> bool:
     return path.startswith("/") or "\\" in path or ".." in path.split("/") or re.match("[A-Za-z]:", path) is not None
 
@@ -172,3 +191,4 @@ def _has_litter(path: str) -> bool:
 
 def _hash(listing: object) -> str:
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+

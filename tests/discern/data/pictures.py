@@ -36,7 +36,7 @@ def fill(folder: Path, classes: int = 8, each: int = 4) -> Path:
     for photo in photos(classes, each):
         path = folder / photo.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(photo.data)
+        path.write_bytes(photo.load())
     return folder
 
 

@@ -112,7 +112,7 @@ def test_darker_test_photos_fail(tmp_path: Path) -> None:
     def taken(split: Split, light: float) -> list[Photo]:
         found = []
         for photo in photos(10, 8):
-            pixels = decode(photo.data) * light + (split == "test")
+            pixels = decode(photo.load()) * light + (split == "test")
             data = encode_png(pixels.clip(0, 255).astype(np.uint8))
             found.append(dataclasses.replace(photo, name=f"{split}/{photo.name}", data=data, split=split))
         return found

@@ -33,14 +33,14 @@ def packed(folder: Path, archive: Path, top: str = "") -> Path:
 
 
 def test_a_folder_and_its_archives_hold_the_same_photos(folder: Path, tmp_path: Path) -> None:
-    expected = [(photo.name, photo.label, photo.data) for photo in photos(8, 4)]
+    expected = [(photo.name, photo.label, photo.load()) for photo in photos(8, 4)]
     plain = source(folder)
     assert plain.name == "pills"
     assert len(plain) == 32
-    assert [(photo.name, photo.label, photo.data) for photo in plain.photos()] == expected
+    assert [(photo.name, photo.label, photo.load()) for photo in plain.photos()] == expected
     for top in ("", "top/", "über uns/"):
         archive = source(packed(folder, tmp_path / "a.zip", top))
-        assert [(photo.name.removeprefix(top), photo.label, photo.data) for photo in archive.photos()] == expected
+        assert [(photo.name.removeprefix(top), photo.label, photo.load()) for photo in archive.photos()] == expected
 
 
 def test_nested_images_belong_to_the_class_above(folder: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_member_that_unpacks_too_large_is_never_read_whole(tmp_path: Path) -> 
         for name in ("a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"):
             file.writestr(name, bytes(trees.READ_LIMIT + 1000))
     photo = next(iter(source(tmp_path / "a.zip").photos()))
-    assert len(photo.data) == trees.READ_LIMIT
+    assert len(photo.load()) == trees.READ_LIMIT
     with pytest.raises(DataError, match=r"a/1\.jpg has 33,554,433 bytes, more than"):
         write_version([photo], str(tmp_path / "shards"))
 

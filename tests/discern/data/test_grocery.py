@@ -61,7 +61,7 @@ def test_the_closed_set_follows_the_official_lists(dataset: Path) -> None:
     assert sides(found) == {("train", "gallery"): 40, ("validation", "query"): 8, ("test", "query"): 24}
     assert {photo.label for photo in found} == {label for _, label in CLASSES}
     assert found[0].name == "train/Apple-0/Apple-0_0.jpg"
-    assert found[0].data == (dataset / found[0].name).read_bytes()
+    assert found[0].load() == (dataset / found[0].name).read_bytes()
 
 
 def test_an_archive_with_a_top_folder_gives_the_same(dataset: Path, tmp_path: Path) -> None:

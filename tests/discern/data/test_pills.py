@@ -38,11 +38,11 @@ def config(
 
 
 def contents(source: PillSource) -> dict[str, bytes]:
-    return {photo.name: photo.data for photo in source.photos()}
+    return {photo.name: photo.load() for photo in source.photos()}
 
 
 def digest(source: PillSource) -> str:
-    return hashlib.sha256(b"".join(photo.name.encode() + photo.data for photo in source.photos())).hexdigest()
+    return hashlib.sha256(b"".join(photo.name.encode() + photo.load() for photo in source.photos())).hexdigest()
 
 
 # Settings
@@ -222,7 +222,7 @@ def test_photos_decode_on_the_device_and_are_named_by_class_and_number() -> None
     for photo in photos:
         assert photo.name.startswith(f"{photo.label}/")
         assert (photo.group, photo.split, photo.role, photo.box) == (None, None, None, None)
-        assert decode(photo.data).shape == (48, 48, 3)
+        assert decode(photo.load()).shape == (48, 48, 3)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ SCRIPT = f"""
 import hashlib
 from discern.data.pills import PillsConfig, PillSource
 source = PillSource(PillsConfig.model_validate_json({MANY.model_dump_json()!r}), workers=3)
-print(hashlib.sha256(b"".join(photo.name.encode() + photo.data for photo in source.photos())).hexdigest())
+print(hashlib.sha256(b"".join(photo.name.encode() + photo.load() for photo in source.photos())).hexdigest())
 """
 
 
