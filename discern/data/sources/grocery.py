@@ -21,12 +21,14 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from discern.data.photos import Photo, Role, Split
+from discern.data.photos import Role, Split
+from discern.data.sources.listed import Entry, ListedSource
+from discern.data.sources.names import clean_label
+from discern.data.sources.parsing import read_text
 from discern.data.sources.trees import Tree, open_tree
 from discern.errors import DataError
 
@@ -74,48 +76,20 @@ class _Class:
     iconic: str
 
 
-@dataclass(frozen=True)
-class _Entry:
-    path: str
-    label: str
-    split: Split
-    role: Role
-
-
-class GrocerySource:
-    """Photos of the Grocery Store Dataset.
+class GrocerySource(ListedSource):
+    """Photos of the Grocery Store Dataset, in the order of its lists.
 
     Raises:
         DataError: a list is missing, or names a photo or a class that does not exist.
     """
 
     def __init__(self, config: GroceryConfig) -> None:
-        self.config = config
-        self._tree = open_tree(config.path)
-        self.name = "grocery"
-        reader = _Reader(self._tree)
+        tree = open_tree(config.path)
+        reader = _Reader(tree)
         classes = reader.classes()
         lists = {name: reader.photos(name, classes) for name in LISTS}
-        self._entries = list(_few_shot(config, classes, lists) if config.heldout_classes else _closed_set(lists))
-
-    def fingerprint(self) -> str:
-        """A hash of the files and of the settings."""
-        return hashlib.sha256(f"{self.config.model_dump_json()}{self._tree.fingerprint()}".encode()).hexdigest()
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def photos(self) -> Iterator[Photo]:
-        """Stream the photos of the protocol."""
-        for entry in self._entries:
-            yield Photo(
-                entry.path,
-                entry.label,
-                partial(self._tree.read, entry.path),
-                split=entry.split,
-                role=entry.role,
-                stamp=self._tree.stamp(entry.path),
-            )
+        entries = _few_shot(config, classes, lists) if config.heldout_classes else _closed_set(lists)
+        super().__init__("grocery", tree, config, list(entries))
 
 
 class _Reader:
@@ -137,8 +111,9 @@ class _Reader:
         for line, row in enumerate(rows, start=2):
             if len(row) < 5:
                 raise DataError(f"line {line} of {self.root}classes.csv has {len(row)} of 5 columns: restore the file.")
-            iconic = self._existing(row[4].strip().lstrip("/"), f"line {line} of {self.root}classes.csv")
-            classes[row[1].strip()] = _Class(row[0].strip(), row[2].strip(), iconic)
+            where = f"line {line} of {self.root}classes.csv"
+            iconic = self._existing(row[4].strip().lstrip("/"), where)
+            classes[row[1].strip()] = _Class(clean_label(row[0].strip(), where), row[2].strip(), iconic)
         return classes
 
     def photos(self, name: str, classes: dict[str, _Class]) -> dict[str, list[str]]:
@@ -155,11 +130,7 @@ class _Reader:
         return photos
 
     def _text(self, name: str) -> str:
-        path = self._existing(name, self.tree.place)
-        try:
-            return self.tree.read(path).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise DataError(f"{path} in {self.tree.place} is not UTF-8 text: restore the file.") from None
+        return read_text(self.tree, self._existing(name, self.tree.place))
 
     def _existing(self, path: str, where: str) -> str:
         if self.root + path not in self.known:
@@ -170,7 +141,7 @@ class _Reader:
 _Lists = dict[str, dict[str, list[str]]]
 
 
-def _closed_set(lists: _Lists) -> Iterator[_Entry]:
+def _closed_set(lists: _Lists) -> Iterator[Entry]:
     splits: tuple[tuple[str, Split, Role], ...] = (
         ("train", "train", "gallery"),
         ("val", "validation", "query"),
@@ -178,21 +149,23 @@ def _closed_set(lists: _Lists) -> Iterator[_Entry]:
     )
     for name, split, role in splits:
         for label, paths in lists[name].items():
-            yield from (_Entry(path, label, split, role) for path in paths)
+            yield from (Entry(path, label, split=split, role=role) for path in paths)
 
 
-def _few_shot(config: GroceryConfig, classes: dict[str, _Class], lists: _Lists) -> Iterator[_Entry]:
+def _few_shot(config: GroceryConfig, classes: dict[str, _Class], lists: _Lists) -> Iterator[Entry]:
     heldout = _held_out(config, list(classes.values()))
     enrolled = len(heldout) - config.strangers
     for one in classes.values():
         if one not in heldout:
-            yield from (_Entry(path, one.label, "train", "gallery") for path in lists["train"][one.label])
-            yield from (_Entry(path, one.label, "test", "query") for path in lists["test"][one.label])
+            yield from (Entry(path, one.label, split="train", role="gallery") for path in lists["train"][one.label])
+            yield from (Entry(path, one.label, split="test", role="query") for path in lists["test"][one.label])
     for number, one in enumerate(heldout):
         split = HELD_OUT_SPLITS[number % 2]
         if number < enrolled:
-            yield from (_Entry(path, one.label, split, "gallery") for path in _gallery(config, one, lists["train"]))
-        yield from (_Entry(path, one.label, split, "query") for path in lists["test"][one.label])
+            yield from (
+                Entry(path, one.label, split=split, role="gallery") for path in _gallery(config, one, lists["train"])
+            )
+        yield from (Entry(path, one.label, split=split, role="query") for path in lists["test"][one.label])
 
 
 def _held_out(config: GroceryConfig, classes: list[_Class]) -> list[_Class]:

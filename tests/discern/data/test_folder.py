@@ -229,14 +229,14 @@ def test_an_encrypted_member_is_named(folder: Path, tmp_path: Path) -> None:
         data[data.find(mark) + offset] |= 1
     archive.write_bytes(data)
     with pytest.raises(DataError, match=r"c00/0\.jpg in .* is encrypted"):
-        list(source(archive).photos())
+        [photo.load() for photo in source(archive).photos()]
 
 
 def test_a_photo_that_goes_away_is_named(folder: Path) -> None:
     opened = source(folder)
     (folder / "c00/2.jpg").unlink()
     with pytest.raises(DataError, match=r"c00/2\.jpg cannot be read \(No such file or directory\)"):
-        list(opened.photos())
+        [photo.load() for photo in opened.photos()]
 
 
 def test_configs_are_told_apart_by_their_kind() -> None:

@@ -70,8 +70,8 @@ def test_an_archive_with_a_top_folder_gives_the_same(dataset: Path, tmp_path: Pa
             file.write(path, f"top/dataset/{path.relative_to(dataset)}")
     packed = photos(tmp_path / "a.zip", heldout_classes=4)
     plain = photos(dataset, heldout_classes=4)
-    assert [(one.label, one.data, one.split, one.role) for one in packed] == [
-        (one.label, one.data, one.split, one.role) for one in plain
+    assert [(one.label, one.load(), one.split, one.role) for one in packed] == [
+        (one.label, one.load(), one.split, one.role) for one in plain
     ]
 
 

@@ -1,0 +1,74 @@
+"""Reading annotations: whole text files, numbers, and many small files at once."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from discern.data.sources.trees import READ_LIMIT, Tree
+from discern.errors import DataError
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+# Python's own float also takes nan, inf, 1_000 and digits of every script.
+_NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+WORKERS = 16  # files read at once: for the time that each takes in a bucket, not for the processor
+AHEAD = 64  # files read before they are asked for
+
+
+def read_whole(tree: Tree, path: str) -> bytes:
+    """The content of a file.
+
+    Raises:
+        DataError: it cannot be read, or is larger than a tree reads.
+    """
+    data = tree.read(path)
+    if len(data) >= READ_LIMIT:
+        raise DataError(f"{path} in {tree.place} has more than {READ_LIMIT - 1:,} bytes: split it into smaller files.")
+    return data
+
+
+def read_text(tree: Tree, path: str) -> str:
+    """The text of a file, without a byte order mark.
+
+    Raises:
+        DataError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return read_whole(tree, path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DataError(f"{path} in {tree.place} is not UTF-8 text: save it as UTF-8.") from None
+
+
+def number(text: str, where: str) -> float:
+    """A finite number.
+
+    Raises:
+        DataError: it is none; the message starts with `where`.
+    """
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(value):
+        raise DataError(f"{where} has {text[:50]!r} where a number belongs: correct it.")
+    return value
+
+
+def ahead(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[tuple[In, Out]]:
+    """Each item with what the function makes of it, in order; threads run some items ahead."""
+    waiting: deque[tuple[In, Future[Out]]] = deque()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(function, item)))
+                if len(waiting) > AHEAD:
+                    first, result = waiting.popleft()
+                    yield first, result.result()
+            while waiting:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        finally:  # an error, or nobody asks any more: what has not begun need not
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from discern.data.sources import parsing
+from discern.data.sources.parsing import ahead, number, read_text
+from discern.data.sources.trees import READ_LIMIT, open_tree
+from discern.errors import DataError
+from tests.discern.data.layouts import plant
+
+
+def test_text_is_read_without_its_byte_order_mark(tmp_path: Path) -> None:
+    tree = open_tree(str(plant(tmp_path, {"a.txt": "\ufeffgr\u00fcn\r\n", "b.txt": b"gr\xfcn"})))
+    assert read_text(tree, "a.txt") == "gr\u00fcn\r\n"
+    with pytest.raises(DataError, match=r"b\.txt in .* is not UTF-8 text: save it as UTF-8"):
+        read_text(tree, "b.txt")
+
+
+def test_a_file_too_large_is_refused_rather_than_cut(tmp_path: Path) -> None:
+    with (tmp_path / "a.txt").open("wb") as file:
+        file.truncate(READ_LIMIT + 5)
+    with pytest.raises(DataError, match=r"a\.txt in .* has more than 33,554,432 bytes: split it"):
+        read_text(open_tree(str(tmp_path)), "a.txt")
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), (" -0.5\t", -0.5), (".5", 0.5), ("5.", 5), ("+1e-3", 0.001)])
+def test_numbers(text: str, value: float) -> None:
+    assert number(text, "here") == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "nan", "inf", "-Infinity", "1e999", "1_000", "1,5", "0x10", "\u0663", "1 2", "."]
+)
+def test_what_is_no_number(text: str) -> None:
+    with pytest.raises(DataError, match=r"line 3 of a\.txt has .* where a number belongs"):
+        number(text, "line 3 of a.txt")
+
+
+def test_work_runs_ahead_and_stays_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "AHEAD", 5)
+    done: list[int] = []
+
+    def work(item: int) -> int:
+        time.sleep(0.001 * (item % 3))
+        done.append(item)
+        return item * item
+
+    results = ahead(work, range(40))
+    assert next(results) == (0, 0)
+    assert list(results) == [(i, i * i) for i in range(1, 40)]
+    assert sorted(done) == list(range(40))
+
+
+def test_no_more_than_some_are_done_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "AHEAD", 5)
+    begun: list[int] = []
+    results = ahead(begun.append, range(1000))
+    next(results)
+    time.sleep(0.05)
+    assert len(begun) <= 6
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_an_error_comes_where_it_belongs_and_stops_the_rest() -> None:
+    def work(item: int) -> int:
+        if item == 3:
+            raise DataError("3 is wrong.")
+        return item
+
+    threads = threading.active_count()
+    results = ahead(work, range(100))
+    assert [next(results) for _ in range(3)] == [(0, 0), (1, 1), (2, 2)]
+    with pytest.raises(DataError, match="3 is wrong"):
+        next(results)
+    assert threading.active_count() == threads
