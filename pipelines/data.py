@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from discern.data.checks import CheckConfig
 from discern.data.sources import SourceConfig, open_source
 from discern.data.splits import SplitConfig
+from discern.data.versions import CleaningConfig
 from pipelines.checked import checked_pipeline
+from pipelines.lookup import version_before
 from steps.data.check import check
 from steps.data.gate import gate
 from steps.data.ingest import ingest
@@ -21,14 +19,15 @@ def data_pipeline(
     source: SourceConfig,
     splits: SplitConfig = SplitConfig(),
     checks: CheckConfig = CheckConfig(),
-    max_rejected_share: Annotated[float, Field(ge=0, le=1)] = 0.0,
+    cleaning: CleaningConfig = CleaningConfig(),
 ) -> None:
-    """Make a checked dataset version of a source."""
-    version, rejected = ingest(
-        source=source.model_dump(mode="json"),
-        fingerprint=open_source(source).fingerprint(),
-        splits=splits,
-        max_rejected_share=max_rejected_share,
-    )
+    """Make a checked dataset version of a source, grown from the newest one of `use_case` in the active stack's store."""
+    asked = {
+        "source": source.model_dump(mode="json"),
+        "fingerprint": open_source(source).fingerprint(),
+        "splits": splits,
+        "cleaning": cleaning,
+    }
+    version, rejected = ingest(**asked, before=version_before(use_case, asked))
     report, _ = check(version=version, rejected=rejected, use_case=use_case, checks=checks)
     gate(version=version, report=report)

@@ -8,8 +8,10 @@ run is looked for, not the artifact: a cached run gives out an old version, and 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from pydantic import BaseModel
 from zenml.client import Client
 from zenml.enums import ExecutionStatus
 from zenml.models import ArtifactVersionResponse, PipelineRunResponse
@@ -52,13 +54,36 @@ def newest_input(pipeline: str, step: str, name: str, use_case: str) -> Artifact
     raise _missing(pipeline, name, use_case)
 
 
-def _runs(pipeline: str, use_case: str) -> Iterator[PipelineRunResponse]:
+def version_before(use_case: str, asked: Mapping[str, Any]) -> ArtifactVersionResponse | None:
+    """The dataset version that a data pipeline grows from: the newest one ingested for `use_case`, checked or not.
+
+    Where the newest run asked for the very same, what that one grew from: the answer is then in the cache.
+
+    Args:
+        use_case: the tag of the run.
+        asked: parameters of the step `ingest`.
+    """
+    parameters = {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in asked.items()}
+    for run in _runs("data_pipeline", use_case, status=None):
+        step = run.steps.get("ingest")
+        made = [version for version in (step.outputs.get("ingested", []) if step else []) if _is_here(version)]
+        if not step or not made:
+            continue
+        if all(step.config.parameters.get(name) == value for name, value in parameters.items()):
+            return next(iter(step.inputs.get("before", [])), None)
+        return made[0]
+    return None
+
+
+def _runs(
+    pipeline: str, use_case: str, status: ExecutionStatus | None = ExecutionStatus.COMPLETED
+) -> Iterator[PipelineRunResponse]:
     client = Client()
     for number in itertools.count(1):
         page = client.list_pipeline_runs(
             pipeline=pipeline,
             tags=use_case,
-            status=ExecutionStatus.COMPLETED,
+            status=status,
             sort_by="desc:created",
             size=RUNS,
             page=number,

@@ -1,48 +1,32 @@
-"""Photos in, a dataset version out.
+"""Photos in, a dataset version out: read, cleaned, split.
 
 Rules kept:
-- photos stream: besides their rows, no more than one shard of them is in memory;
 - every photo is decoded once, so that what is broken is refused here and not in the middle of a training;
+- what goes into no version is in the table of rejected photos, with the reason;
 - an error leaves nothing behind: the shards that this call wrote are removed;
-- equal photos in equal order give equal shards and an equal version.
+- equal photos in equal order give equal shards and an equal version; what the version before said of a photo stays.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from discern.data.cleaning import Cleaned, CleaningConfig, Rows, clean
 from discern.data.manifest import SCHEMA, DatasetVersion
 from discern.data.photos import Photo
+from discern.data.reading import Before, Read, ShardLimits, ShardWriter, read
+from discern.data.rejected import Kind, Rejected, check_share
+from discern.data.sessions import sessions
 from discern.data.shards import ShardStore
-from discern.data.splits import Sample, SplitConfig, assign
+from discern.data.splits import Place, Sample, SplitConfig, assign
 from discern.errors import DataError
-from edge_runtime.errors import ImageError
-from edge_runtime.images import Box, crop, decode
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A photo that is not in the version, and why: it is broken, or the version holds it already."""
-
-    name: str
-    reason: str
-    kind: Literal["broken", "duplicate"] = "broken"
-
-
-@dataclass(frozen=True)
-class ShardLimits:
-    """When a shard is full, whichever comes first."""
-
-    max_bytes: int = 64 * 1024 * 1024  # bytes of encoded images
-    max_photos: int = 8192
+from edge_runtime.images import Box, Pixels, decode
 
 
 def write_version(
@@ -51,18 +35,21 @@ def write_version(
     *,
     source: str = "",
     splits: SplitConfig | None = None,
-    max_rejected_share: float = 0.0,
+    cleaning: CleaningConfig | None = None,
+    before: DatasetVersion | None = None,
     limits: ShardLimits | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[DatasetVersion, list[Rejected]]:
     """Store photos as shards and describe them in a new version.
 
     Args:
-        photos: the photos; taken one at a time.
+        photos: all photos of the new version; taken one at a time.
         shards: fsspec URL or path of the folder of shards.
         source: name of the source; the manifest holds `source/photo name`.
         splits: how photos without a split of their own are split; the defaults if None.
-        max_rejected_share: share of broken photos, 0 to 1, above which the call fails.
+        cleaning: what is left out; the defaults if None.
+        before: the version that this one grows from: its unchanged photos are not read again, and where it was split
+            by the same config none of them moves.
         limits: how large a shard gets.
         progress: called with the number of photos taken so far.
 
@@ -70,151 +57,146 @@ def write_version(
         The version, and the photos that are not in it.
 
     Raises:
-        DataError: the source fails, too many photos are broken, one picture has two labels, or the splits do not fit.
+        DataError: the source fails, too many photos are broken, a decision names no photo, or the splits do not fit.
     """
-    writer = _ShardWriter(ShardStore(shards), limits or ShardLimits())
+    splits, cleaning = splits or SplitConfig(), cleaning or CleaningConfig()
+    writer = ShardWriter(ShardStore(shards), limits or ShardLimits())
     try:
-        rows, rejected, taken = _store(photos, writer, progress)
-        _check_share(rejected, taken, max_rejected_share)
-        names = writer.finish()
-        return DatasetVersion(_table(rows, names, source, splits or SplitConfig()), writer.store.url), rejected
+        known = Before(before, source, writer.store)
+        found = read(_decided(photos, cleaning), writer, known, progress)
+        check_share(found.rejected, found.taken, cleaning.max_rejected_share)
+        rows = _Rows(found, known.table)
+        cleaned = clean(rows.to_clean(), cleaning, rows.pictures(writer.store))
+        keeps_places = before is not None and before.splits == splits.model_dump_json()
+        table, rejected = rows.finish(cleaned, splits, keeps_places, f"{source}/" if source else "")
     except BaseException:
         writer.undo()
         raise
+    return DatasetVersion(table, writer.store.url, splits.model_dump_json()), found.rejected + rejected
 
 
-@dataclass(frozen=True)
-class _Row:
-    photo: Photo  # without its bytes
-    sha256: str
-    place: tuple[int, int]  # number of the shard, row in it
+def _decided(photos: Iterable[Photo], cleaning: CleaningConfig) -> Iterator[Photo]:
+    """The photos, under the labels that somebody decided on."""
+    left = set(cleaning.decisions)
+    for photo in photos:
+        label = cleaning.decisions.get(photo.name)
+        left.discard(photo.name)
+        yield photo if label is None else replace(photo, label=label)
+    if left:
+        raise DataError(f"cleaning.decisions names {min(left)}, which the source does not have: correct the name.")
 
 
-@dataclass
-class _ShardWriter:
-    """Collects images and writes a shard whenever one is full."""
+class _Rows:
+    """The photos that were read, each with its picture's facts and with what the version before said of it."""
 
-    store: ShardStore
-    limits: ShardLimits
-    names: list[str] = field(default_factory=list)
-    created: list[str] = field(default_factory=list)
-    pending: list[bytes] = field(default_factory=list)
-    pending_bytes: int = 0
+    def __init__(self, found: Read, before: pa.Table) -> None:
+        self.photos = found.photos
+        self.names = [photo.name for photo in found.photos]
+        self.labels = [str(photo.label) for photo in found.photos]  # reading leaves no photo without
+        self.facts = found.facts.take(pa.array(found.places, pa.int64()))
+        self.sha256: list[str] = self.facts["sha256"].to_pylist()
+        keys = _keys(*(before[name].to_pylist() for name in ("sha256", "label", "box")))
+        row_of = {key: row for row, key in enumerate(keys)}
+        boxes = [photo.box for photo in found.photos]
+        self.earlier = [row_of.get(key) for key in _keys(self.sha256, self.labels, boxes)]
+        self._before = {name: before[name].to_pylist() for name in ("split", "role", "near_duplicates", "lookalike")}
 
-    def add(self, data: bytes) -> tuple[int, int]:
-        if self.pending and (
-            self.pending_bytes + len(data) > self.limits.max_bytes or len(self.pending) >= self.limits.max_photos
-        ):
-            self._flush()
-        self.pending.append(data)
-        self.pending_bytes += len(data)
-        return len(self.names), len(self.pending) - 1
-
-    def finish(self) -> list[str]:
-        if self.pending:
-            self._flush()
-        return self.names
-
-    def undo(self) -> None:
-        self.store.remove(self.created)
-
-    def _flush(self) -> None:
-        name, new = self.store.write(self.pending)
-        self.names.append(name)
-        if new:
-            self.created.append(name)
-        self.pending, self.pending_bytes = [], 0
-
-
-def _store(
-    photos: Iterable[Photo], writer: _ShardWriter, progress: Callable[[int], None] | None
-) -> tuple[list[_Row], list[Rejected], int]:
-    rows: dict[tuple[str, Box | None], _Row] = {}
-    places: dict[str, tuple[int, int]] = {}
-    rejected: list[Rejected] = []
-    taken = 0
-    for taken, (photo, sha256, fault) in enumerate(_examined(photos), start=1):
-        if progress:
-            progress(taken)
-        if fault:
-            rejected.append(Rejected(photo.name, fault))
-        elif earlier := rows.get((sha256, photo.box)):
-            rejected.append(_duplicate(photo, earlier.photo))
-        else:
-            if sha256 not in places:
-                places[sha256] = writer.add(photo.load())
-            rows[sha256, photo.box] = _Row(_without_data(photo), sha256, places[sha256])
-    return list(rows.values()), rejected, taken
-
-
-def _examined(photos: Iterable[Photo]) -> Iterator[tuple[Photo, str, str | None]]:
-    """Each photo with its hash and what is wrong with it, in order; decoding runs some photos ahead."""
-    workers = os.cpu_count() or 1
-    ahead: deque[tuple[Photo, Future[tuple[str, str | None]]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:  # Pillow decodes without the interpreter's lock
-        for photo in photos:
-            ahead.append((photo, pool.submit(_examine, photo)))
-            if len(ahead) > 2 * workers:
-                first, result = ahead.popleft()
-                yield first, *result.result()
-        while ahead:
-            first, result = ahead.popleft()
-            yield first, *result.result()
-
-
-def _examine(photo: Photo) -> tuple[str, str | None]:
-    data = photo.load()
-    sha256 = hashlib.sha256(data).hexdigest()
-    try:
-        rgb = decode(data, photo.name)
-        if photo.box is not None:
-            crop(rgb, photo.box)
-    except ImageError as error:
-        message = str(error)
-        return sha256, message if photo.name in message else f"{photo.name}: {message}"
-    return sha256, None
-
-
-def _duplicate(photo: Photo, earlier: Photo) -> Rejected:
-    if photo.label != earlier.label:
-        raise DataError(
-            f"{earlier.name} and {photo.name} are the same picture under two labels ({earlier.label!r} and "
-            f"{photo.label!r}): keep it where it belongs and delete the other."
+    def to_clean(self) -> Rows:
+        """What cleaning needs."""
+        return Rows(
+            names=self.names,
+            labels=self.labels,
+            sha256=self.sha256,
+            boxes=[photo.box for photo in self.photos],
+            phash=self.facts["phash"].to_numpy(),
+            fresh=np.array([row is None for row in self.earlier], bool),
+            near_before=self._said("near_duplicates"),
         )
-    return Rejected(photo.name, f"{photo.name} is the same picture as {earlier.name}.", "duplicate")
 
+    def pictures(self, store: ShardStore) -> Callable[[int], Pixels]:
+        """How to look at the whole picture of a photo."""
+        shards, rows = self.facts["shard"].to_pylist(), self.facts["row"].to_pylist()
+        return lambda i: decode(store.images(shards[i])[rows[i]].as_py(), self.names[i])
 
-def _without_data(photo: Photo) -> Photo:
-    return Photo(photo.name, photo.label, b"", photo.box, photo.split, photo.role, photo.group, photo.captured_at)
+    def finish(
+        self, cleaned: Cleaned, config: SplitConfig, keeps_places: bool, prefix: str
+    ) -> tuple[pa.Table, list[Rejected]]:
+        """Split what is clean; returns the manifest's rows, and the photos that are not among them."""
+        left_out = dict(cleaned.rejected)
+        kept = [i for i in range(len(self.photos)) if i not in left_out]
+        if not kept:
+            raise DataError(f"{next(iter(left_out.values()))[1].rstrip('.')} (no photo is left).")
+        times = self._times()
+        sessions_of = sessions([self.labels[i] for i in kept], [times[i] for i in kept], config.session_minutes)
+        samples = list(self._samples(kept, cleaned.near_duplicates, sessions_of, keeps_places))
+        places: dict[int, Place] = {}
+        for i, place in zip(kept, assign(samples, config), strict=True):
+            if place is None:
+                left_out[i] = ("bridge", f"{self.names[i]} resembles photos on both sides of a split: take it out.")
+            else:
+                places[i] = place
+        derived = {
+            "near_duplicates": cleaned.near_duplicates,
+            "session": dict(zip(kept, sessions_of, strict=True)),
+            "lookalike": self._lookalikes(cleaned.lookalikes),
+            "captured_at": times,
+        }
+        return self._manifest(places, derived, prefix), [self._rejected(i, *left_out[i]) for i in sorted(left_out)]
 
+    def _samples(
+        self, kept: Sequence[int], near: Sequence[str | None], sessions_of: Sequence[str | None], keeps_places: bool
+    ) -> Iterator[Sample]:
+        splits, roles = self._said("split"), self._said("role")
+        for i, session in zip(kept, sessions_of, strict=True):
+            photo = self.photos[i]
+            before = (splits[i], roles[i]) if keeps_places and splits[i] and photo.split in {None, splits[i]} else None
+            yield Sample(self.labels[i], self.sha256[i], photo.group, near[i], session, photo.split, photo.role, before)
 
-def _check_share(rejected: list[Rejected], taken: int, max_share: float) -> None:
-    if not taken:
-        raise DataError("the source has no photos: point it at some.")
-    broken = [one for one in rejected if one.kind == "broken"]
-    if len(broken) > max_share * taken:
-        raise DataError(
-            f"{broken[0].reason.rstrip('.')} ({len(broken)} of {taken} photos cannot be used, {max_share:.1%} may be: "
-            "mend or remove them, or raise max_rejected_share)."
+    def _manifest(self, places: Mapping[int, Place], derived: Mapping[str, Any], prefix: str) -> pa.Table:
+        photos = [self.photos[i] for i in places]
+        columns = {
+            "label": [self.labels[i] for i in places],
+            "box": [photo.box for photo in photos],
+            "margin": [photo.margin for photo in photos],
+            "split": [split for split, _ in places.values()],
+            "role": [role for _, role in places.values()],
+            "source": [prefix + photo.name for photo in photos],
+            "group": [photo.group for photo in photos],
+            "stamp": [photo.stamp for photo in photos],
+            **{name: [values[i] for i in places] for name, values in derived.items()},
+        }
+        facts = self.facts.take(pa.array(list(places), pa.int64()))
+        return pa.table(
+            {name: columns[name] if name in columns else facts[name] for name in SCHEMA.names}, schema=SCHEMA
         )
-    if len(broken) == taken:
-        raise DataError(f"{broken[0].reason.rstrip('.')} (none of the {taken} photos can be used).")
+
+    def _rejected(self, i: int, kind: Kind, reason: str) -> Rejected:
+        shard, row = (self.facts[name][i].as_py() for name in ("shard", "row"))
+        return Rejected(self.names[i], reason, kind, self.labels[i], shard, row)
+
+    def _times(self) -> list[datetime | None]:
+        """When each photo was taken: as its source says, or as the camera does."""
+        return [
+            photo.captured_at or told
+            for photo, told in zip(self.photos, self.facts["captured_at"].to_pylist(), strict=True)
+        ]
+
+    def _lookalikes(self, pairs: Sequence[tuple[int, int]]) -> list[str | None]:
+        there = set(self.names)
+        names = [name if name in there else None for name in self._said("lookalike")]
+        for one, other in pairs:
+            names[one], names[other] = self.names[other], self.names[one]
+        return names
+
+    def _said(self, column: str) -> list[Any]:
+        """[n] what the version before said of each photo, None where it did not know it."""
+        values = self._before[column]
+        return [None if row is None else values[row] for row in self.earlier]
 
 
-def _table(rows: list[_Row], shards: list[str], source: str, splits: SplitConfig) -> pa.Table:
-    samples = [Sample(r.photo.label, r.sha256, r.photo.group, r.photo.split, r.photo.role) for r in rows]
-    assigned = assign(samples, splits)
-    prefix = f"{source}/" if source else ""
-    columns = {
-        "sha256": [row.sha256 for row in rows],
-        "shard": [shards[row.place[0]] for row in rows],
-        "row": [row.place[1] for row in rows],
-        "label": [row.photo.label for row in rows],
-        "box": [row.photo.box for row in rows],
-        "split": [split for split, _ in assigned],
-        "role": [role for _, role in assigned],
-        "source": [prefix + row.photo.name for row in rows],
-        "group": [row.photo.group for row in rows],
-        "captured_at": [row.photo.captured_at for row in rows],
-    }
-    return pa.table(columns, schema=SCHEMA)
+def _keys(
+    sha256: Iterable[str], labels: Iterable[str], boxes: Iterable[Sequence[float] | None]
+) -> Iterator[tuple[str, str, Box | None]]:
+    """What makes two rows the same thing."""
+    for picture, label, box in zip(sha256, labels, boxes, strict=True):
+        yield picture, label, None if box is None else (box[0], box[1], box[2], box[3])

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,13 +48,14 @@ _DERIVED = [
     pa.field("sharpness", pa.float32(), nullable=False),  # see discern.data.examine
     pa.field("phash", pa.uint64(), nullable=False),  # perceptual hash of the upright picture
     pa.field("near_duplicates", pa.string()),  # what photos of (nearly) the same picture share
+    pa.field("lookalike", pa.string()),  # a photo of another class that shows nearly the same
     pa.field("session", pa.string()),  # what photos of one class taken shortly after each other share
 ]
 SCHEMA = pa.schema(_CONTENT + _DERIVED)
 CONTENT = tuple(field.name for field in _CONTENT)
 COLUMNS = tuple(SCHEMA.names)
 FORMAT = "discern dataset version 2"
-_FORMAT_KEY, _SHARDS_KEY = b"discern.format", b"discern.shards"
+_FORMAT_KEY, _SHARDS_KEY, _SPLITS_KEY = b"discern.format", b"discern.shards", b"discern.splits"
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,13 @@ class DatasetVersion:
     Args:
         table: the manifest, columns as in `COLUMNS`.
         shards: fsspec URL or path of the folder of shards.
+        splits: JSON of the config by which photos were split, so that a version that grows from this one can tell
+            whether that is still what is asked for.
     """
 
     table: pa.Table
     shards: str
+    splits: str = ""
 
     @cached_property
     def id(self) -> str:
@@ -96,11 +100,11 @@ class DatasetVersion:
             table = table.filter(pc.equal(table["role"], role))
         if labels is not None:
             table = table.filter(pc.is_in(table["label"], pa.array(sorted(labels), pa.string())))
-        return DatasetVersion(table, self.shards)
+        return replace(self, table=table)
 
     def take(self, rows: Collection[int]) -> DatasetVersion:
         """Some rows, in the order given."""
-        return DatasetVersion(self.table.take(pa.array(list(rows), pa.int64())), self.shards)
+        return replace(self, table=self.table.take(pa.array(list(rows), pa.int64())))
 
     def column(self, name: str) -> list[Any]:
         """One column as a list."""
@@ -141,7 +145,7 @@ class DatasetVersion:
 
     def __getstate__(self) -> dict[str, object]:
         """Leave what is cached, open files among it, out of what other processes get."""
-        return {"table": self.table, "shards": self.shards}
+        return {"table": self.table, "shards": self.shards, "splits": self.splits}
 
 
 def widen(box: Sequence[float], margin: float) -> Box:
@@ -157,7 +161,11 @@ def save_manifest(version: DatasetVersion, where: Path | str | BinaryIO) -> None
     Raises:
         DataError: the path cannot be written.
     """
-    metadata = {_FORMAT_KEY: FORMAT.encode(), _SHARDS_KEY: version.shards.encode()}
+    metadata = {
+        _FORMAT_KEY: FORMAT.encode(),
+        _SHARDS_KEY: version.shards.encode(),
+        _SPLITS_KEY: version.splits.encode(),
+    }
     table = version.table.replace_schema_metadata(metadata)
     if not isinstance(where, (Path, str)):
         buffer = io.BytesIO()  # Parquet asks its sink for more than remote files offer
@@ -188,4 +196,5 @@ def load_manifest(where: Path | str | BinaryIO) -> DatasetVersion:
     metadata = table.schema.metadata or {}
     if metadata.get(_FORMAT_KEY) != FORMAT.encode() or _SHARDS_KEY not in metadata:
         raise DataError(f"{name} is not a manifest of the format {FORMAT!r}: make the dataset version again.")
-    return DatasetVersion(table.replace_schema_metadata(None).cast(SCHEMA), metadata[_SHARDS_KEY].decode())
+    shards, splits = metadata[_SHARDS_KEY].decode(), metadata.get(_SPLITS_KEY, b"").decode()
+    return DatasetVersion(table.replace_schema_metadata(None).cast(SCHEMA), shards, splits)

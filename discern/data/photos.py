@@ -16,7 +16,7 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ROLES: tuple[Role, ...] = ("gallery", "query")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Photo:
     """One photo, or one thing in a photo, as its source holds it.
 

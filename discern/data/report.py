@@ -13,10 +13,10 @@ from discern.data.checks import Checked, CheckReport, Condition, Photos, Plot
 from discern.data.checks.model import TITLES
 from discern.data.contact_sheet import MAX_CLASSES, class_rows, strip
 from discern.data.files import atomic
-from discern.data.ingest import Rejected
 from discern.data.manifest import DatasetVersion
 from discern.data.page import SCRIPT, UNPACK
 from discern.data.photos import ROLES, SPLITS
+from discern.data.rejected import Rejected
 from discern.errors import DataError
 from discern.page import STYLE
 

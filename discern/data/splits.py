@@ -1,186 +1,194 @@
 """Which photos train, which calibrate and which test.
 
 Rules kept:
-- whole classes are held out: a class that trains has no photo in validation or test;
-- a class's split depends on the seed and on its own name, so photos and classes that join later move no other
-  (but for the few that fill up a split below its minimum);
-- in a held-out class the photos of one group, and equal photos, are all gallery or all query;
-- strangers are held-out classes that nobody enrols: all their photos are queries, and the right answer is "unknown".
+- what a source says of its split and role stays; so does what the version before this one said;
+- `by: classes` (open set) holds out whole classes: one that trains has no photo in validation or test. In a held-out
+  class some photos are the gallery and the others are asked; strangers are held-out classes that nobody enrols, all
+  their photos are asked, and the right answer is "unknown";
+- `by: photos` (closed set) gives every class photos to train; what is held out is asked against them;
+- photos that belong together (one picture or nearly the same, one group, one capture session of a class) are never on
+  two sides. A new photo that ties together what was on two sides before is left out rather than anything moved;
+- a choice depends on the seed and on the name of what is chosen, so what joins later moves little, and nothing at all
+  where the version before is given.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
+from discern.data.duplicates import Joined
+from discern.data.heldout import SplitConfig, draw, draw_strangers, splits_of_classes
 from discern.data.photos import Role, Split
-from discern.errors import DataError
 
-MIN_TRAIN_CLASSES = 2  # a metric needs something to tell apart
-MIN_ENROLLED_CLASSES = 2  # so does a test of one
+__all__ = ["Place", "Sample", "SplitConfig", "assign"]
+
+Place = tuple[Split, Role]
 
 
-class SplitConfig(BaseModel):
-    """How photos are split that come without a split of their own.
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a split needs to know of one photo.
 
     Args:
-        seed: another seed, another split.
-        validation_classes: share of the classes held out to calibrate on, about.
-        test_classes: share of the classes held out to test on, about.
-        stranger_share: share of the held-out classes that are never enrolled.
-        shots: gallery photos of each held-out class that is enrolled; at least one photo remains a query.
+        label: its class.
+        sha256: of its picture.
+        group: photos of one group of one class stay together, and so on for the next two.
+        near_duplicates: the set of near-duplicates that it is one of.
+        session: its capture session.
+        split: its source's own split, if any.
+        role: its source's own role, if any.
+        before: what the version before this one said of it, if it did.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seed: int = 0
-    validation_classes: float = Field(default=0.2, gt=0, lt=1)
-    test_classes: float = Field(default=0.2, gt=0, lt=1)
-    stranger_share: float = Field(default=0.3, ge=0, lt=1)
-    shots: int = Field(default=3, ge=1)
-
-    @model_validator(mode="after")
-    def _leave_some_to_train(self) -> SplitConfig:
-        if self.validation_classes + self.test_classes >= 1:
-            raise ValueError("validation_classes and test_classes leave nothing to train on: lower them to less than 1")
-        return self
-
-    @property
-    def min_strangers(self) -> int:
-        """Strangers that each held-out split needs to measure anything."""
-        return 1 if self.stranger_share > 0 else 0
-
-    @property
-    def min_heldout(self) -> int:
-        """Classes that each held-out split needs."""
-        return MIN_ENROLLED_CLASSES + self.min_strangers
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What a split needs to know of one photo; `split` and `role` are its source's own, if any."""
 
     label: str
     sha256: str
     group: str | None = None
+    near_duplicates: str | None = None
+    session: str | None = None
     split: Split | None = None
     role: Role | None = None
+    before: Place | None = None
 
 
-def assign(samples: Sequence[Sample], config: SplitConfig) -> list[tuple[Split, Role]]:
-    """Give every photo its split and its role; what its source says is kept.
+def assign(samples: Sequence[Sample], config: SplitConfig) -> list[Place | None]:
+    """Give every photo its split and its role.
+
+    Returns:
+        One answer a sample; None for a new one that cannot have any without tying both sides together.
 
     Raises:
-        DataError: there are too few classes, or a class has too few photos.
+        DataError: there are too few classes, or too few whose photos can be told apart.
     """
-    chosen = _splits_of_classes({s.label for s in samples if s.split is None}, config)
-    splits = [sample.split or chosen[sample.label] for sample in samples]
-    trained = {sample.label for sample, split in zip(samples, splits, strict=True) if split == "train"}
-    only_asked = trained | _strangers(chosen, config)
-    roles: dict[int, Role] = {i: sample.role for i, sample in enumerate(samples) if sample.role}
-    for (label, split), rows in _rows_by_class(samples, splits).items():
-        if split == "train":
-            roles.update(dict.fromkeys(rows, "gallery"))
-        elif label in only_asked:  # known classes have their gallery in training, strangers have none
-            roles.update(dict.fromkeys(rows, "query"))
+    ours = [i for i, sample in enumerate(samples) if sample.split is None]
+    places = _by_photos(ours, samples, config) if config.by == "photos" else _by_classes(ours, samples, config)
+    places |= _official(samples, config)
+    return [places.get(i) for i in range(len(samples))]
+
+
+def _by_photos(ours: Sequence[int], samples: Sequence[Sample], config: SplitConfig) -> dict[int, Place]:
+    """Sets of photos that belong together, drawn into the splits; every class keeps one to train."""
+    places: dict[int, Place] = {}
+    free: list[tuple[float, list[int]]] = []
+    for rows in _together(ours, samples):
+        if any(samples[i].before for i in rows):
+            places |= dict(_follow(rows, samples))
         else:
-            roles.update(_enrol(rows, samples, config))
-    return [(split, roles[i]) for i, split in enumerate(splits)]
+            free.append((draw(config.seed, "photo", min(samples[i].sha256 for i in rows)), rows))
+    trained = {samples[i].label for i, place in places.items() if place[0] == "train"}
+    for drawn, rows in sorted(free, reverse=True):  # the highest draw of a class trains anyway
+        labels = {samples[i].label for i in rows}
+        split: Split = "train"
+        if labels <= trained and drawn < config.test_share:
+            split = "test"
+        elif labels <= trained and drawn < config.test_share + config.validation_share:
+            split = "validation"
+        trained |= labels if split == "train" else set()
+        places.update(dict.fromkeys(rows, (split, "gallery" if split == "train" else "query")))
+    return places
 
 
-def _splits_of_classes(labels: set[str], config: SplitConfig) -> dict[str, Split]:
-    if not labels:
-        return {}
-    needed = MIN_TRAIN_CLASSES + 2 * config.min_heldout
-    if len(labels) < needed:
-        raise DataError(
-            f"there are {len(labels)} classes, and at least {needed} are needed ({MIN_TRAIN_CLASSES} to train and "
-            f"{config.min_heldout} each for validation and test): add classes, or bring your own splits."
-        )
-    draw = {label: _draw(config.seed, "class", label) for label in labels}
-    order = sorted(labels, key=lambda label: draw[label])
-    test = sum(draw[label] < config.test_classes for label in order)
-    validation = sum(draw[label] < config.test_classes + config.validation_classes for label in order) - test
-    test = _within(test, config.min_heldout, len(order) - MIN_TRAIN_CLASSES - config.min_heldout)
-    validation = _within(validation, config.min_heldout, len(order) - MIN_TRAIN_CLASSES - test)
-    chosen: dict[str, Split] = dict.fromkeys(labels, "train")
-    chosen.update(dict.fromkeys(order[:test], "test"))
-    chosen.update(dict.fromkeys(order[test : test + validation], "validation"))
-    return chosen
+def _by_classes(ours: Sequence[int], samples: Sequence[Sample], config: SplitConfig) -> dict[int, Place]:
+    members: dict[str, list[int]] = defaultdict(list)
+    for i in ours:
+        members[samples[i].label].append(i)
+    before = {samples[i].label: place[0] for i in ours if (place := samples[i].before)}
+    known = {label for label in before if all(samples[i].before for i in members[label])}  # no photo to be placed
+    sets = {label: _together(rows, samples) for label, rows in members.items() if label not in known}
+    divisible = {label for label, parts in sets.items() if len(parts) > 1}
+    chosen = splits_of_classes(set(members), before, divisible, config)
+    strangers = draw_strangers(chosen, _enrolment_before(ours, samples), config)
+    places: dict[int, Place] = {}
+    for label, rows in members.items():
+        if label in known:
+            places.update((i, place) for i in rows if (place := samples[i].before))
+        elif chosen[label] == "train":
+            places.update(dict.fromkeys(rows, ("train", "gallery")))
+        elif label in strangers:
+            places.update(dict.fromkeys(rows, (chosen[label], "query")))
+        else:
+            places.update((i, (chosen[label], role)) for i, role in _enrol(sets[label], samples, config))
+    return places
 
 
-def _rows_by_class(samples: Sequence[Sample], splits: Sequence[Split]) -> dict[tuple[str, Split], list[int]]:
-    """The photos whose role is ours to choose."""
+def _enrolment_before(ours: Sequence[int], samples: Sequence[Sample]) -> dict[str, bool]:
+    """Held-out classes of the version before: whether they were enrolled."""
+    enrolled: dict[str, bool] = {}
+    for i in ours:
+        if (place := samples[i].before) and place[0] != "train":
+            label = samples[i].label
+            enrolled[label] = enrolled.get(label, False) or place[1] == "gallery"
+    return enrolled
+
+
+def _enrol(parts: Sequence[list[int]], samples: Sequence[Sample], config: SplitConfig) -> Iterator[tuple[int, Role]]:
+    """Gallery: whole sets in drawn order until there are `shots` photos; one set at least is left to ask."""
+    free: list[list[int]] = []
+    roles: dict[int, Role] = {}
+    for rows in parts:
+        if any(samples[i].before for i in rows):
+            roles.update((i, place[1]) for i, place in _follow(rows, samples))
+        else:
+            free.append(rows)
+    free.sort(key=lambda rows: draw(config.seed, "photo", min(samples[i].sha256 for i in rows)))
+    enrolled = sum(role == "gallery" for role in roles.values())
+    asked = any(role == "query" for role in roles.values())
+    for number, rows in enumerate(free):
+        is_last = number == len(free) - 1 and not asked
+        role: Role = "gallery" if enrolled < config.shots and not is_last else "query"
+        enrolled += len(rows) if role == "gallery" else 0
+        asked = asked or role == "query"
+        roles.update(dict.fromkeys(rows, role))
+    yield from roles.items()
+
+
+def _follow(rows: Sequence[int], samples: Sequence[Sample]) -> Iterator[tuple[int, Place]]:
+    """What a set was before holds for what joins it; what would join both sides of one gets no place."""
+    before = {place for i in rows if (place := samples[i].before)}
+    for i in rows:
+        if place := samples[i].before:
+            yield i, place
+        elif len(before) == 1:
+            yield i, next(iter(before))
+
+
+def _official(samples: Sequence[Sample], config: SplitConfig) -> dict[int, Place]:
+    """Photos with a split of their source's; where it says no role, training photos and some shots are galleries."""
+    trained = {sample.label for sample in samples if sample.split == "train"}
+    places: dict[int, Place] = {}
     rows: dict[tuple[str, Split], list[int]] = defaultdict(list)
-    for i, (sample, split) in enumerate(zip(samples, splits, strict=True)):
-        if sample.role is None:
-            rows[sample.label, split].append(i)
-    return rows
-
-
-def _enrol(rows: Sequence[int], samples: Sequence[Sample], config: SplitConfig) -> dict[int, Role]:
-    """Gallery: whole groups in drawn order until there are `shots` photos; the last group is always left to ask."""
-    groups = _groups(rows, samples)
-    groups.sort(key=lambda group: _draw(config.seed, "photo", min(samples[i].sha256 for i in group)))
-    if len(groups) < 2:
-        raise DataError(
-            f"class {samples[rows[0]].label!r} is held out and has one photo or one group of photos, so none would be "
-            "left to ask once it is enrolled: add photos of it, or remove the class."
-        )
-    roles: dict[int, Role] = dict.fromkeys(rows, "query")
-    enrolled = 0
-    for group in groups[:-1]:
-        if enrolled >= config.shots:
-            break
-        roles.update(dict.fromkeys(group, "gallery"))
-        enrolled += len(group)
-    return roles
-
-
-def _groups(rows: Sequence[int], samples: Sequence[Sample]) -> list[list[int]]:
-    """Rows joined where they share a group or the very same image."""
-    parent = {i: i for i in rows}
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            i = parent[i]
-        return i
-
-    first: dict[Hashable, int] = {}
-    for i in rows:
-        keys: list[Hashable] = [("image", samples[i].sha256)]
-        if samples[i].group is not None:
-            keys.append(("group", samples[i].group))
-        for key in keys:
-            parent[root(i)] = root(first.setdefault(key, i))
-    joined: dict[int, list[int]] = defaultdict(list)
-    for i in rows:
-        joined[root(i)].append(i)
-    return list(joined.values())
-
-
-def _strangers(chosen: Mapping[str, Split], config: SplitConfig) -> set[str]:
-    strangers: set[str] = set()
-    for split in ("validation", "test"):
-        labels = [label for label, name in chosen.items() if name == split]
-        if not labels:
+    for i, sample in enumerate(samples):
+        if sample.split is None:
             continue
-        count = _within(
-            round(config.stranger_share * len(labels)), config.min_strangers, len(labels) - MIN_ENROLLED_CLASSES
-        )
-        strangers.update(sorted(labels, key=lambda label: _draw(config.seed, "stranger", label))[:count])
-    return strangers
+        if sample.role is not None:
+            places[i] = sample.split, sample.role
+        elif sample.split == "train":
+            places[i] = "train", "gallery"
+        elif sample.label in trained:  # a known class: its gallery is in training
+            places[i] = sample.split, "query"
+        else:
+            rows[sample.label, sample.split].append(i)
+    for (_, split), members in rows.items():
+        places.update((i, (split, role)) for i, role in _enrol(_together(members, samples), samples, config))
+    return places
 
 
-def _within(value: int, low: int, high: int) -> int:
-    return max(low, min(value, high))
+def _together(rows: Sequence[int], samples: Sequence[Sample]) -> list[list[int]]:
+    """Rows in sets that must stay on one side."""
+    joined = Joined(len(rows))
+    first: dict[Hashable, int] = {}
+    for place, i in enumerate(rows):
+        for key in _ties(samples[i]):
+            joined.join(place, first.setdefault(key, place))
+    return [[rows[place] for place in part] for part in joined.sets(range(len(rows))).values()]
 
 
-def _draw(seed: int, purpose: str, key: str) -> float:
-    """A number in [0, 1) that depends on these three alone."""
-    digest = hashlib.blake2b(f"{purpose}\0{key}".encode(), key=str(seed).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+def _ties(sample: Sample) -> Iterable[Hashable]:
+    yield "image", sample.sha256
+    if sample.group is not None:
+        yield "group", sample.label, sample.group
+    if sample.near_duplicates is not None:
+        yield "near", sample.near_duplicates
+    if sample.session is not None:
+        yield "session", sample.label, sample.session

@@ -1,10 +1,14 @@
 """Dataset versions, as the other rooms use them: made once from photos, read ever after."""
 
-from discern.data.ingest import Rejected, ShardLimits, write_version
+from discern.data.cleaning import CleaningConfig
+from discern.data.ingest import write_version
 from discern.data.manifest import COLUMNS, DatasetVersion, load_manifest, save_manifest
+from discern.data.reading import ShardLimits
+from discern.data.rejected import Rejected
 
 __all__ = [
     "COLUMNS",
+    "CleaningConfig",
     "DatasetVersion",
     "Rejected",
     "ShardLimits",

@@ -9,7 +9,8 @@ from zenml import step
 
 from discern.data.sources import SourceConfig, open_source
 from discern.data.splits import SplitConfig
-from discern.data.versions import DatasetVersion, Rejected, write_version
+from discern.data.versions import CleaningConfig, DatasetVersion, Rejected, write_version
+from discern.errors import DataError
 from discern.progress import bar
 from steps import workspace
 from steps.caching import depends_on
@@ -29,18 +30,30 @@ class RejectedPhotos(BaseModel):
     output_materializers={"ingested": DatasetVersionMaterializer},
 )
 def ingest(
-    source: dict[str, Any], fingerprint: str, splits: SplitConfig, max_rejected_share: float
+    source: dict[str, Any],
+    fingerprint: str,
+    splits: SplitConfig,
+    cleaning: CleaningConfig,
+    before: DatasetVersion | None = None,
 ) -> tuple[Annotated[DatasetVersion, "ingested"], Annotated[RejectedPhotos, "rejected"]]:
-    """Read every photo of the source once. The fingerprint is there for the cache: it changes when the source does."""
-    del fingerprint
+    """Read what the version before does not hold. The fingerprint makes the cache notice a change of the source.
+
+    Raises:
+        DataError: the source cannot be used, or changed since the run was started.
+    """
     opened = open_source(TypeAdapter(SourceConfig).validate_python(source))
+    if opened.fingerprint() != fingerprint:
+        raise DataError(
+            f"{opened.name} changed after the run was started: wait until nothing changes it, and run again."
+        )
     with bar(total=len(opened), name="reading photos", unit="photo") as progress:
         version, rejected = write_version(
             opened.photos(),
             workspace.shards(),
             source=opened.name,
             splits=splits,
-            max_rejected_share=max_rejected_share,
+            cleaning=cleaning,
+            before=before,
             progress=lambda taken: progress.update(taken - progress.n),
         )
     return version, RejectedPhotos(photos=tuple(rejected))

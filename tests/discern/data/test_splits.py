@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -22,8 +25,8 @@ def samples(classes: int, each: int) -> list[Sample]:
     config=st.builds(
         SplitConfig,
         seed=st.integers(0, 2**40),
-        validation_classes=st.floats(0.05, 0.45),
-        test_classes=st.floats(0.05, 0.45),
+        validation_share=st.floats(0.05, 0.45),
+        test_share=st.floats(0.05, 0.45),
         stranger_share=st.floats(0, 0.9),
         shots=st.integers(1, 8),
     ),
@@ -123,13 +126,87 @@ def test_too_few_classes_say_how_many_are_needed() -> None:
     assert assign(samples(6, 4), SplitConfig(stranger_share=0))
 
 
-def test_a_class_that_cannot_be_enrolled_and_asked_is_named() -> None:
-    with pytest.raises(DataError, match=r"class 'c\d' is held out and has one photo or one group"):
+def test_classes_that_cannot_be_enrolled_and_asked_are_not_held_out() -> None:
+    single = [Sample(f"single{i}", f"s{i}") for i in range(20)]
+    photos = samples(8, 4) + single
+    assigned = assign(photos, SplitConfig(validation_share=0.4, test_share=0.4))
+    assert {place for sample, place in zip(photos, assigned, strict=True) if sample in single} == {("train", "gallery")}
+    with pytest.raises(DataError, match=r"0 of 8 classes have photos both to enrol and to ask .* \('c0' has none\)"):
         assign(samples(8, 1), SplitConfig())
 
 
+@pytest.mark.parametrize("tie", ["group", "near_duplicates", "session"])
+def test_what_belongs_together_stays_on_one_side(tie: str) -> None:
+    photos = [
+        dataclasses.replace(sample, **{tie: f"{number % 3}"})
+        for sample, number in zip(samples(20, 9), range(180), strict=True)
+    ]
+    sides = defaultdict(set)
+    for sample, place in zip(photos, assign(photos, SplitConfig(shots=2)), strict=True):
+        sides[sample.label, getattr(sample, tie)].add(place)
+    assert all(len(places) == 1 for places in sides.values())
+    assert len({place for places in sides.values() for place in places}) == 5  # gallery and query, of both, and train
+
+
+def said(photos: Sequence[Sample], config: SplitConfig) -> list[Sample]:
+    """The same photos, as the next version finds them."""
+    places = assign(photos, config)
+    return [dataclasses.replace(sample, before=place) for sample, place in zip(photos, places, strict=True)]
+
+
+@pytest.mark.parametrize("by", ["classes", "photos"])
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10_000), more=st.integers(1, 6), new_classes=st.integers(0, 12), removed=st.integers(0, 3))
+def test_no_old_photo_moves_when_photos_join_or_leave(
+    by: Literal["classes", "photos"], seed: int, more: int, new_classes: int, removed: int
+) -> None:
+    config = SplitConfig(by=by, seed=seed, shots=2)
+    old = said(samples(14, 4), config)
+    kept = [sample for sample in old if not sample.sha256.endswith(f"-{removed}")]
+    joining = [sample for sample in samples(14 + new_classes, 4 + more) if sample.sha256 not in {s.sha256 for s in old}]
+    places = assign([*joining[::2], *kept, *joining[1::2]], config)
+    now = dict(zip([*joining[::2], *kept, *joining[1::2]], places, strict=True))
+    assert all(now[sample] == sample.before for sample in kept)
+    assert all(now[sample] is not None for sample in joining)
+    if by == "classes":
+        splits_of = defaultdict(set)
+        for sample, place in now.items():
+            assert place is not None
+            splits_of[sample.label].add(place[0])
+        assert all(len(splits) == 1 for splits in splits_of.values())
+
+
+def test_a_new_photo_follows_what_it_belongs_to() -> None:
+    config = SplitConfig(shots=2)
+    old = said(samples(20, 4), config)
+    new = [dataclasses.replace(sample, sha256=f"{sample.sha256} again", group="g", before=None) for sample in old[::4]]
+    tied = [dataclasses.replace(sample, group="g") if i % 4 == 0 else sample for i, sample in enumerate(old)]
+    places = assign([*tied, *new], config)
+    assert places[80:] == [sample.before for sample in old[::4]]
+
+
+def test_a_photo_that_ties_both_sides_together_gets_no_place() -> None:
+    config = SplitConfig(shots=2)
+    old = said(samples(20, 4), config)
+    held = {s.label for s in old if s.before and s.before[1] == "gallery" and s.before[0] != "train"}
+    label = min(held)
+    tied = [dataclasses.replace(sample, group="g") if sample.label == label else sample for sample in old]
+    *places, bridge = assign([*tied, Sample(label, "new", group="g")], config)
+    assert bridge is None
+    assert places == [sample.before for sample in old]
+
+
+def test_photos_of_every_class_train_where_photos_are_split() -> None:
+    photos = samples(12, 8)
+    assigned = assign(photos, SplitConfig(by="photos", validation_share=0.3, test_share=0.3))
+    trained = {sample.label for sample, place in zip(photos, assigned, strict=True) if place == ("train", "gallery")}
+    assert trained == {f"c{i}" for i in range(12)}
+    assert set(assigned) == {("train", "gallery"), ("validation", "query"), ("test", "query")}
+    assert set(assign(samples(1, 1), SplitConfig(by="photos"))) == {("train", "gallery")}
+
+
 @pytest.mark.parametrize(
-    "values", [{"test_classes": 0.6, "validation_classes": 0.4}, {"shots": 0}, {"shot": 3}, {"stranger_share": 1}]
+    "values", [{"test_share": 0.6, "validation_share": 0.4}, {"shots": 0}, {"shot": 3}, {"stranger_share": 1}]
 )
 def test_a_config_that_makes_no_sense_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValidationError):

@@ -22,8 +22,8 @@ from discern.data.photos import Photo
 from discern.data.splits import SplitConfig
 from discern.data.versions import (
     COLUMNS,
+    CleaningConfig,
     DatasetVersion,
-    Rejected,
     ShardLimits,
     load_manifest,
     save_manifest,
@@ -173,18 +173,18 @@ def test_a_broken_photo_is_named_and_nothing_stays(tmp_path: Path, name: str) ->
 
 def test_a_share_of_broken_photos_may_be_allowed(tmp_path: Path) -> None:
     given = [*photos(), *(Photo(f"c01/{name}", "c01", BROKEN[name]()) for name in ("empty.jpg", "text.jpg"))]
-    version, rejected = write_version(given, str(tmp_path), max_rejected_share=0.05)
+    version, rejected = write_version(given, str(tmp_path), cleaning=CleaningConfig(max_rejected_share=0.05))
     assert len(version) == 50
     assert [(one.name, one.kind) for one in rejected] == [("c01/empty.jpg", "broken"), ("c01/text.jpg", "broken")]
     assert "0 bytes" in rejected[0].reason
     with pytest.raises(DataError, match=r"2 of 52 photos cannot be used, 3\.0% may be"):
-        write_version(given, str(tmp_path), max_rejected_share=0.03)
+        write_version(given, str(tmp_path), cleaning=CleaningConfig(max_rejected_share=0.03))
     assert left(tmp_path) == sorted({f"{shard}.arrow" for shard in version.column("shard")})
 
 
 def test_a_box_outside_its_picture_is_refused(tmp_path: Path) -> None:
     given = [*photos(), Photo("far.jpg", "c01", jpeg(1), box=(100, 100, 120, 120))]
-    with pytest.raises(DataError, match=r"far\.jpg: the box .* has no area"):
+    with pytest.raises(DataError, match=r"far\.jpg: the box .* lies outside the picture of 24 x 24 pixels"):
         write_version(given, str(tmp_path))
     assert left(tmp_path) == []
 
@@ -192,13 +192,40 @@ def test_a_box_outside_its_picture_is_refused(tmp_path: Path) -> None:
 def test_a_picture_given_twice_is_stored_once_and_reported(tmp_path: Path) -> None:
     version, rejected = write_version([*photos(), Photo("c00/copy.jpg", "c00", jpeg(0))], str(tmp_path))
     assert len(version) == 50
-    assert rejected == [Rejected("c00/copy.jpg", "c00/copy.jpg is the same picture as c00/0.jpg.", "duplicate")]
+    (copy,) = rejected
+    assert (copy.name, copy.kind) == ("c00/copy.jpg", "duplicate")
+    assert copy.reason == "c00/copy.jpg is the same picture as c00/0.jpg."
 
 
-def test_a_picture_with_two_labels_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"c00/0\.jpg and c05/copy\.jpg are the same picture under two labels"):
-        write_version([*photos(), Photo("c05/copy.jpg", "c05", jpeg(0))], str(tmp_path), limits=SMALL)
+def test_a_picture_with_two_labels_is_held_back_until_somebody_decides(tmp_path: Path) -> None:
+    given = [*photos(), Photo("c05/copy.jpg", "c05", jpeg(0))]
+    version, rejected = write_version(given, str(tmp_path), limits=SMALL)
+    assert len(version) == 49
+    assert [(one.name, one.kind, one.label) for one in rejected] == [
+        ("c00/0.jpg", "conflict", "c00"),
+        ("c05/copy.jpg", "conflict", "c05"),
+    ]
+    assert "c00/0.jpg ('c00') and c05/copy.jpg ('c05') are one picture under several labels" in rejected[0].reason
+    assert rejected[1].shard in {path.stem for path in tmp_path.iterdir()}
+    decided = CleaningConfig(decisions={"c05/copy.jpg": "c05"})
+    version, rejected = write_version(given, str(tmp_path), limits=SMALL, cleaning=decided)
+    assert len(version) == 50
+    assert [(one.name, one.kind) for one in rejected] == [("c00/0.jpg", "duplicate")]
+
+
+def test_a_decision_about_no_photo_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"decisions names c09/x\.jpg, which the source does not have"):
+        write_version(photos(), str(tmp_path), cleaning=CleaningConfig(decisions={"c09/x.jpg": "c01"}))
     assert left(tmp_path) == []
+
+
+def test_a_photo_without_a_label_is_reported_and_not_even_read(tmp_path: Path) -> None:
+    def never() -> bytes:
+        raise AssertionError
+
+    version, rejected = write_version([*photos(), Photo("new.jpg", None, never)], str(tmp_path))
+    assert len(version) == 50
+    assert [(one.name, one.kind) for one in rejected] == [("new.jpg", "unlabelled")]
 
 
 def test_things_in_one_picture_share_its_bytes(tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Photos of a source that are not in the version, each with the reason: nothing disappears silently."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from discern.errors import DataError
+
+Kind = Literal["broken", "unlabelled", "duplicate", "conflict", "bridge"]
+KINDS: dict[Kind, str] = {
+    "broken": "cannot be used",
+    "unlabelled": "nobody said what it shows",
+    "duplicate": "the version holds it already",
+    "conflict": "one picture under two labels: somebody has to decide",
+    "bridge": "resembles photos of both sides of a split",
+}
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """One photo that is left out.
+
+    Args:
+        name: its path inside the source.
+        reason: one sentence.
+        kind: one of `KINDS`.
+        label: what its source calls it.
+        shard: where its picture was stored nevertheless, for people to look at; None where it was not.
+        row: its place in that shard.
+    """
+
+    name: str
+    reason: str
+    kind: Kind = "broken"
+    label: str | None = None
+    shard: str | None = None
+    row: int | None = None
+
+
+def check_share(rejected: Sequence[Rejected], taken: int, max_share: float) -> None:
+    """Stop if too many of `taken` photos are broken.
+
+    Raises:
+        DataError: there are none at all, or more than `max_share` of them cannot be used.
+    """
+    if not taken:
+        raise DataError("the source has no photos: point it at some.")
+    broken = [one for one in rejected if one.kind == "broken"]
+    if len(broken) > max_share * taken:
+        raise DataError(
+            f"{broken[0].reason.rstrip('.')} ({len(broken)} of {taken} photos cannot be used, {max_share:.1%} may be: "
+            "mend or remove them, or raise cleaning.max_rejected_share)."
+        )
+    if len(rejected) == taken:
+        raise DataError(f"{rejected[0].reason.rstrip('.')} (none of the {taken} photos can be used).")

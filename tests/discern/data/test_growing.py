@@ -1,0 +1,210 @@
+"""A version that grows from an earlier one: what is unchanged is not read again, and nothing moves."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from discern.data.photos import Photo
+from discern.data.pills import PillsConfig, PillSource
+from discern.data.sources.folder import FolderConfig, FolderSource
+from discern.data.splits import SplitConfig
+from discern.data.versions import CleaningConfig, DatasetVersion, Rejected, ShardLimits, write_version
+from discern.errors import DataError
+from tests.discern.data.pictures import fill, jpeg, photos
+
+
+def stamped(given: Iterable[Photo]) -> list[Photo]:
+    return [Photo(photo.name, photo.label, photo.load, stamp=str(len(photo.load()))) for photo in given]
+
+
+def unread(photo: Photo) -> Photo:
+    """The same photo, which must not be read."""
+
+    def never() -> bytes:
+        raise AssertionError(photo.name)
+
+    return Photo(photo.name, photo.label, never, photo.box, stamp=photo.stamp, margin=photo.margin)
+
+
+def grow(given: Iterable[Photo], folder: Path, before: DatasetVersion | None = None) -> DatasetVersion:
+    version, rejected = write_version(given, str(folder), source="mine", before=before)
+    assert rejected == []
+    return version
+
+
+def places(version: DatasetVersion) -> dict[str, tuple[str, str]]:
+    columns = (version.column(name) for name in ("source", "split", "role"))
+    return {name: (split, role) for name, split, role in zip(*columns, strict=True)}
+
+
+def test_only_what_is_new_is_read_and_written(tmp_path: Path) -> None:
+    first = grow(stamped(photos(10, 5)), tmp_path)
+    size = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    second = grow([*map(unread, stamped(photos(10, 5))), *stamped(photos(11, 5))[50:]], tmp_path, first)
+    new = [path for path in tmp_path.iterdir() if path.name not in size]
+    assert len(new) == 1
+    assert sum(path.stat().st_size for path in new) < 0.2 * sum(size.values())
+    assert len(second) == 55
+    assert [second.image_bytes(i) for i in range(55)] == [photo.load() for photo in photos(11, 5)]
+    assert places(first).items() <= places(second).items()
+
+
+def test_nothing_new_is_the_same_version(tmp_path: Path) -> None:
+    first = grow(stamped(photos()), tmp_path)
+    second = grow(map(unread, stamped(photos())), tmp_path, first)
+    assert second.id == first.id
+    assert second.table == first.table
+    assert grow(photos(), tmp_path).id == first.id
+
+
+def test_photos_of_a_folder_are_told_apart_by_size_and_time(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "photos", 10, 4)
+    first = grow(FolderSource(FolderConfig(path=str(folder))).photos(), tmp_path / "shards")
+    (folder / "c03" / "1.jpg").write_bytes(jpeg(77))
+    second = grow(FolderSource(FolderConfig(path=str(folder))).photos(), tmp_path / "shards", first)
+    changed = [i for i in range(40) if first.image_bytes(i) != second.image_bytes(i)]
+    assert [second.column("source")[i] for i in changed] == ["mine/c03/1.jpg"]
+
+
+def test_a_photo_that_moved_to_another_name_is_not_stored_again(tmp_path: Path) -> None:
+    first = grow(stamped(photos()), tmp_path)
+    moved = [Photo(f"new/{photo.name}", photo.label, photo.data, stamp="other") for photo in stamped(photos())]
+    second = grow(moved, tmp_path, first)
+    assert second.column("shard") == first.column("shard")
+    assert [place for _, place in sorted(places(second).items())] == [
+        place for _, place in sorted(places(first).items())
+    ]
+
+
+def test_a_photo_that_was_relabelled_takes_its_new_class(tmp_path: Path) -> None:
+    first = grow(stamped(photos(12, 5)), tmp_path)
+    given = [unread(photo) for photo in stamped(photos(12, 5))]
+    given[0] = Photo(given[0].name, "c11", given[0].data, stamp=given[0].stamp)
+    second = grow(given, tmp_path, first)
+    assert second.column("label")[0] == "c11"
+    split = {
+        split for label, split in zip(second.column("label"), second.column("split"), strict=True) if label == "c11"
+    }
+    assert len(split) == 1
+    assert {name: place for name, place in places(first).items() if name != "mine/c00/0.jpg"}.items() <= places(
+        second
+    ).items()
+
+
+def test_another_way_to_split_splits_anew(tmp_path: Path) -> None:
+    first = grow(stamped(photos(20, 5)), tmp_path)
+    again, _ = write_version(
+        map(unread, stamped(photos(20, 5))), str(tmp_path), source="mine", before=first, splits=SplitConfig(seed=8)
+    )
+    fresh, _ = write_version(photos(20, 5), str(tmp_path), source="mine", splits=SplitConfig(seed=8))
+    assert again.id == fresh.id != first.id
+
+
+def test_a_version_of_another_place_is_of_no_use(tmp_path: Path) -> None:
+    first = grow(stamped(photos()), tmp_path / "a")
+    with pytest.raises(AssertionError):
+        grow(map(unread, stamped(photos())), tmp_path / "b", first)
+
+
+def smaller(data: bytes) -> bytes:
+    image = Image.open(io.BytesIO(data))
+    buffer = io.BytesIO()
+    image.resize((72, 72), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def pills() -> list[Photo]:
+    config = PillsConfig(families=10, siblings=1, photos_per_class=4, size=96, seed=2)
+    return stamped(PillSource(config, workers=1).photos())
+
+
+def of(kind: str, rejected: list[Rejected]) -> list[str]:
+    return [one.name for one in rejected if one.kind == kind]
+
+
+def test_near_duplicates_go_to_one_side_now_and_later(tmp_path: Path) -> None:
+    given = pills()
+    copies = [Photo(f"{photo.label}/copy{i}.jpg", photo.label, smaller(photo.load())) for i, photo in enumerate(given)]
+    at_once = grow([*given, *copies], tmp_path)
+    groups = at_once.column("near_duplicates")
+    assert groups[:40] == groups[40:]
+    assert len(set(groups)) == 40
+    assert None not in groups
+    roles = at_once.column("role")
+    assert roles[:40] == roles[40:]
+    later = grow([*map(unread, given), *copies], tmp_path, grow(given, tmp_path))
+    assert later.column("near_duplicates") == groups
+    assert later.column("role")[:40] == later.column("role")[40:]
+
+
+def test_a_photo_like_some_on_both_sides_is_left_out(tmp_path: Path) -> None:
+    given = pills()
+    first = grow(given, tmp_path)
+    held = sorted(
+        {label for label, role in zip(first.column("label"), first.column("role"), strict=True) if role == "query"}
+    )
+    enrolled = next(label for label in held if "gallery" in first.select(labels=[label]).column("role"))
+    grouped = [
+        Photo(photo.name, photo.label, photo.data, group="tray" if photo.label == enrolled else None, stamp=photo.stamp)
+        for photo in given
+    ]
+    bridge = Photo(f"{enrolled}/new.jpg", enrolled, jpeg(5, 96), group="tray")
+    version, rejected = write_version([*grouped, bridge], str(tmp_path), source="mine", before=first)
+    assert of("bridge", rejected) == [bridge.name]
+    assert places(version) == places(first)
+
+
+def test_one_picture_in_two_sizes_and_classes_is_a_conflict(tmp_path: Path) -> None:
+    given = pills()
+    wrong = Photo("other/x.jpg", given[-1].label, smaller(given[0].load()))
+    version, rejected = write_version([*given, wrong], str(tmp_path))
+    assert of("conflict", rejected) == [given[0].name, "other/x.jpg"]
+    decided = CleaningConfig(decisions={"other/x.jpg": str(wrong.label)})
+    version, rejected = write_version([*given, wrong], str(tmp_path), cleaning=decided)
+    assert rejected == []
+    assert version.column("lookalike")[0] == "other/x.jpg"
+    assert version.column("lookalike")[-1] == given[0].name
+
+
+def test_things_in_boxes_of_one_scene_are_no_conflict(tmp_path: Path) -> None:
+    given = pills()
+    for copy, (left, right) in ((given[0].load(), (0.0, 40.0)), (smaller(given[0].load()), (40.0, 70.0))):
+        label = given[0].label if left == 0 else given[-1].label
+        given.append(Photo(f"scene{left}.jpg", label, copy, (left, 0.0, right, 60.0)))
+    _, rejected = write_version(given, str(tmp_path))
+    assert rejected == []
+
+
+def test_a_session_stays_on_one_side(tmp_path: Path) -> None:
+    noon = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    given = [
+        Photo(photo.name, photo.label, photo.data, captured_at=noon + timedelta(minutes=1 if number % 5 < 3 else 90))
+        for number, photo in enumerate(photos(10, 5))
+    ]
+    version = grow(given, tmp_path)
+    sides: dict[tuple[str, str], set[str]] = {}
+    for label, session, role in zip(*(version.column(name) for name in ("label", "session", "role")), strict=True):
+        sides.setdefault((label, session), set()).add(role)
+    assert len(sides) == 20
+    assert all(len(roles) == 1 for roles in sides.values())
+
+
+def test_a_refused_run_leaves_the_earlier_version_alone(tmp_path: Path) -> None:
+    first = grow(stamped(photos()), tmp_path)
+    files = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(DataError, match=r"bad\.jpg is empty"):
+        grow([*stamped(photos(12, 5)), Photo("bad.jpg", "c01", b"")], tmp_path, first)
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+
+
+def test_limits_hold_for_new_shards(tmp_path: Path) -> None:
+    first = grow(stamped(photos()), tmp_path)
+    version, _ = write_version(photos(14, 5), str(tmp_path), before=first, limits=ShardLimits(max_photos=7))
+    assert len(list(tmp_path.iterdir())) == 1 + 3
+    assert len(version) == 70
