@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from discern.data.checks import CheckConfig
 from discern.data.sources import SourceConfig, open_source
 from discern.data.splits import SplitConfig
@@ -21,8 +23,8 @@ def data_pipeline(
     checks: CheckConfig = CheckConfig(),
     cleaning: CleaningConfig = CleaningConfig(),
 ) -> None:
-    """Make a checked dataset version of a source, grown from the newest one of `use_case` in the active stack's store."""
-    asked = {
+    """Make a checked dataset version of a source; it grows from the newest of `use_case` in the active stack's store."""
+    asked: dict[str, Any] = {
         "source": source.model_dump(mode="json"),
         "fingerprint": open_source(source).fingerprint(),
         "splits": splits,

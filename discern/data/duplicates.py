@@ -1,10 +1,10 @@
 """Pictures that show (nearly) the same: found by a perceptual hash, confirmed by looking.
 
 Two pictures are near-duplicates if their 64-bit perceptual hashes differ by few bits, and their thumbnails of `SIDE`
-pixels agree both in structure (SSIM, Wang et al. 2004) and in correlation. With up to 7 bits and an SSIM of .85, 99 % of
-600 sample pills of 96 pixels were found again after JPEG of quality 30, half size, double size, and WebP; among 1,500
-photos each of pills, groceries and Omniglot, the different ones that met all three were one class's or two look-alikes'
-photos in one pose (SSIM up to .893), while consecutive frames of one scene do meet them.
+pixels agree both in structure (SSIM, Wang et al. 2004) and in correlation. With up to 7 bits and an SSIM of .85, 99 %
+of 600 sample pills of 96 pixels were found again after JPEG of quality 30, half size, double size, and WebP; among
+1,500 photos each of pills, groceries and Omniglot, the different ones that met all three were one class's or two
+look-alikes' photos in one pose (SSIM up to .893), while consecutive frames of one scene do meet them.
 """
 
 from __future__ import annotations

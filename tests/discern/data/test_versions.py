@@ -53,7 +53,7 @@ def test_every_photo_comes_back_as_it_was(version: DatasetVersion) -> None:
         assert version.column("label")[i] == photo.label
         assert version.column("source")[i] == f"mine/{photo.name}"
         assert version.column("sha256")[i] == hashlib.sha256(photo.load()).hexdigest()
-    assert np.array_equal(version.pixels(17), decode(given[17].data))
+    assert np.array_equal(version.pixels(17), decode(given[17].load()))
 
 
 def test_shards_are_full_and_whole(version: DatasetVersion) -> None:
