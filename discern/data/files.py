@@ -87,6 +87,37 @@ def settle(temporary: Path, path: Path) -> None:
     fsync_folder(path.parent)
 
 
+def settle_new(temporary: Path, path: Path) -> bool:
+    """Give a file that is complete a name that nobody has given yet, durably; False if somebody has.
+
+    Raises:
+        OSError: the folder cannot be written, or its file system gives no file two names.
+    """
+    fsync_file(temporary)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return False
+    fsync_folder(path.parent)
+    return True
+
+
+@contextmanager
+def held(handle: int, path: Path) -> Iterator[bool]:
+    """Wait for an open file's lock, say whether `path` is still that file, and let go and close it afterwards."""
+    try:
+        with suppress(OSError):  # where the file system knows no locks, it goes without
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        there = False
+        with suppress(FileNotFoundError):
+            there = os.path.samestat(os.fstat(handle), path.stat())
+        yield there
+    finally:
+        with suppress(OSError):  # a process forked meanwhile keeps the file open, and must not keep the lock
+            fcntl.flock(handle, fcntl.LOCK_UN)
+        os.close(handle)
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed writers left half-written in a folder."""
     with os.scandir(folder) as entries:
@@ -124,21 +155,12 @@ def _is_abandoned(handle: int) -> bool:
 
 @contextmanager
 def _lent(handle: int, path: Path) -> Iterator[Path | None]:
-    """Hold an open file's lock and yield its path, or None if it no longer lies there; the file is gone afterwards."""
-    mine = False
-    try:
-        with suppress(OSError):  # where the file system knows no locks, it goes without
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):  # swept, or settled, before the lock was had
-            mine = os.path.samestat(os.fstat(handle), path.stat())
-        if mine:
+    """Yield the path of an open file while its lock is held, None if it no longer lies there; it is gone afterwards."""
+    with held(handle, path) as there:
+        if there:
             os.fchmod(handle, 0o644)  # mkstemp keeps files to oneself; a dataset is shared
-        yield path if mine else None
-    finally:
         try:
-            if mine:
-                path.unlink(missing_ok=True)
-            with suppress(OSError):  # a process forked meanwhile keeps the file open, and must not keep the lock
-                fcntl.flock(handle, fcntl.LOCK_UN)
+            yield path if there else None
         finally:
-            os.close(handle)
+            if there:
+                path.unlink(missing_ok=True)
