@@ -1,0 +1,108 @@
+"""The shape of one row of Labelbox's export (NDJSON, v2), as far as it is read; the rest is passed over."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class RadioAnswer(BaseModel):
+    """The answer to a radio question, with the questions that it opens."""
+
+    name: str
+    classifications: list[Classification] = []
+
+
+class Classification(BaseModel):
+    """A question about a picture or a box; only radio questions have a `radio_answer`."""
+
+    name: str
+    value: str | None = None
+    radio_answer: RadioAnswer | None = None
+
+
+class BoundingBox(BaseModel):
+    """A box, pixels of the upright picture."""
+
+    top: Finite
+    left: Finite
+    height: Finite
+    width: Finite
+
+
+class Object(BaseModel):
+    """One thing in a picture; other tools than boxes have no `bounding_box`."""
+
+    name: str
+    bounding_box: BoundingBox | None = None
+    classifications: list[Classification] = []
+
+
+class Annotations(BaseModel):
+    """What one labeller drew and answered."""
+
+    objects: list[Object] = []
+    classifications: list[Classification] = []
+
+
+class Performance(BaseModel):
+    """How labelling went; a skipped picture has a label without content."""
+
+    skipped: bool | None = None
+
+
+class Label(BaseModel):
+    """One labelling of a picture."""
+
+    id: str = ""
+    label_kind: str | None = None
+    annotations: Annotations = Annotations()
+    performance_details: Performance | None = None
+
+
+class ProjectDetails(BaseModel):
+    """Where a picture is in the project's workflow, and which label the workflow chose."""
+
+    workflow_status: str | None = None
+    selected_label_id: str | None = None
+
+
+class Project(BaseModel):
+    """A picture's labels in one project."""
+
+    name: str = ""
+    labels: list[Label] = []
+    project_details: ProjectDetails | None = None
+
+
+class Details(BaseModel):
+    """Dates of a data row."""
+
+    updated_at: str | None = None
+
+
+class DataRow(BaseModel):
+    """The picture itself."""
+
+    id: str
+    global_key: str | None = None
+    external_id: str | None = None
+    row_data: Any = None  # an address; of other kinds of rows an object
+    details: Details | None = None
+
+
+class Media(BaseModel):
+    """What kind of file it is."""
+
+    mime_type: str | None = None
+
+
+class Row(BaseModel):
+    """One line of an export."""
+
+    data_row: DataRow
+    media_attributes: Media | None = None
+    projects: dict[str, Project] = {}
