@@ -16,6 +16,7 @@ from edge_runtime.errors import ImageError
 from edge_runtime.images import DAMAGE, Pixels, decode
 
 MEASURED_SIDE = 256  # pixels to which a photo's longer side is scaled down before brightness and sharpness
+NOISE = 8.0  # grey levels added to the range, so that the noise of an even picture counts for nothing
 EXIF_FOLDER, EXIF_TAKEN, EXIF_OFFSET, EXIF_CHANGED = 0x8769, 0x9003, 0x9011, 0x0132  # tags of EXIF 2.32
 
 
@@ -28,9 +29,11 @@ class Facts:
         width: of the upright picture, pixels.
         height: likewise.
         brightness: mean luma, 0 to 1.
-        sharpness: variance of the Laplacian over the variance of the luma, both of the picture scaled down to
-            `MEASURED_SIDE`: what is out of focus keeps its large areas and loses its edges (the numerator is the
-            focus measure LAP4 of Pech-Pacheco et al., ICPR 2000; the ratio does not depend on contrast).
+        sharpness: how sudden the most sudden changes are: the 99th percentile of the absolute Laplacian over the range
+            of luma, of the picture scaled down to `MEASURED_SIDE` and smoothed a little. The Laplacian as a measure of
+            focus: Pech-Pacheco et al., ICPR 2000; here noise is smoothed away and contrast divided out, since plain
+            objects on plain ground have little of their own. Sharp photos of four sets had .10 and more in 99 of 100
+            cases, the same blurred with a sigma of 1/32 of their side .04 and less in 95.
         phash: 64-bit perceptual hash (the signs of low frequencies), which hardly changes with scale and compression.
         captured_at: when the camera says it was taken.
     """
@@ -57,7 +60,8 @@ def examine(data: bytes, name: str) -> Facts:
         raise ImageError(message if name in message else f"{name}: {message}") from None
     grey = Image.fromarray(rgb).convert("L")
     phash = int.from_bytes(np.packbits(imagehash.phash(grey).hash).tobytes(), "big")
-    grey.thumbnail((MEASURED_SIDE, MEASURED_SIDE))
+    if min(grey.size) * MEASURED_SIDE >= 8 * max(grey.size):  # of a strip nothing would be left
+        grey.thumbnail((MEASURED_SIDE, MEASURED_SIDE))
     brightness, sharpness = _light(np.asarray(grey))
     return Facts(
         hashlib.sha256(data).hexdigest(), rgb.shape[1], rgb.shape[0], brightness, sharpness, phash, _taken(data)
@@ -76,10 +80,11 @@ def examine_photo(photo: Photo) -> tuple[bytes, Facts | str]:
 def _light(grey: Pixels) -> tuple[float, float]:
     """Brightness and sharpness of uint8 [h, w], as `Facts` says."""
     luma = grey.astype(np.float32)
-    inner = luma[1:-1, 1:-1]
-    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * inner
-    spread = float(luma.var())
-    return float(luma.mean()) / 255, float(laplacian.var()) / spread if spread > 0 else 0.0
+    smooth = (luma[:-2] + 2 * luma[1:-1] + luma[2:]) / 4
+    smooth = (smooth[:, :-2] + 2 * smooth[:, 1:-1] + smooth[:, 2:]) / 4
+    laplacian = smooth[:-2, 1:-1] + smooth[2:, 1:-1] + smooth[1:-1, :-2] + smooth[1:-1, 2:] - 4 * smooth[1:-1, 1:-1]
+    contrast = float(luma.max() - luma.min()) + NOISE
+    return float(luma.mean()) / 255, float(np.percentile(np.abs(laplacian), 99)) / contrast
 
 
 def _taken(data: bytes) -> datetime | None:

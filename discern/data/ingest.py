@@ -69,6 +69,7 @@ def write_version(
         cleaned = clean(rows.to_clean(), cleaning, rows.pictures(writer.store))
         keeps_places = before is not None and before.splits == splits.model_dump_json()
         table, rejected = rows.finish(cleaned, splits, keeps_places, f"{source}/" if source else "")
+        writer.store.publish(writer.names)
     except BaseException:
         writer.undo()
         raise
@@ -138,7 +139,7 @@ class _Rows:
         derived = {
             "near_duplicates": cleaned.near_duplicates,
             "session": dict(zip(kept, sessions_of, strict=True)),
-            "lookalike": self._lookalikes(cleaned.lookalikes),
+            "lookalike": self._lookalikes(cleaned.lookalikes, prefix),
             "captured_at": times,
         }
         return self._manifest(places, derived, prefix), [self._rejected(i, *left_out[i]) for i in sorted(left_out)]
@@ -181,11 +182,11 @@ class _Rows:
             for photo, told in zip(self.photos, self.facts["captured_at"].to_pylist(), strict=True)
         ]
 
-    def _lookalikes(self, pairs: Sequence[tuple[int, int]]) -> list[str | None]:
-        there = set(self.names)
+    def _lookalikes(self, pairs: Sequence[tuple[int, int]], prefix: str) -> list[str | None]:
+        there = {prefix + name for name in self.names}
         names = [name if name in there else None for name in self._said("lookalike")]
         for one, other in pairs:
-            names[one], names[other] = self.names[other], self.names[one]
+            names[one], names[other] = prefix + self.names[other], prefix + self.names[one]
         return names
 
     def _said(self, column: str) -> list[Any]:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from discern.data.checks import rows
+from collections.abc import Sequence
+
+from discern.data.checks import looks, rows
 from discern.data.checks.model import Check, CheckConfig, Checked, CheckReport, Condition, Photos, Plot
 from discern.data.checks.samples import draw_samples
 from discern.data.manifest import DatasetVersion
+from discern.data.rejected import Rejected
 from discern.errors import DataError
 
 __all__ = ["Check", "CheckConfig", "CheckReport", "Checked", "Condition", "Photos", "Plot", "check_version"]
 
 
-def check_version(version: DatasetVersion, config: CheckConfig | None = None) -> Checked:
+def check_version(
+    version: DatasetVersion, config: CheckConfig | None = None, rejected: Sequence[Rejected] = ()
+) -> Checked:
     """Run every check; a failure is in the answer, not raised.
+
+    Args:
+        version: the version.
+        config: the limits; the defaults if None.
+        rejected: photos that were left out of it.
 
     Raises:
         DataError: the version is empty, or a photo of it cannot be read.
@@ -23,9 +33,14 @@ def check_version(version: DatasetVersion, config: CheckConfig | None = None) ->
         raise DataError("the dataset version has no photos: make it again from a source that has some.")
     config = config or CheckConfig()
     samples = draw_samples(version, config.samples_per_split, config.thumbnail)
-    looked, figures = suites.run(samples, _known_splits(version), config)
-    answers = tuple(_waived(one, config) for one in (*rows.conditions(version, samples, config), *looked))
+    found = [
+        *rows.findings(version, rejected, config),
+        *looks.findings(version, config),
+        *suites.run(samples, _known_splits(version), config),
+    ]
+    answers = tuple(_waived(one, config) for one in found if isinstance(one, Condition))
     passed = all(one.passed or one.waived is not None for one in answers)
+    figures = tuple(one for one in found if not isinstance(one, Condition))
     return Checked(CheckReport(version=version.id, conditions=answers, passed=passed), figures)
 
 

@@ -12,9 +12,15 @@ from discern.errors import GateError
 Check = Literal[
     "class_counts",
     "label_names",
+    "label_conflicts",
+    "duplicates",
     "leakage",
+    "queries",
     "strangers",
+    "new_labels",
     "image_size",
+    "dark_images",
+    "blurred_images",
     "property_outliers",
     "property_drift",
     "label_drift",
@@ -22,9 +28,15 @@ Check = Literal[
 TITLES: dict[Check, str] = {
     "class_counts": "Photos per class",
     "label_names": "Label names",
+    "label_conflicts": "Label conflicts",
+    "duplicates": "Near-duplicates",
     "leakage": "Leakage between splits",
-    "strangers": "Queries of every kind",
+    "queries": "Queries of enrolled classes",
+    "strangers": "Queries of classes that nobody enrolled",
+    "new_labels": "New labels",
     "image_size": "Image size",
+    "dark_images": "Dark images",
+    "blurred_images": "Blurred images",
     "property_outliers": "Outliers of image properties",
     "property_drift": "Drift of image properties",
     "label_drift": "Drift of labels",
@@ -35,11 +47,17 @@ class CheckConfig(BaseModel):
     """Limits of the checks, and which failures someone answers for.
 
     Args:
-        samples_per_split: photos that are looked at, of each split.
+        samples_per_split: photos that Deepchecks looks at, of each split; every other check looks at all.
         thumbnail: longer side to which they are scaled for that, pixels.
         min_photos_per_class: fewest photos of a class, all splits together.
-        min_side: shorter side below which a photo counts as small, pixels.
+        max_near_duplicate_share: largest share of photos that (nearly) repeat another one of their class.
+        max_new_share: largest share of a split's queries that are of classes which nobody enrolled.
+        min_side: shorter side (of the box, if there is one) below which a photo counts as small, pixels.
         max_small_share: largest share of small photos.
+        min_brightness: mean luma, 0 to 1, below which a photo counts as dark.
+        max_dark_share: largest share of dark photos.
+        min_sharpness: sharpness below which a photo counts as blurred (`discern.data.examine.Facts`).
+        max_blurred_share: largest share of blurred photos.
         max_outlier_share: largest share of photos outside 1.5 interquartile ranges, for any property.
         max_property_drift: largest Kolmogorov-Smirnov statistic between training and another split, for any property;
             where few classes are held out, more is granted, for few classes differ by chance.
@@ -52,8 +70,14 @@ class CheckConfig(BaseModel):
     samples_per_split: int = Field(default=256, ge=32)
     thumbnail: int = Field(default=96, ge=16, le=512)
     min_photos_per_class: int = Field(default=2, ge=1)
+    max_near_duplicate_share: float = Field(default=0.2, ge=0, le=1)
+    max_new_share: float = Field(default=0.8, ge=0, le=1)
     min_side: int = Field(default=32, ge=1)
     max_small_share: float = Field(default=0.0, ge=0, le=1)
+    min_brightness: float = Field(default=0.06, ge=0, le=1)
+    max_dark_share: float = Field(default=0.01, ge=0, le=1)
+    min_sharpness: float = Field(default=0.05, ge=0)
+    max_blurred_share: float = Field(default=0.02, ge=0, le=1)
     max_outlier_share: float = Field(default=0.2, ge=0, le=1)
     max_property_drift: float = Field(default=0.3, ge=0, le=1)
     max_label_drift: float = Field(default=0.5, ge=0, le=1)
@@ -113,11 +137,14 @@ class Plot:
 
 @dataclass(frozen=True)
 class Photos:
-    """Rows of the version worth a look."""
+    """Rows of the version worth a look, the worst first."""
 
     check: Check
     title: str
     rows: tuple[int, ...]
+
+
+Finding = Condition | Photos | Plot
 
 
 @dataclass(frozen=True)

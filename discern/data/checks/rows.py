@@ -1,25 +1,36 @@
-"""What can be told from the manifest, and from the size of some photos."""
+"""What can be told from the manifest: labels, repeats, and what is on which side of a split."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
-from discern.data.checks.model import CheckConfig, Condition
-from discern.data.checks.samples import Sample
+from discern.data.checks.model import CheckConfig, Condition, Finding, Photos
 from discern.data.manifest import DatasetVersion
+from discern.data.rejected import Rejected
+
+SHOWN = 12  # photos of one finding
+
+# What photos of one class must not share across the sides of a split: column of the manifest, one of them, several.
+TIES = (
+    ("sha256", "image", "images"),
+    ("group", "group", "groups"),
+    ("near_duplicates", "set of near-duplicates", "sets of near-duplicates"),
+    ("session", "capture session", "capture sessions"),
+)
 
 
-def conditions(version: DatasetVersion, samples: Mapping[str, Sample], config: CheckConfig) -> Iterator[Condition]:
-    """Ask everything here of `version`; `samples` are some of its photos by split."""
+def findings(version: DatasetVersion, rejected: Sequence[Rejected], config: CheckConfig) -> Iterator[Finding]:
+    """Ask everything here of `version`, and of what was left out of it."""
     yield from _class_counts(version, config)
     yield from _label_names(version)
+    yield from _label_conflicts(version, rejected)
+    yield from _duplicates(version, config)
     yield from _leakage(version)
-    yield from _strangers(version)
-    yield from _image_size(samples, config)
+    yield from _queries(version, config)
 
 
-def _class_counts(version: DatasetVersion, config: CheckConfig) -> Iterator[Condition]:
+def _class_counts(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
     counts = Counter(version.column("label"))
     label, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
     yield Condition(
@@ -30,7 +41,7 @@ def _class_counts(version: DatasetVersion, config: CheckConfig) -> Iterator[Cond
     )
 
 
-def _label_names(version: DatasetVersion) -> Iterator[Condition]:
+def _label_names(version: DatasetVersion) -> Iterator[Finding]:
     alike: dict[str, list[str]] = defaultdict(list)
     for label in version.labels:
         alike[" ".join(label.split()).casefold()].append(label)
@@ -43,35 +54,75 @@ def _label_names(version: DatasetVersion) -> Iterator[Condition]:
     )
 
 
-def _leakage(version: DatasetVersion) -> Iterator[Condition]:
-    """A picture, or a group of one class, that is both known to the gallery and asked for."""
-    sides: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for sha256, label, group, role in zip(
-        *(version.column(name) for name in ("sha256", "label", "group", "role")), strict=True
-    ):
-        sides["image", sha256].add(role)
-        if group is not None:
-            sides["group", f"{label}: {group}"].add(role)
-    for kind, plural in (("image", "images"), ("group", "groups")):
-        leaks = [key for (of, key), roles in sides.items() if of == kind and len(roles) > 1]
+def _label_conflicts(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[Finding]:
+    conflicts = [one for one in rejected if one.kind == "conflict"]
+    yield Condition(
+        check="label_conflicts",
+        condition="no picture has several labels",
+        passed=not conflicts,
+        detail=f"{len(conflicts)} photos are held back: {conflicts[0].reason}" if conflicts else "none has",
+    )
+    sources = version.column("source")
+    row_of = {name: i for i, name in enumerate(sources)}
+    pairs = {
+        (min(i, row_of[other]), max(i, row_of[other]))
+        for i, other in enumerate(version.column("lookalike"))
+        if other in row_of
+    }
+    if pairs:
+        title = f"{len(pairs)} pairs look nearly alike under two labels: are the labels right?"
+        yield Photos("label_conflicts", title, tuple(row for pair in sorted(pairs)[: SHOWN // 2] for row in pair))
+
+
+def _duplicates(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
+    """Of each set of near-duplicates all pictures but one are repeats."""
+    sets: dict[str, dict[str, int]] = defaultdict(dict)  # name of the set -> picture -> a row of it
+    for i, (name, sha256) in enumerate(zip(version.column("near_duplicates"), version.column("sha256"), strict=True)):
+        if name is not None:
+            sets[name].setdefault(sha256, i)
+    repeats = sum(len(pictures) - 1 for pictures in sets.values())
+    total = len(set(version.column("sha256")))
+    yield Condition(
+        check="duplicates",
+        condition=f"at most {config.max_near_duplicate_share:.0%} of the pictures nearly repeat another one",
+        passed=repeats <= config.max_near_duplicate_share * total,
+        detail=f"{repeats} of {total} do, in {len(sets)} sets",
+    )
+    largest = sorted(sets.values(), key=len, reverse=True)[: SHOWN // 2]
+    if largest:
+        shown = tuple(row for pictures in largest for row in sorted(pictures.values())[:2])
+        yield Photos("duplicates", "Two of each of the largest sets", shown)
+
+
+def _leakage(version: DatasetVersion) -> Iterator[Finding]:
+    """Within a class, what is both known to the gallery and asked for."""
+    labels, roles = version.column("label"), version.column("role")
+    for column, one, several in TIES:
+        sides: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)  # role -> a row
+        for i, value in enumerate(version.column(column)):
+            if value is not None:
+                sides[labels[i], value].setdefault(roles[i], i)
+        leaks = [key for key, rows in sides.items() if len(rows) > 1]
+        detail = f"{len(leaks)} {several} are, first {leaks[0][1]} of {leaks[0][0]}" if leaks else f"no {one} is"
         yield Condition(
-            check="leakage",
-            condition=f"no {kind} is both gallery and query",
-            passed=not leaks,
-            detail=f"{len(leaks)} {plural} are, first {leaks[0]}" if leaks else f"no {kind} is",
+            check="leakage", condition=f"no {one} of a class is both gallery and query", passed=not leaks, detail=detail
         )
+        if leaks:
+            shown = tuple(row for key in leaks[: SHOWN // 2] for row in sides[key].values())
+            yield Photos("leakage", f"{len(leaks)} {several} on both sides", shown)
 
 
-def _strangers(version: DatasetVersion) -> Iterator[Condition]:
-    """Without queries that should be known, nothing is measured; the same holds for those that should not."""
+def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
+    """Without queries that should be known nothing is measured; the same holds for those that should not."""
     trained = set(version.select("train", "gallery").labels)
     for split in ("validation", "test"):
         part = version.select(split)
         enrolled = set(part.select(role="gallery").labels)
         queries = part.select(role="query").column("label")
-        known = sum(label in enrolled or label in trained for label in queries)
+        new = [label for label in queries if label not in enrolled and label not in trained]
+        known = len(queries) - len(new)
         yield Condition(
-            check="strangers",
+            check="queries",
             condition=f"{split} asks for enrolled classes",
             passed=known > 0,
             detail=f"{known} queries of {len(enrolled)} held-out and {len(trained)} trained classes",
@@ -79,17 +130,12 @@ def _strangers(version: DatasetVersion) -> Iterator[Condition]:
         yield Condition(
             check="strangers",
             condition=f"{split} asks for classes that nobody enrolled",
-            passed=len(queries) > known,
-            detail=f"{len(queries) - known} queries of strangers",
+            passed=bool(new),
+            detail=f"{len(new)} queries of {len(set(new))} strangers",
         )
-
-
-def _image_size(samples: Mapping[str, Sample], config: CheckConfig) -> Iterator[Condition]:
-    sides = [side for sample in samples.values() for side in sample.short_sides]
-    small = sum(side < config.min_side for side in sides)
-    yield Condition(
-        check="image_size",
-        condition=f"at most {config.max_small_share:.0%} of photos have a side below {config.min_side} px",
-        passed=small <= config.max_small_share * len(sides),
-        detail=f"{small} of the {len(sides)} looked at have; the smallest side is {min(sides, default=0)} px",
-    )
+        yield Condition(
+            check="new_labels",
+            condition=f"at most {config.max_new_share:.0%} of the queries of {split} are of new labels",
+            passed=len(new) <= config.max_new_share * len(queries),
+            detail=f"{len(new)} of {len(queries)} are of labels that are neither trained nor enrolled",
+        )

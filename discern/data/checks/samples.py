@@ -21,13 +21,11 @@ class Sample:
     Args:
         rows: where they are in the version they were drawn from, rising.
         thumbnails: uint8 [h, w, 3] each.
-        short_sides: shorter side of the full photo, pixels.
         labels: their classes.
     """
 
     rows: tuple[int, ...]
     thumbnails: tuple[Pixels, ...]
-    short_sides: tuple[int, ...]
     labels: tuple[str, ...]
 
 
@@ -39,21 +37,17 @@ def draw_samples(version: DatasetVersion, count: int, side: int) -> dict[str, Sa
     for split in SPLITS:
         members = np.flatnonzero(splits == split)
         rows = tuple(np.sort(draws.choice(members, min(count, len(members)), replace=False)).tolist())
-        small = shrink(version, rows, side)
-        samples[split] = Sample(
-            rows, tuple(one for one, _ in small), tuple(short for _, short in small), tuple(labels[row] for row in rows)
-        )
+        samples[split] = Sample(rows, shrink(version, rows, side), tuple(labels[row] for row in rows))
     return samples
 
 
-def shrink(version: DatasetVersion, rows: tuple[int, ...], side: int) -> list[tuple[Pixels, int]]:
-    """Photos scaled down to fit `side` pixels, each with the shorter side it had."""
+def shrink(version: DatasetVersion, rows: tuple[int, ...], side: int) -> tuple[Pixels, ...]:
+    """Photos scaled down to fit `side` pixels."""
 
-    def one(row: int) -> tuple[Pixels, int]:
-        rgb = version.pixels(row)
-        image = Image.fromarray(rgb)
+    def one(row: int) -> Pixels:
+        image = Image.fromarray(version.pixels(row))
         image.thumbnail((side, side))
-        return np.asarray(image), min(rgb.shape[:2])
+        return np.asarray(image)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow works without the interpreter's lock
-        return list(pool.map(one, rows))
+        return tuple(pool.map(one, rows))

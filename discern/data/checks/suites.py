@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from discern.data.checks.model import Check, CheckConfig, Condition, Photos, Plot
+from discern.data.checks.model import Check, CheckConfig, Condition, Finding, Photos, Plot
 from discern.data.checks.samples import Sample
 
 # Deepchecks reads this when it is imported, and asks its maker's server for news where it is not set.
@@ -53,9 +53,7 @@ PROPERTIES = [one for one in default_image_properties if one["name"] != "Area"] 
 ]
 
 
-def run(
-    samples: Mapping[str, Sample], known: Collection[str], config: CheckConfig
-) -> tuple[list[Condition], tuple[Plot | Photos, ...]]:
+def run(samples: Mapping[str, Sample], known: Collection[str], config: CheckConfig) -> list[Finding]:
     """Run the integrity suite over all samples, and compare training with validation and with test.
 
     Args:
@@ -63,8 +61,7 @@ def run(
         known: splits that ask for classes of training alone, as official splits do.
         config: the limits.
     """
-    conditions: list[Condition] = []
-    figures: list[Plot | Photos] = []
+    found: list[Finding] = []
     with _quiet():
         data = _vision_data(samples)
         for result in (
@@ -72,9 +69,9 @@ def run(
             .run(data["all"], with_display=False)
             .results
         ):
-            conditions += _answers("property_outliers", "", result)
-            conditions += _unmeasured(result)
-            figures += _outlying_photos(result)
+            found += _answers("property_outliers", "", result)
+            found += _unmeasured(result)
+            found += _outlying_photos(result)
         for split in sorted(data.keys() & {"validation", "test"}, reverse=True):
             chance = 0.0 if split in known else _chance(samples["train"], samples[split])
             checks = [_property_drift(config.max_property_drift, chance)]
@@ -82,9 +79,9 @@ def run(
                 checks.append(_label_drift(config.max_label_drift))
             for result in Suite(split, *checks).run(data["train"], data[split]).results:
                 check: Check = "label_drift" if isinstance(result.check, LabelDrift) else "property_drift"
-                conditions += _answers(check, f"train to {split}: ", result)
-                figures += _plots(check, f"train to {split}", result)
-    return conditions, tuple(figures)
+                found += _answers(check, f"train to {split}: ", result)
+                found += _plots(check, f"train to {split}", result)
+    return found
 
 
 def _vision_data(samples: Mapping[str, Sample]) -> dict[str, VisionData]:

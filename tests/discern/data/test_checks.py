@@ -3,16 +3,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image, ImageFilter
 from pydantic import ValidationError
 
 from discern.data.checks import CheckConfig, Checked, CheckReport, Condition, Photos, Plot, check_version
 from discern.data.photos import Photo, Split
-from discern.data.versions import DatasetVersion, write_version
+from discern.data.pills import PillsConfig, PillSource
+from discern.data.versions import DatasetVersion, Rejected, write_version
 from discern.errors import DataError, GateError
 from edge_runtime.images import decode, encode_png
 from tests.discern.data.pictures import photos
@@ -34,12 +37,20 @@ def verdicts(report: CheckReport, check: str) -> list[bool]:
     return found
 
 
-def replaced(version: DatasetVersion, **columns: list[str]) -> DatasetVersion:
+def replaced(version: DatasetVersion, **columns: Sequence[str | None]) -> DatasetVersion:
     table = version.table
     for name, values in columns.items():
         place = table.schema.get_field_index(name)
         table = table.set_column(place, table.schema.field(name), pa.array(values, pa.string()))
     return DatasetVersion(table, version.shards)
+
+
+def both_sides(version: DatasetVersion) -> tuple[int, int]:
+    """A query and a gallery photo of one class."""
+    labels, roles, splits = (version.column(name) for name in ("label", "role", "split"))
+    known = next(i for i, role in enumerate(roles) if role == "gallery" and splits[i] == "test")
+    asked = next(i for i, role in enumerate(roles) if role == "query" and labels[i] == labels[known])
+    return asked, known
 
 
 def test_a_sound_version_passes(version: DatasetVersion, checked: Checked) -> None:
@@ -51,9 +62,15 @@ def test_a_sound_version_passes(version: DatasetVersion, checked: Checked) -> No
     assert {one.check for one in report.conditions} == {
         "class_counts",
         "label_names",
+        "label_conflicts",
+        "duplicates",
         "leakage",
+        "queries",
         "strangers",
+        "new_labels",
         "image_size",
+        "dark_images",
+        "blurred_images",
         "property_outliers",
         "property_drift",  # label drift has nothing to say where test holds new classes
     }
@@ -73,8 +90,8 @@ def test_plots_are_small_and_photos_are_rows(version: DatasetVersion, checked: C
 
 def test_outliers_are_the_photos_that_stand_out(tmp_path: Path) -> None:
     """Deepchecks names other photos when it is given several batches; ours are many enough for that to show."""
-    black = encode_png(np.zeros((24, 24, 3), np.uint8))
-    dark = [Photo(f"c{i:02d}/dark.png", f"c{i:02d}", black + bytes(i)) for i in range(3, 12)]
+    nights = np.random.default_rng(0).integers(0, 12, (9, 24, 24, 3)).astype(np.uint8)
+    dark = [Photo(f"c{i:02d}/dark.png", f"c{i:02d}", encode_png(nights[i - 3])) for i in range(3, 12)]
     version, _ = write_version([*photos(12, 12), *dark], str(tmp_path))
     figures = check_version(version, CheckConfig(min_side=24)).figures
     brightness = next(one for one in figures if isinstance(one, Photos) and one.title.startswith("Brightness"))
@@ -91,9 +108,7 @@ def test_too_many_outliers_fail(version: DatasetVersion) -> None:
 def test_small_photos_fail(version: DatasetVersion) -> None:
     report = check_version(version, CheckConfig()).report
     assert verdicts(report, "image_size") == [False]
-    with pytest.raises(
-        GateError, match=r"fails 1 of 12 checks, first image_size .*: 108 of the 108 .* waive\.image_size"
-    ):
+    with pytest.raises(GateError, match=r"fails 1 of 20 checks, first image_size .*: 108 of 108; .* waive\.image_size"):
         report.require()
 
 
@@ -133,27 +148,115 @@ def test_labels_that_differ_by_case_fail(version: DatasetVersion) -> None:
 
 
 def test_a_picture_on_both_sides_is_a_leak(version: DatasetVersion) -> None:
-    roles, hashes = version.column("role"), version.column("sha256")
-    hashes[roles.index("query")] = hashes[roles.index("gallery")]
-    report = check_version(replaced(version, sha256=hashes), CheckConfig(min_side=24)).report
-    assert verdicts(report, "leakage") == [False, True]
+    hashes, (asked, known) = version.column("sha256"), both_sides(version)
+    hashes[asked] = hashes[known]
+    found = check_version(replaced(version, sha256=hashes), CheckConfig(min_side=24))
+    report = found.report
+    assert Photos("leakage", "1 images on both sides", tuple(sorted((asked, known)))) in found.figures
+    assert verdicts(report, "leakage") == [False, True, True, True]
 
 
 def test_a_group_on_both_sides_is_a_leak(version: DatasetVersion) -> None:
     report = check_version(replaced(version, group=["tray"] * len(version)), CheckConfig(min_side=24)).report
-    assert verdicts(report, "leakage") == [True, False]
+    assert verdicts(report, "leakage") == [True, False, True, True]
+
+
+@pytest.mark.parametrize(("column", "place"), [("near_duplicates", 2), ("session", 3)])
+def test_a_leaky_official_split_is_reported(version: DatasetVersion, column: str, place: int) -> None:
+    values = [None] * len(version)
+    for row in both_sides(version):
+        values[row] = "shared"
+    found = verdicts(check_version(replaced(version, **{column: values}), CheckConfig(min_side=24)).report, "leakage")
+    assert found == [i != place for i in range(4)]
+
+
+def test_one_tray_of_two_classes_is_no_leak(version: DatasetVersion) -> None:
+    """What two classes share tells nothing of either."""
+    groups: list[str | None] = [None] * len(version)
+    groups[version.column("role").index("query")] = "tray"
+    groups[version.column("split").index("train")] = "tray"
+    assert all(verdicts(check_version(replaced(version, group=groups), CheckConfig(min_side=24)).report, "leakage"))
 
 
 def test_a_split_that_asks_nothing_fails(version: DatasetVersion) -> None:
     report = check_version(version.select("train"), CheckConfig(min_side=24)).report
-    assert verdicts(report, "strangers") == [False] * 4
+    for check in ("queries", "strangers"):
+        assert verdicts(report, check) == [False] * 2
     assert not report.passed
 
 
 def test_a_split_without_strangers_fails(version: DatasetVersion) -> None:
     enrolled = {label for split in ("validation", "test") for label in version.select(split, "gallery").labels}
     closed = version.select(labels=enrolled | set(version.select("train").labels))
-    assert verdicts(check_version(closed, CheckConfig(min_side=24)).report, "strangers") == [True, False, True, False]
+    report = check_version(closed, CheckConfig(min_side=24)).report
+    assert verdicts(report, "strangers") == [False, False]
+    assert verdicts(report, "queries") == [True, True]
+
+
+def test_labels_that_nobody_knows_fail(version: DatasetVersion) -> None:
+    """As when the labels of the test photos are spelled in another way."""
+    labels = [
+        f"{label} " if role == "query" else label
+        for label, role in zip(version.column("label"), version.column("role"), strict=True)
+    ]
+    report = check_version(replaced(version, label=labels), CheckConfig(min_side=24)).report
+    assert verdicts(report, "new_labels") == [False, False]
+
+
+def test_a_conflict_stops_the_run_and_is_named(version: DatasetVersion) -> None:
+    rejected = [Rejected("a.jpg", "a.jpg ('a') and b.jpg ('b') are one picture.", "conflict", "a")]
+    report = check_version(version, CheckConfig(min_side=24), rejected).report
+    assert verdicts(report, "label_conflicts") == [False]
+    assert "1 photos are held back: a.jpg ('a') and b.jpg" in report.failures[0].detail
+    assert all(verdicts(check_version(version, CheckConfig(), [Rejected("x", "y.")]).report, "label_conflicts"))
+
+
+def test_too_many_repeats_fail_and_are_shown(version: DatasetVersion) -> None:
+    sets: list[str | None] = [f"set {row // 3}" if row < 60 else None for row in range(len(version))]
+    found = check_version(replaced(version, near_duplicates=sets), CheckConfig(min_side=24))
+    assert verdicts(found.report, "duplicates") == [False]
+    condition = next(one for one in found.report.conditions if one.check == "duplicates")
+    assert condition.detail == "40 of 108 do, in 20 sets"
+    shown = next(one for one in found.figures if isinstance(one, Photos) and one.check == "duplicates")
+    assert shown.rows[:4] == (0, 1, 3, 4)
+
+
+def test_lookalikes_are_shown_and_stop_nothing(version: DatasetVersion) -> None:
+    names = version.column("source")
+    alike = [names[50] if i == 7 else names[7] if i == 50 else None for i in range(len(names))]
+    found = check_version(replaced(version, lookalike=alike), CheckConfig(min_side=24))
+    assert found.report.passed
+    shown = next(one for one in found.figures if isinstance(one, Photos) and one.check == "label_conflicts")
+    assert shown.rows == (7, 50)
+
+
+def test_dark_and_blurred_photos_fail_and_the_worst_come_first(tmp_path: Path) -> None:
+    def spoiled(photo: Photo, kind: str) -> Photo:
+        image = Image.fromarray(decode(photo.load()))
+        image = image.point(lambda v: v / 40) if kind == "dark" else image.filter(ImageFilter.GaussianBlur(6))
+        return dataclasses.replace(photo, name=f"{photo.label}/{kind}.png", data=encode_png(np.asarray(image)))
+
+    pills = PillsConfig(families=12, siblings=1, photos_per_class=9, size=96, seed=1)
+    given = list(PillSource(pills, workers=1).photos())
+    good = [given[2], given[40]]
+    given += [spoiled(photo, kind) for photo in good for kind in ("dark", "blurred")]
+    version, _ = write_version(given, str(tmp_path))
+    found = check_version(version, CheckConfig(max_dark_share=0.01, max_blurred_share=0.01))
+    for check, kind in (("dark_images", "dark"), ("blurred_images", "blurred")):
+        assert verdicts(found.report, check) == [False]
+        shown = next(one for one in found.figures if isinstance(one, Photos) and one.check == check)
+        assert {version.column("source")[row] for row in shown.rows} == {f"{photo.label}/{kind}.png" for photo in good}
+    assert all(verdicts(found.report, "image_size"))
+
+
+def test_a_small_box_is_a_small_photo(version: DatasetVersion) -> None:
+    place = version.table.schema.get_field_index("box")
+    boxes = [[2.0, 2.0, 14.0, 22.0]] + [None] * (len(version) - 1)
+    field = version.table.schema.field("box")
+    small = dataclasses.replace(version, table=version.table.set_column(place, field, pa.array(boxes, field.type)))
+    found = check_version(small, CheckConfig(min_side=24))
+    assert verdicts(found.report, "image_size") == [False]
+    assert Photos("image_size", "The worst of 1 photos that have a side below 24 px", (0,)) in found.figures
 
 
 def test_too_few_photos_to_measure_do_not_pass(version: DatasetVersion) -> None:
@@ -190,5 +293,5 @@ def test_a_config_that_makes_no_sense_is_refused(values: dict[str, object]) -> N
 
 def test_a_failure_without_a_waiver_decides() -> None:
     met = Condition(check="leakage", condition="c", passed=True, detail="d")
-    failed = Condition(check="strangers", condition="c", passed=False, detail="d")
+    failed = Condition(check="queries", condition="c", passed=False, detail="d")
     assert CheckReport(version="v", conditions=(met, failed), passed=False).failures == (failed,)
