@@ -124,7 +124,7 @@ class _Resolver:
 
     def _find(self, image: CocoImage) -> str:
         if self.config.images:
-            exact = self.finder.exact(self.start + image.file_name.removeprefix("./"))
+            exact = self.finder.exact(image.file_name, self.start)
             found = [exact] if exact else []
         else:
             found = self.finder.like(image.file_name)

@@ -54,9 +54,9 @@ class Finder:
     def __init__(self, files: Iterable[str]) -> None:
         self._files = {path: path for path in files}
 
-    def exact(self, path: str) -> str | None:
-        """The file of this path, if there is one; a leading `./` means nothing."""
-        path = path.removeprefix("./")
+    def exact(self, path: str, start: str = "") -> str | None:
+        """The file of this path from the folder `start` (with its slash), if there is one; a first `./` means nothing."""
+        path = start + path.removeprefix("./")
         return self._files.get(path) or self._composed.get(_compose(path))
 
     def like(self, name: str) -> list[str]:

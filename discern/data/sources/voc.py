@@ -104,7 +104,7 @@ class _Reader:
     def _image(self, path: str, filename: str) -> str:
         """The image that an annotation describes: the one it names, else the one named like it."""
         named = filename or stem(path)[len(folder_of(path)) :]
-        found = self.finder.exact(self.folder + named)
+        found = self.finder.exact(named, self.folder)
         if found:
             return found
         candidates = [] if filename and is_image(filename) else self.by_stem.get(named, [])

@@ -44,6 +44,7 @@ def test_a_file_is_found_by_its_path_alone() -> None:
     finder = Finder(["a/1.jpg", "b/1.jpg", "2.jpg"])
     assert finder.exact("a/1.jpg") == "a/1.jpg"
     assert finder.exact("./2.jpg") == "2.jpg"
+    assert finder.exact("./1.jpg", "a/") == "a/1.jpg"
     for path in ("1.jpg", "A/1.jpg", "a/../2.jpg", "/2.jpg", "../2.jpg", "a//1.jpg", ""):
         assert finder.exact(path) is None
 
