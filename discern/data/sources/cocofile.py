@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 
 from discern.data.sources.listing import Finder
 from discern.data.sources.names import clean_label
-from discern.data.sources.parsing import read_whole
+from discern.data.sources.parsing import pixels, read_whole
 from discern.data.sources.trees import Tree
 from discern.errors import DataError
 from edge_runtime.images import Box
 
 KEYS = ("images", "annotations", "categories")
 FAR = 1e12  # pixels; no number, infinity and what a float cannot hold are not below it either
-DIGITS = 6  # of a pixel: what x + width may be off by stays below
 
 
 class CocoThing(NamedTuple):
@@ -165,7 +164,7 @@ def _box(bbox: Any, where: str) -> Box:
             "it, or remove the annotation."
         )
     left, top, width, height = (float(value) for value in bbox)
-    return left, top, round(left + width, DIGITS), round(top + height, DIGITS)
+    return left, top, pixels(left + width), pixels(top + height)
 
 
 def _is_number(value: Any) -> bool:

@@ -55,7 +55,7 @@ class Finder:
         self._files = {path: path for path in files}
 
     def exact(self, path: str, start: str = "") -> str | None:
-        """The file of this path from the folder `start` (with its slash), if there is one; a first `./` means nothing."""
+        """The file of this path from the folder `start` (with its slash), or None; a first `./` means nothing."""
         path = start + path.removeprefix("./")
         return self._files.get(path) or self._composed.get(_compose(path))
 

@@ -57,6 +57,11 @@ def number(text: str, where: str) -> float:
     return value
 
 
+def pixels(value: float) -> float:
+    """A computed coordinate to a millionth of a pixel, so that 10.1 + 0.2 is 10.3; written ones stay as they are."""
+    return round(value, 6) + 0.0  # no negative zero
+
+
 def ahead(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[tuple[In, Out]]:
     """Each item with what the function makes of it, in order; threads run some items ahead."""
     waiting: deque[tuple[In, Future[Out]]] = deque()
