@@ -50,8 +50,8 @@ class LabelboxExportConfig(LabelboxReading):
     Args:
         path: the folder, archive or bucket prefix.
         export: the export's path in it; by default every .ndjson file there is read.
-        images: the folder in it with images named by global key or external id; what is not there is fetched from the
-            address that the export gives.
+        images: the folder beside the export with images named by global key or external id, with or without an
+            extension; what is not there is fetched from the address that the export gives.
         project: id or name of the project whose labels count; only needed where the export holds several.
     """
 

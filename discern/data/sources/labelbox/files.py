@@ -33,7 +33,8 @@ class LabelboxExportSource:
         self._tree = open_tree(config.path)
         self.name = self._tree.name
         exports = _exports(self._tree, config)
-        self._finders = [_Images(self._tree, f"{folder_of(path)}{config.images.strip('/')}/") for path in exports]
+        inside = f"{config.images.strip('/')}/".lstrip("/")
+        self._finders = [_Images(self._tree, folder_of(path) + inside) for path in exports]
         place = f"{exports[0]} in {self._tree.place}" if len(exports) == 1 else self._tree.place
         self._labelled = named(things(_pictures(self._tree, exports, config), config, place))
         for one in self._labelled:

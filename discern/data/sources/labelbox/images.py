@@ -124,7 +124,7 @@ def _check(response: requests.Response, name: str) -> None:
     status = response.status_code
     if status == requests.codes.ok:
         return
-    text = response.raw.read(4096, decode_content=True).decode("utf-8", "replace").lower()
+    text = next(response.iter_content(4096), b"").decode("utf-8", "replace").lower()
     if status in {400, 401, 403} and any(sign in text for sign in EXPIRED):
         raise DataError(f"the image URL of {name} expired: export again.")
     if status in {404, 410}:

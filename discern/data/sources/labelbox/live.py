@@ -85,10 +85,20 @@ def export(client: Client, project: str, filters: dict[str, Any], timeout: float
     with sentences(f"exporting project {project}"):
         task = client.get_project(project).export(params=PARTS, filters=filters)
         done = _wait(client, task.uid, project, timeout)
-        if not done.has_result():
-            return
-        for row in done.get_buffered_stream():
-            yield row.json
+        _check_complete(done, project)
+        if done.has_result():
+            for row in done.get_buffered_stream():
+                yield row.json
+
+
+def _check_complete(task: Any, project: str) -> None:
+    from labelbox import StreamType
+
+    if task.has_errors():
+        lines = task.get_total_lines(StreamType.ERRORS)
+        raise DataError(
+            f"Labelbox could not export {lines} rows of project {project}: run again, or look at them there."
+        )
 
 
 def _wait(client: Client, task: str, project: str, timeout: float) -> Any:

@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
+import requests.adapters
 
 from discern.data.sources.labelbox.key import address, api_key, without_key
+from discern.data.sources.parsing import WORKERS
 from discern.errors import ConfigError, DataError, DiscernError
 
 with warnings.catch_warnings():
@@ -33,13 +35,14 @@ TOO_MANY = str(requests.codes.too_many_requests)
 UNAUTHORIZED = str(requests.codes.unauthorized)
 
 
-def _hide_the_key(record: logging.LogRecord) -> bool:
+def _quiet(record: logging.LogRecord) -> bool:
+    """What the SDK warns of it also raises or returns; at the level DEBUG it logs answers, which may hold the key."""
     record.msg, record.args = without_key(record.getMessage()), ()
-    return True
+    return record.levelno < logging.WARNING
 
 
-# At the level DEBUG the SDK logs answers whole, and an answer may repeat the key.
-logging.getLogger("lbox.request_client").addFilter(_hide_the_key)
+for _name in ("labelbox.client", "labelbox.schema.task", "lbox.request_client"):
+    logging.getLogger(_name).addFilter(_quiet)
 
 
 class Client(labelbox.Client):
@@ -74,7 +77,9 @@ def connect() -> Client:
         ConfigError: there is no key, or the address is unsafe.
     """
     url = address()
-    return Client(api_key=api_key(), endpoint=f"{url}/graphql", rest_endpoint=f"{url}/api/v1")
+    client = Client(api_key=api_key(), endpoint=f"{url}/graphql", rest_endpoint=f"{url}/api/v1")
+    client.connection.mount(url, requests.adapters.HTTPAdapter(pool_maxsize=WORKERS))  # one a thread that sends photos
+    return client
 
 
 @contextmanager

@@ -66,8 +66,9 @@ class Operations:
 
     def getExportMetadataHeader(self, variables: dict[str, Any], query: str) -> dict[str, Any]:  # noqa: N802
         task = self._task(variables["where"]["id"])
-        size = task["size"] if variables["streamType"] == "RESULT" else 0
-        return {"task": {"exportMetadataHeader": {"totalSize": size, "totalLines": 1} if size else None}}
+        is_result = variables["streamType"] == "RESULT"
+        size, lines = (task["size"], 1) if is_result else (100 * self.fake.export_errors, self.fake.export_errors)
+        return {"task": {"exportMetadataHeader": {"totalSize": size, "totalLines": lines} if size else None}}
 
     def getExportFileFromOffset(self, variables: dict[str, Any], query: str) -> dict[str, Any]:  # noqa: N802
         task = self._task(variables["where"]["id"])
@@ -98,8 +99,9 @@ class Operations:
             for item in json.loads(self._file(uri)):
                 payload = item["payload"]
                 assert payload["dataset_id"] in self.fake.datasets
-                if payload["global_key"] in known:
-                    task["failed"].append(payload)
+                if payload["global_key"] in known | self.fake.refused_keys:
+                    refused = payload["global_key"] in self.fake.refused_keys
+                    task["failed"].append((payload, "Asset could not be read" if refused else "Duplicate global key"))
                     continue
                 image = urlsplit(payload["row_data"]).path
                 row = Row(self.fake.new_id("row"), image, payload["global_key"], payload["external_id"])
@@ -109,8 +111,8 @@ class Operations:
 
     def failedDataRowImports(self, variables: dict[str, Any], query: str) -> dict[str, Any]:  # noqa: N802
         results = [
-            {"message": "Duplicate global key", "spec": {"globalKey": payload["global_key"]}}
-            for payload in self._task(variables["taskId"])["failed"]
+            {"message": message, "spec": {"globalKey": payload["global_key"]}}
+            for payload, message in self._task(variables["taskId"])["failed"]
         ]
         return {"failedDataRowImports": {"after": None, "total": len(results), "results": results}}
 
@@ -124,8 +126,8 @@ class Operations:
         keys = self._task(variables["jobId"])["keys"]
         data = {
             "fetchedDataRows": [{"id": ids.get(key, "")} for key in keys],
-            "notFoundGlobalKeys": [key for key in keys if key not in ids],
-            "accessDeniedGlobalKeys": [],
+            "notFoundGlobalKeys": [key for key in keys if key not in ids and key not in self.fake.denied_keys],
+            "accessDeniedGlobalKeys": [key for key in keys if key in self.fake.denied_keys],
         }
         return {"dataRowsForGlobalKeysResult": {"data": data, "jobStatus": "COMPLETE"}}
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -58,7 +59,12 @@ class FakeLabelbox:
         rate_limited: how many of the next operations are refused as too many.
         down: how many of the next operations are answered 502.
         break_at: operation -> whether the connection breaks before or after it is done; each once.
+        meanwhile: operation -> what happens before it is done, as if somebody else did it.
+        refused_keys: global keys for which no row is made.
+        denied_keys: global keys that this key may not see.
         export_status: how export tasks end.
+        export_looks: how often an export is looked at before it is done.
+        export_errors: how many rows exports say that they lack.
         cut_exports: bytes that exports lack at their end.
         images_expired: images answer as addresses do whose time is over.
         images_busy: how many of the next images are answered 503.
@@ -72,19 +78,26 @@ class FakeLabelbox:
         self.retry_after = "0"
         self.break_at: dict[str, Literal["before", "after"]] = {}
         self.export_status = "COMPLETE"
-        self.export_looks = 0  # how often an export is looked at before it is done
+        self.export_looks = self.export_errors = 0
         self.images_expired = False
         self.redirects: dict[str, str] = {}
-        self.datasets: dict[str, str] = {}  # id -> name
-        self.rows: dict[str, Row] = {}
-        self.projects: dict[str, Project] = {}
-        self.tasks: dict[str, Any] = {}
-        self.files: dict[str, bytes] = {}
+        self.meanwhile: dict[str, Callable[[], None]] = {}
+        self.refused_keys: set[str] = set()
+        self.denied_keys: set[str] = set()
+        self.forget()
         self.lock = threading.RLock()
         self._answers = Operations(self)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.fake = self
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def forget(self) -> None:
+        """Begin without any state."""
+        self.datasets: dict[str, str] = {}  # id -> name
+        self.rows: dict[str, Row] = {}
+        self.projects: dict[str, Project] = {}
+        self.tasks: dict[str, Any] = {}
+        self.files: dict[str, bytes] = {}
 
     def __enter__(self) -> FakeLabelbox:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -141,6 +154,7 @@ class FakeLabelbox:
 
     def execute(self, name: str, variables: dict[str, Any], query: str, files: list[bytes]) -> dict[str, Any]:
         """The answer to an operation."""
+        self.meanwhile.pop(name, lambda: None)()
         with self.lock:
             return self._answers.run(name, variables, query, files)
 
@@ -170,6 +184,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or every answer would wait 40 ms for the client's acknowledgement
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's

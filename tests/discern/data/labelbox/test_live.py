@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -141,6 +142,10 @@ def slow(server: FakeLabelbox, _: pytest.MonkeyPatch) -> None:
     server.export_looks = 1000
 
 
+def incomplete(server: FakeLabelbox, _: pytest.MonkeyPatch) -> None:
+    server.export_errors = 2
+
+
 def cut(server: FakeLabelbox, _: pytest.MonkeyPatch) -> None:
     server.cut_exports = 10
 
@@ -164,6 +169,7 @@ FAULTS = [
     (down, DataError, r"cannot be reached when exporting project p1 \(RetryError\)"),
     (failed, DataError, r"could not make the export of project p1 \(FAILED\): run again"),
     (slow, DataError, "took longer than 1 s to export project p1: raise timeout"),
+    (incomplete, DataError, "could not export 2 rows of project p1: run again, or look at them there"),
     (cut, DataError, "answer was cut off when exporting project p1: run again"),
     (broken_off, DataError, r"cannot be reached when exporting project p1 \(NetworkError\)"),
 ]
@@ -216,6 +222,19 @@ def test_what_only_reads_is_asked_again_when_the_connection_breaks(
     monkeypatch.setattr(sdk, "BREAK_WAITS", (0.01,))
     project.break_at = {"GetProject": "before", "GetUserCreatedTasks": "after", "GetExportMetadataHeader": "before"}
     assert len(source()) == 3
+
+
+def test_nothing_is_sent_anywhere_else(project: FakeLabelbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, places = socket.socket.connect, set()
+
+    def watched(self: socket.socket, place: Any) -> None:
+        places.add(place)
+        connect(self, place)
+
+    monkeypatch.setattr(socket.socket, "connect", watched)
+    for photo in read():
+        photo.load()
+    assert {f"http://{host}:{port}" for host, port in places} == {project.url}
 
 
 def test_an_expired_image_is_one_sentence(project: FakeLabelbox) -> None:
