@@ -1,0 +1,40 @@
+"""Keys of other services: out of ZenML's secret store, into the environment of this process, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+
+from discern.errors import ConfigError
+
+FIELD = "api_key"
+
+
+def provide(name: str = "labelbox", variable: str = "LABELBOX_API_KEY") -> None:
+    """Set a variable of the environment from a ZenML secret, unless it is set already.
+
+    Args:
+        name: of the secret; its value `api_key` is taken.
+        variable: of the environment.
+
+    Raises:
+        ConfigError: neither is there.
+    """
+    if os.environ.get(variable, "").strip():
+        return
+    value = _stored(name)
+    if not value:
+        raise ConfigError(
+            f"there is no ZenML secret {name!r} with a value {FIELD!r}: run `zenml secret create {name} "
+            f"--{FIELD}=...`, or set {variable}."
+        )
+    os.environ[variable] = value
+
+
+def _stored(name: str) -> str | None:
+    from zenml.client import Client
+
+    try:
+        secret = Client().get_secret(name, allow_partial_name_match=False, allow_partial_id_match=False)
+    except (KeyError, NotImplementedError):  # no such secret, or no secret store at all
+        return None
+    return (secret.secret_values.get(FIELD) or "").strip() or None
