@@ -56,6 +56,7 @@ class Proxy:
         self.requests: list[Request] = []
         self._lock = threading.Lock()
         self._cuts: dict[Direction, tuple[int, int, str]] = {}
+        self._refusal = (0, "", 0, "")
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.proxy = self
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -79,6 +80,27 @@ class Proxy:
         """
         with self._lock:
             self._cuts[direction] = after, times, path
+
+    def refuse(self, status: int, code: str, times: int = 1_000_000, path: str = "") -> None:
+        """Answer requests as an S3 server does that will not.
+
+        Args:
+            status: of the answer.
+            code: of the error.
+            times: how many requests.
+            path: a part of the paths that are meant.
+        """
+        with self._lock:
+            self._refusal = status, code, times, path
+
+    def refusal(self, request: Request) -> tuple[int, str] | None:
+        """The status and the code to answer a request with, if it is to be refused; uses a refusal up."""
+        with self._lock:
+            status, code, times, path = self._refusal
+            if times == 0 or path not in request.path:
+                return None
+            self._refusal = status, code, times - 1, path
+            return status, code
 
     def count(self, method: str, part: str = "") -> int:
         """How many requests of a method had a path, apart from its query, with this part."""
@@ -124,6 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(proxy.delay)
         try:
             body = b"".join(self._upload(request))
+            if refusal := proxy.refusal(request):
+                self._refuse(request, *refusal)
+                return
             connection = http.client.HTTPConnection(str(proxy.upstream.hostname), proxy.upstream.port)
             try:
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in NOT_FORWARDED}
@@ -165,6 +190,16 @@ class _Handler(BaseHTTPRequestHandler):
         while self.rfile.readline().strip():
             pass
 
+    def _refuse(self, request: Request, status: int, code: str) -> None:
+        request.status = status
+        body = f"<Error><Code>{code}</Code><Message>for a test</Message></Error>".encode()
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self._send(request, body)
+
     def _answer(self, request: Request, response: http.client.HTTPResponse) -> None:
         request.status = response.status
         self.send_response_only(response.status, response.reason)
@@ -192,8 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Cut
 
     def _send(self, request: Request, piece: bytes) -> None:
+        request.sent += len(piece)  # first: who has got it may look at once
         self.wfile.write(piece)
-        request.sent += len(piece)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Nothing: the tests look at what was counted."""

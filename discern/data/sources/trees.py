@@ -1,7 +1,7 @@
-"""Files below one root, in a folder or in a zip archive, read one at a time; an archive is never unpacked.
+"""Files below one root, in a folder, a zip archive or a bucket, read one at a time; an archive is never unpacked.
 
 Rules kept:
-- nothing outside the root is read: links that leave it, and archive members that would, are refused;
+- nothing outside the root is read: links that leave it, and names that would, are refused;
 - a file is read up to a limit, whatever its header says of its size;
 - files that operating systems leave behind (hidden ones, `__MACOSX`) do not exist here.
 """
@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import re
+import stat
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Protocol
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Protocol
 
 from discern.errors import DataError
 from edge_runtime.images import ImageLimits
@@ -35,8 +37,8 @@ class Tree(Protocol):
     place: str  # its path as the caller gave it
     files: tuple[str, ...]  # paths from the root, with slashes, sorted
 
-    def read(self, path: str) -> bytes:
-        """The content of one file, at most `READ_LIMIT` bytes.
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
+        """The content of one file, at most `limit` bytes; in any thread.
 
         Raises:
             DataError: it cannot be read.
@@ -50,18 +52,22 @@ class Tree(Protocol):
 
 
 def open_tree(place: str) -> Tree:
-    """Open a folder or a zip archive.
+    """Open a folder, a zip archive, or either in a bucket (`s3://bucket/folder`, `s3://bucket/folder/photos.zip`).
 
     Raises:
-        DataError: it is missing, neither of the two, damaged, or unsafe.
+        DataError: it is missing, none of these, damaged, unsafe, or out of reach.
     """
+    if place.startswith("s3://"):
+        from discern.data.sources.s3_tree import open_s3_tree
+
+        return open_s3_tree(place)
     path = Path(place).expanduser()
     if path.is_dir():
         return FolderTree(path)
     if not path.exists():
         raise DataError(f"{place} does not exist: give the path of a folder, or of a .zip, of photos.")
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
-        return ZipTree(path)
+        return ZipTree(place, path, path.stat().st_size)
     raise DataError(f"{place} is neither a folder nor a zip archive: give the path of one.")
 
 
@@ -72,19 +78,19 @@ class FolderTree:
         self.root = root.resolve()
         self.name = self.root.name
         self.place = str(root)
-        self._stamps: Mapping[str, str] = dict(sorted(self._walk(self.root)))
+        self._stamps: Mapping[str, str] = dict(sorted(self._walk()))
         self.files = tuple(self._stamps)
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
         """The content of one file."""
         try:
             with (self.root / path).open("rb") as file:
-                data = file.read(READ_LIMIT)
+                data = file.read(limit)
                 changed = _stat_stamp(os.fstat(file.fileno())) != self._stamps[path]
         except OSError as error:
             raise DataError(f"{self.place}/{path} cannot be read ({error.strerror}): mend or remove it.") from error
         if changed:
-            raise DataError(f"{self.place}/{path} changed after it was listed: wait until nothing writes there any more.")
+            raise DataError(changed_sentence(f"{self.place}/{path}"))
         return data
 
     def stamp(self, path: str) -> str:
@@ -93,22 +99,37 @@ class FolderTree:
 
     def fingerprint(self) -> str:
         """A hash of all paths and stamps."""
-        return _hash(list(self._stamps.items()))
+        return hash_listing(list(self._stamps.items()))
 
-    def _walk(self, folder: Path) -> Iterator[tuple[str, str]]:
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if _is_litter(entry.name):
-                        continue
-                    if entry.is_symlink():
-                        self._check_link(Path(entry.path))
-                    if entry.is_dir():
-                        yield from self._walk(Path(entry.path))
-                    else:
-                        yield entry.path[len(str(self.root)) + 1 :], _stat_stamp(entry.stat())
-        except OSError as error:
-            raise DataError(f"{folder} cannot be read ({error.strerror}): check its permissions.") from error
+    def _walk(self) -> Iterator[tuple[str, str]]:
+        """Each file's path and stamp; plain strings, since there may be millions."""
+        start = len(str(self.root).rstrip("/")) + 1
+        folders = [str(self.root)]
+        while folders:
+            try:
+                with os.scandir(folders.pop()) as entries:
+                    for entry in entries:
+                        if is_litter(entry.name):
+                            continue
+                        if entry.is_symlink():
+                            self._check_link(Path(entry.path))
+                        if entry.is_dir():
+                            folders.append(entry.path)
+                        else:
+                            yield self._checked(entry.path[start:], entry.stat())
+            except OSError as error:
+                raise DataError(
+                    f"{error.filename} cannot be read ({error.strerror}): check its permissions."
+                ) from error
+
+    def _checked(self, path: str, facts: os.stat_result) -> tuple[str, str]:
+        if not stat.S_ISREG(facts.st_mode):
+            raise DataError(f"{self.place}/{path} is a pipe, a socket or a device: remove it.")
+        if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
+            raise DataError(
+                f"the name of {path.encode(errors='backslashreplace')!r} in {self.place} is not UTF-8: rename it."
+            )
+        return path, _stat_stamp(facts)
 
     def _check_link(self, link: Path) -> None:
         target = link.resolve()
@@ -119,28 +140,35 @@ class FolderTree:
 
 
 class ZipTree:
-    """Members of a zip archive."""
+    """Members of a zip archive.
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.stem
-        self.place = str(path)
+    Args:
+        place: the archive's path or address, as the caller gave it.
+        file: the archive, or its path; the threads that read members take turns at it.
+        size: of the archive, bytes.
+
+    Raises:
+        DataError: it is damaged or unsafe.
+    """
+
+    def __init__(self, place: str, file: Path | BinaryIO, size: int) -> None:
+        self.name = PurePosixPath(place).stem
+        self.place = place
         try:
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise DataError(f"{path} is no readable zip archive ({error}): copy or pack it again.") from None
+            raise DataError(f"{place} is no readable zip archive ({error}): copy or pack it again.") from None
         members = [member for member in self._zip.infolist() if not member.is_dir()]
-        self._check(members, path.stat().st_size)
-        self._members = {
-            m.filename: m for m in sorted(members, key=lambda m: m.filename) if not _has_litter(m.filename)
-        }
+        self._check(members, size)
+        self._members = {m.filename: m for m in sorted(members, key=lambda m: m.filename) if not has_litter(m.filename)}
         self.files = tuple(self._members)
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
         """The content of one member."""
         try:
             with self._zip.open(self._members[path]) as file:
-                return file.read(READ_LIMIT)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+                return file.read(limit)
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError) as error:
             raise DataError(f"{path} in {self.place} is damaged ({error}): copy or pack the archive again.") from None
         except RuntimeError:  # what zipfile raises where a password is needed
             raise DataError(f"{path} in {self.place} is encrypted: pack the archive without a password.") from None
@@ -151,13 +179,13 @@ class ZipTree:
 
     def fingerprint(self) -> str:
         """A hash of all paths and stamps."""
-        return _hash([(path, self.stamp(path)) for path in self._members])
+        return hash_listing([(path, self.stamp(path)) for path in self._members])
 
     def _check(self, members: list[zipfile.ZipInfo], packed: int) -> None:
         if len(members) > MAX_MEMBERS:
             raise DataError(f"{self.place} has {len(members):,} members, more than {MAX_MEMBERS:,}: unpack it.")
         for member in members:
-            if _leads_out(member.orig_filename):
+            if leads_out(member.orig_filename):
                 raise DataError(
                     f"{self.place} holds {member.orig_filename!r}, a path that is absolute, has backslashes or leads "
                     "out of the archive: pack it again, from inside its folder."
@@ -173,22 +201,30 @@ class ZipTree:
             )
 
 
-def _stat_stamp(stat: os.stat_result) -> str:
-    return f"{stat.st_size} {stat.st_mtime_ns}"
+def _stat_stamp(facts: os.stat_result) -> str:
+    return f"{facts.st_size} {facts.st_mtime_ns}"
 
 
-def _leads_out(path: str) -> bool:
+def changed_sentence(file: str) -> str:
+    """What to say of a file that is not the one that was listed."""
+    return f"{file} changed after it was listed: wait until nothing writes there any more."
+
+
+def leads_out(path: str) -> bool:
+    """Whether a path from the root may lead elsewhere, on this system or another."""
     return path.startswith("/") or "\\" in path or ".." in path.split("/") or re.match("[A-Za-z]:", path) is not None
 
 
-def _is_litter(name: str) -> bool:
+def is_litter(name: str) -> bool:
+    """Whether a file or folder of this name was left behind by an operating system, or is hidden."""
     return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
-def _has_litter(path: str) -> bool:
-    return any(_is_litter(part) for part in path.split("/"))
+def has_litter(path: str) -> bool:
+    """Whether a file lies in such a folder, or is one itself."""
+    return any(is_litter(part) for part in path.split("/"))
 
 
-def _hash(listing: object) -> str:
+def hash_listing(listing: object) -> str:
+    """A hash of what JSON can say."""
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
-

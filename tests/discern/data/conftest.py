@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.proxies import Proxy
 
 
 @pytest.fixture
@@ -32,3 +35,15 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, shard_cache: Path)
     name = f"data-{uuid.uuid4().hex}"
     boto3.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     return f"s3://{name}"
+
+
+@pytest.fixture
+def proxy(bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """What the S3 clients of this test and its children go through from here on."""
+    from s3fs import S3FileSystem
+
+    with Proxy(s3_endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        S3FileSystem.clear_instance_cache()
+        yield proxy
+    S3FileSystem.clear_instance_cache()

@@ -6,14 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import boto3
 import pytest
-from s3fs import S3FileSystem
 
 from discern.data.shards import ShardStore
 from discern.errors import DataError
@@ -21,16 +19,6 @@ from tests.proxies import Direction, Proxy
 
 IMAGES = [b"one", b"", b"three" * 1000]
 OTHERS = [b"four", b"five" * 1000]
-
-
-@pytest.fixture
-def proxy(bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """What every S3 client of this test and its children goes through."""
-    with Proxy(s3_endpoint, delay=0.05) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
-        S3FileSystem.clear_instance_cache()
-        yield proxy
-    S3FileSystem.clear_instance_cache()
 
 
 def files(folder: Path) -> list[str]:
@@ -224,6 +212,7 @@ ShardStore(sys.argv[1]).fetch(sys.argv[2:])
 def test_two_processes_fetch_a_shard_once(bucket: str, proxy: Proxy, shard_cache: Path) -> None:
     names = uploaded(bucket, shard_cache, *([bytes([number]) * 300_000] for number in range(6)))
     size = sum(boto3.client("s3").head_object(Bucket=bucket[5:], Key=key)["ContentLength"] for key in keys(bucket))
+    proxy.delay = 0.05
     command = [sys.executable, "-c", FETCHES, f"{bucket}/shards", *names]
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(2)]
     for process in processes:
@@ -240,6 +229,7 @@ def test_two_processes_fetch_a_shard_once(bucket: str, proxy: Proxy, shard_cache
 
 def test_threads_fetch_a_shard_once(bucket: str, proxy: Proxy, shard_cache: Path) -> None:
     (name,) = uploaded(bucket, shard_cache, IMAGES)
+    proxy.delay = 0.05
     with ThreadPoolExecutor(8) as pool:
         read = pool.map(lambda _: ShardStore(f"{bucket}/shards").images(name).to_pylist(), range(8))
     assert all(images == IMAGES for images in read)
