@@ -17,9 +17,10 @@ th { font-weight: 600; } td { overflow-wrap: anywhere; }
 details { border-bottom: 1px solid var(--line); } summary { cursor: pointer; padding: .45rem .2rem; }
 summary:hover { background: var(--soft); }
 .plot { min-height: 22rem; } .sheet td { vertical-align: middle; }
-.sheet img, .photos img { display: block; max-width: 100%; }
-.sheet td:first-child { max-width: 16rem; } .sheet td:last-child { width: 60%; } .photos { padding: .2rem 0 .8rem; }
-.pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .8rem; }
+.sheet img { display: block; max-width: 100%; margin-bottom: 2px; }
+.sheet td:first-child { max-width: 16rem; } .sheet td:last-child { width: 60%; }
+.rejected img { display: block; width: 64px; height: 64px; } .rejected td:nth-child(3) { min-width: 64px; }
+.pictures { padding: .2rem 0 .8rem; display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .8rem; }
 figure { margin: 0; padding: .5rem; border: 1px solid var(--line); border-radius: .4rem; }
 figure img { display: block; width: 96px; height: 96px; margin: 0 auto .3rem; }
 figcaption { font-size: .8rem; overflow-wrap: anywhere; }

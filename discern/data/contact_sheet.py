@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from discern.data.manifest import DatasetVersion
-from edge_runtime.images import Pixels, Preprocessing, encode_jpeg
+from edge_runtime.images import Pixels, Preprocessing
 
 CELL = Preprocessing(size=64)
 GAP = 2  # pixels between photos
-QUALITY = 72  # of the JPEG; thumbnails need no more
-MAX_CLASSES = 150
-MAX_PHOTOS = 400  # of all classes together, so that a page with the sheet stays well below 1 MB
+QUALITY = 60  # of WebP; thumbnails need no more
+MAX_CLASSES = 120
+MAX_PHOTOS = 240  # of all classes together, so that a page with the sheet stays below 1 MB
+
+Changed = Callable[[Sequence[Pixels]], Sequence[Pixels]]  # photos as they are to photos as training sees them
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class ClassRow:
         split: where it is, `train`, `validation`, `test` or several.
         stranger: nobody enrols it.
         photos: how many there are.
-        strip: some of them side by side, galleries first, as the address of an image (`data:image/jpeg;base64,...`).
+        strip: some of them side by side, galleries first, as the address of an image.
+        changed: the same ones as training sees them, one random change each; None where that is not asked for.
     """
 
     label: str
@@ -36,10 +41,13 @@ class ClassRow:
     stranger: bool
     photos: int
     strip: str
+    changed: str | None
 
 
-def class_rows(version: DatasetVersion, max_classes: int = MAX_CLASSES) -> Iterator[ClassRow]:
-    """The first `max_classes` classes, held-out ones first, each with two to eight photos."""
+def class_rows(
+    version: DatasetVersion, max_classes: int = MAX_CLASSES, change: Changed | None = None
+) -> Iterator[ClassRow]:
+    """The first `max_classes` classes, held-out ones first, each with one to eight photos."""
     rows: dict[str, list[int]] = defaultdict(list)
     splits, roles = version.column("split"), version.column("role")
     for i, label in enumerate(version.column("label")):
@@ -48,19 +56,20 @@ def class_rows(version: DatasetVersion, max_classes: int = MAX_CLASSES) -> Itera
     per_class = int(np.clip(MAX_PHOTOS // max(1, len(order)), 2, 8))
     for label in order:
         members = sorted(rows[label], key=lambda i: (roles[i] != "gallery", i))
+        photos = [version.pixels(i) for i in _spread(members, per_class)]
         yield ClassRow(
             label=label,
             split=", ".join(Counter(splits[i] for i in members)),
             stranger=all(roles[i] == "query" for i in members),
             photos=len(members),
-            strip=strip(version, _spread(members, per_class)),
+            strip=strip(photos),
+            changed=strip(change(photos)) if change else None,
         )
 
 
-def strip(version: DatasetVersion, rows: Sequence[int]) -> str:
-    """Photos side by side, as the address of an image."""
-    cells = [CELL.apply(version.pixels(row)) for row in rows]
-    return data_uri(beside(cells))
+def strip(photos: Sequence[Pixels]) -> str:
+    """Photos, uint8 [h, w, 3] each, side by side, as the address of an image."""
+    return data_uri(beside([CELL.apply(photo) for photo in photos]))
 
 
 def beside(cells: Sequence[Pixels]) -> Pixels:
@@ -71,8 +80,10 @@ def beside(cells: Sequence[Pixels]) -> Pixels:
 
 
 def data_uri(rgb: Pixels) -> str:
-    """A picture as the address of itself."""
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(rgb, QUALITY)).decode()
+    """A picture as the address of itself (`data:image/webp;base64,...`)."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "WEBP", quality=QUALITY, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _spread(members: Sequence[int], count: int) -> list[int]:

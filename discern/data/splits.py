@@ -14,12 +14,12 @@ Rules kept:
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from discern.data.duplicates import Joined
-from discern.data.heldout import SplitConfig, draw, draw_strangers, splits_of_classes
+from discern.data.heldout import HELD_OUT, SplitConfig, draw, draw_strangers, splits_of_classes
 from discern.data.photos import Role, Split
 
 __all__ = ["Place", "Sample", "SplitConfig", "assign"]
@@ -76,15 +76,20 @@ def _by_photos(ours: Sequence[int], samples: Sequence[Sample], config: SplitConf
             places |= dict(_follow(rows, samples))
         else:
             free.append((draw(config.seed, "photo", min(samples[i].sha256 for i in rows)), rows))
-    trained = {samples[i].label for i, place in places.items() if place[0] == "train"}
-    for drawn, rows in sorted(free, reverse=True):  # the highest draw of a class trains anyway
-        labels = {samples[i].label for i in rows}
+    held = {split: any(place[0] == split for place in places.values()) for split in HELD_OUT}
+    trained = Counter(samples[i].label for i, place in places.items() if place[0] == "train")
+    trained.update(samples[i].label for _, rows in free for i in rows)
+    for drawn, rows in sorted(free):
+        labels = Counter(samples[i].label for i in rows)
         split: Split = "train"
-        if labels <= trained and drawn < config.test_share:
-            split = "test"
-        elif labels <= trained and drawn < config.test_share + config.validation_share:
-            split = "validation"
-        trained |= labels if split == "train" else set()
+        if all(trained[label] > count for label, count in labels.items()):  # some photos of each are left to train
+            if not all(held.values()):  # each has one before any has two
+                split = "validation" if held["test"] else "test"
+            elif drawn < config.test_share + config.validation_share:
+                split = "test" if drawn < config.test_share else "validation"
+        if split != "train":
+            trained -= labels
+            held[split] = True
         places.update(dict.fromkeys(rows, (split, "gallery" if split == "train" else "query")))
     return places
 

@@ -10,10 +10,12 @@ from zenml import step
 from zenml.logger import get_logger
 from zenml.types import HTMLString
 
+from discern.data.changes import compare
 from discern.data.checks import CheckConfig, CheckReport, check_version
-from discern.data.report import LIBRARY, report_html, write_report
+from discern.data.review import LIBRARY, Review, report_html, write_report
 from discern.data.versions import DatasetVersion
 from discern.files import write_file
+from discern.learning.preview import PreviewConfig, augmenter
 from steps import workspace
 from steps.caching import depends_on
 from steps.data.ingest import RejectedPhotos
@@ -22,15 +24,40 @@ logger = get_logger(__name__)
 SHARED_LIBRARY = f"../../../{LIBRARY}"  # at the root of the site, once for all pages
 
 
-@step(cache_policy=depends_on("discern/data", "discern/page.py", "discern/files.py", "edge_runtime/images.py"))
+@step(
+    cache_policy=depends_on(
+        "discern/data",
+        "discern/page.py",
+        "discern/files.py",
+        "discern/learning/augment.py",
+        "discern/learning/preview.py",
+        "edge_runtime/images.py",
+    )
+)
 def check(
-    version: DatasetVersion, rejected: RejectedPhotos, use_case: str, checks: CheckConfig
+    version: DatasetVersion,
+    rejected: RejectedPhotos,
+    use_case: str,
+    checks: CheckConfig,
+    preview: PreviewConfig | None = None,
+    before: DatasetVersion | None = None,
 ) -> tuple[Annotated[CheckReport, "check_report"], Annotated[HTMLString, "data_report"]]:
     """Check the version; a failure is in the report, and `gate` acts on it, so that the report is kept either way."""
-    checked = check_version(version, checks)
+    checked = check_version(version, checks, rejected.photos)
+
+    def review() -> Review:
+        return Review(
+            version=version,
+            checked=checked,
+            rejected=rejected.photos,
+            before=before.id if before else None,
+            changes=compare(before, version) if before else None,
+            augment=augmenter(preview) if preview else None,
+        )
+
     with tempfile.TemporaryDirectory(prefix="report-") as temporary:
         site = Path(temporary)
-        write_report(site / "data" / use_case / version.id, version, checked, rejected.photos, SHARED_LIBRARY)
+        write_report(site / "data" / use_case / version.id, review(), SHARED_LIBRARY)
         for file in sorted(path for path in site.rglob("*") if path.is_file()):
             write_file(f"{workspace.reports()}/{file.relative_to(site)}", file.read_bytes())
     met = sum(one.passed for one in checked.report.conditions)
@@ -38,4 +65,4 @@ def check(
         "Dataset version %s meets %d of %d conditions: see %s/data/%s/%s/index.html",
         *(version.id, met, len(checked.report.conditions), workspace.reports(), use_case, version.id),
     )
-    return checked.report, HTMLString(report_html(version, checked, rejected.photos))
+    return checked.report, HTMLString(report_html(review()))

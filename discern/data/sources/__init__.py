@@ -8,10 +8,17 @@ from pydantic import Field
 
 from discern.data.photos import Source
 from discern.data.pills import PillsConfig, PillSource
+from discern.data.sources.coco import CocoConfig, CocoSource
 from discern.data.sources.folder import FolderConfig, FolderSource
 from discern.data.sources.grocery import GroceryConfig, GrocerySource
+from discern.data.sources.table import TableConfig, TableSource
+from discern.data.sources.voc import VocConfig, VocSource
+from discern.data.sources.yolo import YoloConfig, YoloSource
 
-SourceConfig = Annotated[PillsConfig | FolderConfig | GroceryConfig, Field(discriminator="kind")]
+SourceConfig = Annotated[
+    PillsConfig | FolderConfig | TableConfig | VocConfig | CocoConfig | YoloConfig | GroceryConfig,
+    Field(discriminator="kind"),
+]
 
 
 def open_source(config: SourceConfig) -> Source:
@@ -25,5 +32,13 @@ def open_source(config: SourceConfig) -> Source:
             return PillSource(config)
         case FolderConfig():
             return FolderSource(config)
+        case TableConfig():
+            return TableSource(config)
+        case VocConfig():
+            return VocSource(config)
+        case CocoConfig():
+            return CocoSource(config)
+        case YoloConfig():
+            return YoloSource(config)
         case GroceryConfig():
             return GrocerySource(config)

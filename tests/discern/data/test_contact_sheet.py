@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from discern.data.contact_sheet import CELL, GAP, MAX_PHOTOS, class_rows, strip
 from discern.data.versions import DatasetVersion, write_version
+from edge_runtime.images import Pixels
 from tests.discern.data.pictures import photos
 
 
@@ -19,7 +22,7 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
 
 def opened(address: str) -> Image.Image:
     kind, data = address.split(",")
-    assert kind == "data:image/jpeg;base64"
+    assert kind == "data:image/webp;base64"
     return Image.open(io.BytesIO(base64.b64decode(data)))
 
 
@@ -34,7 +37,7 @@ def test_every_class_has_a_row_held_out_ones_first(version: DatasetVersion) -> N
 
 
 def test_a_strip_shows_photos_side_by_side(version: DatasetVersion) -> None:
-    assert opened(strip(version, [0, 1, 2])).size == (3 * CELL.size + 2 * GAP, CELL.size)
+    assert opened(strip([version.pixels(i) for i in range(3)])).size == (3 * CELL.size + 2 * GAP, CELL.size)
 
 
 def test_many_classes_are_cut_and_stay_small(tmp_path: Path) -> None:
@@ -44,3 +47,13 @@ def test_many_classes_are_cut_and_stay_small(tmp_path: Path) -> None:
     assert {row.split for row in rows} >= {"validation", "test"}
     width = sum(opened(row.strip).width for row in rows)
     assert width <= MAX_PHOTOS * (CELL.size + GAP)
+
+
+def test_the_same_photos_stand_below_as_training_changes_them(version: DatasetVersion) -> None:
+    def dark(shown: Sequence[Pixels]) -> list[Pixels]:
+        return [one // 4 for one in shown]
+
+    for row in class_rows(version, max_classes=3, change=dark):
+        assert row.changed is not None
+        above, below = (np.asarray(opened(address)).mean() for address in (row.strip, row.changed))
+        assert below < above / 2

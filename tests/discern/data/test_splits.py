@@ -205,6 +205,13 @@ def test_photos_of_every_class_train_where_photos_are_split() -> None:
     assert set(assign(samples(1, 1), SplitConfig(by="photos"))) == {("train", "gallery")}
 
 
+def test_few_sets_of_photos_still_fill_every_split() -> None:
+    photos = [Sample("a", f"{i}", session=f"{i % 3}") for i in range(30)]
+    for seed in range(20):
+        places = assign(photos, SplitConfig(by="photos", seed=seed, validation_share=0.1, test_share=0.1))
+        assert {place[0] for place in places if place} == {"train", "validation", "test"}
+
+
 @pytest.mark.parametrize(
     "values", [{"test_share": 0.6, "validation_share": 0.4}, {"shots": 0}, {"shot": 3}, {"stranger_share": 1}]
 )
