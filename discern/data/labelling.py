@@ -77,9 +77,9 @@ def send(photos: Iterable[Photo], project: str, batch: str, dataset: str = "disc
         target = client.get_project(project)
     pictures = _pictures(photos)
     with sentences(doing):
-        waiting = pictures.keys() - _in_project(client, project, list(pictures))
+        absent = _absent(client, list(pictures))
+        waiting = pictures.keys() - _in_project(client, project, sorted(pictures.keys() - set(absent)))
         same_name = _batch(target, batch, bool(waiting))
-        absent = _absent(client, sorted(waiting))
         if absent:
             _upload(client, _dataset(client, dataset), {key: pictures[key] for key in absent})
         if waiting:
@@ -141,7 +141,7 @@ def _in_project(client: Client, project: str, keys: list[str]) -> set[str]:
 def _batch(project: Any, name: str, wanted: bool) -> Any:
     """The project's batch of this name, or None; an empty one is what a broken creation left."""
     found = next((one for one in project.batches() if one.name == name), None)
-    if found is not None and wanted and found.size:
+    if found is not None and wanted and found.size != 0:
         raise ConfigError(
             f"project {project.uid} has a batch {name!r} of other pictures ({found.size}): choose another name."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from functools import partial
 
@@ -13,11 +14,12 @@ from discern.data.sources.labelbox.images import check_address
 from discern.data.sources.labelbox.labels import things
 from discern.data.sources.labelbox.pictures import Labelled, Loader, named, photos
 from discern.data.sources.listing import Finder, folder_of, is_image, stem
-from discern.data.sources.parsing import read_whole
 from discern.data.sources.trees import Tree, open_tree
 from discern.errors import DataError
 
 SUFFIX = ".ndjson"
+LIMIT = 1 << 29  # bytes of one export file; some 200,000 rows
+MARK = b"\xef\xbb\xbf"  # a byte order mark
 
 
 class LabelboxExportSource:
@@ -93,8 +95,7 @@ def _exports(tree: Tree, config: LabelboxExportConfig) -> list[str]:
 def _pictures(tree: Tree, exports: list[str], config: LabelboxExportConfig) -> Iterator[Picture]:
     seen: dict[str, str] = {}
     for path in exports:
-        lines = read_whole(tree, path).removeprefix(b"\xef\xbb\xbf").splitlines()
-        for picture in read_rows(lines, f"{path} in {tree.place}", config.project):
+        for picture in read_rows(_lines(tree, path), f"{path} in {tree.place}", config.project):
             if picture.id in seen:
                 raise DataError(
                     f"data row {picture.id} of {path} is also in {seen[picture.id]} in {tree.place}: keep one "
@@ -102,3 +103,12 @@ def _pictures(tree: Tree, exports: list[str], config: LabelboxExportConfig) -> I
                 )
             seen[picture.id] = path
             yield picture
+
+
+def _lines(tree: Tree, path: str) -> Iterator[bytes]:
+    data = tree.read(path, LIMIT + 1)
+    if len(data) > LIMIT:
+        raise DataError(f"{path} in {tree.place} has more than {LIMIT:,} bytes: split it into several {SUFFIX} files.")
+    file = io.BytesIO(data)
+    file.seek(len(MARK) if data.startswith(MARK) else 0)
+    return file

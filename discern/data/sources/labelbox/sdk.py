@@ -2,8 +2,9 @@
 
 It takes half a second to import: import this module where it is used, not before.
 
-The SDK asks again by itself when Labelbox is down or slow. What is added here: waiting when a rate limit is reached,
-and asking again what only reads when a connection breaks. What changes something is never repeated blindly.
+The SDK asks again by itself when Labelbox is down or slow, for two minutes; so what changes something may be done
+twice, and whoever asks for that must not mind. What is added here: waiting when a rate limit is reached, and asking
+again what only reads when a connection breaks.
 """
 
 from __future__ import annotations

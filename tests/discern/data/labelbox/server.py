@@ -58,7 +58,8 @@ class FakeLabelbox:
         leaked: paths of images that were asked for with a key.
         rate_limited: how many of the next operations are refused as too many.
         down: how many of the next operations are answered 502.
-        break_at: operation -> whether the connection breaks before or after it is done; each once.
+        break_at: operation -> whether the connection breaks before or after it is done, or it is done and answered 502;
+            each once.
         meanwhile: operation -> what happens before it is done, as if somebody else did it.
         refused_keys: global keys for which no row is made.
         denied_keys: global keys that this key may not see.
@@ -76,7 +77,7 @@ class FakeLabelbox:
         self.leaked: list[str] = []
         self.rate_limited = self.down = self.images_busy = self.cut_exports = 0
         self.retry_after = "0"
-        self.break_at: dict[str, Literal["before", "after"]] = {}
+        self.break_at: dict[str, Literal["before", "after", "502"]] = {}
         self.export_status = "COMPLETE"
         self.export_looks = self.export_errors = 0
         self.images_expired = False
@@ -131,7 +132,7 @@ class FakeLabelbox:
             if (not wanted or row.global_key in wanted) and (not done or row.status == "DONE")
         ]
 
-    def state(self) -> object:
+    def state(self) -> tuple[object, ...]:
         """What there is for good, without ids: to compare two ways of coming to it."""
         pictures = sorted((row.global_key or "", row.external_id or "") for row in self.rows.values())
         batches = {
@@ -239,7 +240,10 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError as error:
             self._fault(200, "RESOURCE_CONFLICT", str(error))
         else:
-            self._break() if breaks else self._json(200, {"data": answer})
+            if breaks == "502":
+                self._answer(502, b"bad gateway")
+            else:
+                self._break() if breaks else self._json(200, {"data": answer})
 
     def _parsed(self, body: bytes) -> tuple[str, dict[str, Any], list[bytes]]:
         kind = self.headers.get("content-type", "")

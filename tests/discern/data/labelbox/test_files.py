@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from discern.data.photos import Photo
-from discern.data.sources.labelbox import LabelboxExportConfig, LabelboxExportSource
+from discern.data.sources.labelbox import LabelboxExportConfig, LabelboxExportSource, files
 from discern.errors import DataError
 from tests.discern.data.labelbox.said import box, label, radio
 from tests.discern.data.labelbox.server import FakeLabelbox, Row, export_row
@@ -200,6 +200,16 @@ def test_a_byte_order_mark_and_other_line_ends_do_no_harm(folder: Path) -> None:
     path = folder / "export.ndjson"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     assert len(source(folder)) == 3
+
+
+def test_a_large_export_is_read_and_one_beyond_the_limit_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "export.ndjson", *[row(number) | {"padding": "x" * 1_000_000} for number in range(40)])
+    assert len(source(tmp_path)) == 40, "more than a photo may have"
+    monkeypatch.setattr(files, "LIMIT", 1_000_000)
+    with pytest.raises(DataError, match=r"export\.ndjson in .* has more than 1,000,000 bytes: split it into several"):
+        source(tmp_path)
 
 
 def test_an_old_export_is_one_sentence(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def project(labelbox: FakeLabelbox) -> FakeLabelbox:
     return labelbox
 
 
-def finished(count: int) -> object:
+def finished(count: int) -> tuple[object, ...]:
     """The state once so many photos were sent as batch b1."""
     pictures = sorted((key(number), f"tray/{number}.jpg") for number in range(count))
     return ["discern"], pictures, {("p1", "b1"): [name for name, _ in pictures]}
@@ -101,6 +101,25 @@ def test_wherever_it_breaks_off_sending_again_ends_in_the_same_state(
             send(photos(range(2)), "p1", "b1")
         send(photos(range(2)), "p1", "b1")
         assert project.state() == finished(2), operation
+
+
+def test_what_the_sdk_did_twice_does_no_harm(project: FakeLabelbox) -> None:
+    project.break_at = {"CreateDataset": "502", "UpsertDataRows": "502", "createBatchV2": "502"}
+    with pytest.raises(DataError, match=r"refused sending batch 'b1' to project p1 \(Batch b1 already exists"):
+        send(photos(range(2)), "p1", "b1")
+    assert send(photos(range(2)), "p1", "b1").batch == "unchanged"
+    datasets, *rest = project.state()
+    assert datasets == ["discern", "discern"], "the second stays empty, and the first is found from now on"
+    assert rest == list(finished(2)[1:])
+    send(photos(range(3)), "p1", "b2")
+    assert len(project.datasets) == 2
+
+
+def test_only_what_labelbox_has_is_looked_for_in_the_project(project: FakeLabelbox) -> None:
+    send(photos(range(3)), "p1", "b1")
+    assert "exportDataRowsInProject" not in project.operations
+    send(photos(range(3)), "p1", "b1")
+    assert project.operations.count("exportDataRowsInProject") == 1
 
 
 def test_rows_that_another_run_made_meanwhile_are_no_fault(project: FakeLabelbox) -> None:

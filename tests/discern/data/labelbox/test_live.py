@@ -6,6 +6,7 @@ import logging
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import google.api_core.retry
@@ -15,6 +16,7 @@ from lbox.request_client import RequestClient
 
 from discern.data.photos import Photo
 from discern.data.sources.labelbox import LabelboxConfig, LabelboxSource, live
+from discern.data.versions import write_version
 from discern.errors import ConfigError, DataError, DiscernError
 from tests.discern.data.labelbox.said import box, label, radio
 from tests.discern.data.labelbox.server import KEY, FakeLabelbox
@@ -93,6 +95,24 @@ def test_fingerprint_and_stamps_follow_rows_and_labels_but_not_signatures(projec
 def test_an_export_that_takes_its_time_is_waited_for(project: FakeLabelbox) -> None:
     project.export_looks = 4
     assert len(source()) == 3
+
+
+def test_what_labellers_disagree_on_and_what_nobody_reviewed_is_reported(
+    labelbox: FakeLabelbox, tmp_path: Path
+) -> None:
+    labelbox.add_project("p1")
+    for number in range(48):
+        said = label(radio("Shape", f"c{number % 8}"))
+        labelbox.add_row("p1", jpeg(number), global_key=f"{number}.jpg", status="DONE", labels=[said])
+    opinions = [label(radio("Shape", "c0")), label(radio("Shape", "c1"))]
+    labelbox.add_row("p1", jpeg(100), global_key="100.jpg", status="DONE", labels=opinions)
+    labelbox.add_row("p1", jpeg(101), global_key="101.jpg", status="IN_REVIEW", labels=opinions[:1])
+    opened = source()
+    version, rejected = write_version(opened.photos(), str(tmp_path / "shards"), source=opened.name)
+    assert version.table.num_rows == 48
+    assert set(version.table["source"].to_pylist()) == {f"labelbox-p1/{number}.jpg" for number in range(48)}
+    found = sorted((one.name, one.kind) for one in rejected)
+    assert found == [("100.jpg", "conflict"), ("100.jpg", "conflict"), ("101.jpg", "unlabelled")]
 
 
 # What goes wrong, and what is said of it.
