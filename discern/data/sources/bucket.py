@@ -8,6 +8,7 @@ Rules kept:
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ _ANSWERS = {
     "InvalidObjectState": ("it is archived", "restore it from its storage class"),
 }
 _SAME = {"403": "AccessDenied", "Forbidden": "AccessDenied", "NotSignedUp": "AccessDenied"}
+_DATE = re.compile(rb"<LastModified>[^<]*</LastModified>")
 _GONE = {"NoSuchKey", "404", "NotFound"}
 _CHANGED = {"PreconditionFailed", "412"}
 
@@ -99,6 +101,7 @@ class Bucket:
             self._client: S3Client = boto3.session.Session().client("s3", config=CONFIG)
         except (BotoCoreError, ValueError) as error:
             raise DataError(f"{place} cannot be opened ({_plain(error)}): correct the AWS_ variables.") from None
+        self._client.meta.events.register("before-parse.s3.ListObjectsV2", _without_dates)
 
     def objects(self, prefix: str) -> Iterator[tuple[str, int, str]]:
         """Key, size in bytes and ETag of each object whose key starts so.
@@ -172,6 +175,11 @@ class Bucket:
         else:
             reason, mend = _plain(error), "check the address and the credentials, and run again"
         return f"({reason}): {mend}."
+
+
+def _without_dates(response_dict: dict[str, Any], **_: object) -> None:
+    """Nobody asks for the dates of a listing, and to parse them takes most of its time."""
+    response_dict["body"] = _DATE.sub(b"", response_dict["body"])
 
 
 def _content(body: StreamingBody, length: int) -> bytes:
