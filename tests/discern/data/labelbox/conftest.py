@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from discern.data.sources.labelbox import images, live
+from tests.discern.data.labelbox.said import label, radio
 from tests.discern.data.labelbox.server import KEY, FakeLabelbox
+from tests.discern.data.pictures import jpeg
 
 
 @pytest.fixture
@@ -23,3 +25,13 @@ def labelbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLabelbox]:
         monkeypatch.setenv("LABELBOX_API_KEY", KEY)
         monkeypatch.setenv("LABELBOX_URL", server.url)
         yield server
+
+
+@pytest.fixture
+def reviewed(labelbox: FakeLabelbox) -> FakeLabelbox:
+    """Three pictures: two that passed review, one that waits for it."""
+    labelbox.add_project("p1")
+    for number, (answer, status) in enumerate([("round", "DONE"), ("oval", "DONE"), ("round", "IN_REVIEW")]):
+        said = label(radio("Shape", answer))
+        labelbox.add_row("p1", jpeg(number), global_key=f"{number}.jpg", status=status, labels=[said])
+    return labelbox

@@ -7,8 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tests.discern.data.labelbox.rows import Project, Row
+
 if TYPE_CHECKING:
-    from tests.discern.data.labelbox.server import FakeLabelbox, Project
+    from tests.discern.data.labelbox.server import FakeLabelbox
 
 NOW = "2026-01-02T03:04:05.000Z"
 DATES = {"createdAt": NOW, "updatedAt": NOW}
@@ -89,8 +91,6 @@ class Operations:
         return {"createDataset": filled(query, {"id": id_, "name": variables["name"]})}
 
     def upsertDataRows(self, variables: dict[str, Any], query: str) -> dict[str, Any]:  # noqa: N802
-        from tests.discern.data.labelbox.server import Row
-
         manifest = json.loads(self._file(variables["manifestUri"]))
         task = self._new_task("adv-upsert-data-rows", "COMPLETE")
         task["failed"] = []

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,33 +19,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from tests.discern.data.labelbox.operations import Operations
+from tests.discern.data.labelbox.rows import Project, Row, export_row
 
 KEY = "lb-key-that-must-not-be-seen-0123456789"
 EXPIRED = b"<Error><Code>ExpiredToken</Code><Message>Request has expired</Message></Error>"
-
-
-@dataclass
-class Row:
-    """A data row, as one project sees it."""
-
-    id: str
-    image: str  # path of the image on this server
-    global_key: str | None
-    external_id: str | None = None
-    status: str | None = None
-    labels: list[dict[str, Any]] = field(default_factory=list)
-    winner: str | None = None
-    mime_type: str = "image/jpeg"
-    updated_at: str = "2026-01-02T03:04:05.000+00:00"
-
-
-@dataclass
-class Project:
-    """A project, the rows in it by id, and its batches: name -> ids of rows."""
-
-    id: str
-    rows: dict[str, Row] = field(default_factory=dict)
-    batches: dict[str, list[str]] = field(default_factory=dict)
 
 
 class FakeLabelbox:
@@ -158,24 +134,6 @@ class FakeLabelbox:
         self.meanwhile.pop(name, lambda: None)()
         with self.lock:
             return self._answers.run(name, variables, query, files)
-
-
-def export_row(row: Row, project: str, url: str) -> dict[str, Any]:
-    """One line of an export."""
-    ids = {"global_key": row.global_key, "external_id": row.external_id}
-    details = {"dataset_id": "d1", "updated_at": row.updated_at, "created_by": "somebody@example.org"}
-    return {
-        "data_row": {"id": row.id, "row_data": url, "details": details} | {k: v for k, v in ids.items() if v},
-        "media_attributes": {"height": 24, "width": 24, "mime_type": row.mime_type, "exif_rotation": "1"},
-        "attachments": [],
-        "projects": {
-            project: {
-                "name": f"name of {project}",
-                "labels": row.labels,
-                "project_details": {"workflow_status": row.status, "selected_label_id": row.winner, "priority": 5},
-            }
-        },
-    }
 
 
 class _Server(ThreadingHTTPServer):

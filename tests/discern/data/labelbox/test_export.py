@@ -9,8 +9,8 @@ import pytest
 
 from discern.data.sources.labelbox.export import Answer, Mark, Picture, read_rows
 from discern.errors import DataError
+from tests.discern.data.labelbox.rows import Row, export_row
 from tests.discern.data.labelbox.said import box, label, polygon, radio
-from tests.discern.data.labelbox.server import Row, export_row
 
 
 def line(*labels: dict[str, Any], project: str = "p1", **facts: Any) -> str:

@@ -13,8 +13,9 @@ import pytest
 from discern.data.photos import Photo
 from discern.data.sources.labelbox import LabelboxExportConfig, LabelboxExportSource, files
 from discern.errors import DataError
+from tests.discern.data.labelbox.rows import Row, export_row
 from tests.discern.data.labelbox.said import box, label, radio
-from tests.discern.data.labelbox.server import FakeLabelbox, Row, export_row
+from tests.discern.data.labelbox.server import FakeLabelbox
 from tests.discern.data.pictures import jpeg
 
 ADDRESS = "https://images.example.org/{}.jpg?sig=1"

@@ -12,7 +12,8 @@ from discern.data import labelling
 from discern.data.labelling import Sent, send
 from discern.data.photos import Photo
 from discern.errors import ConfigError, DataError
-from tests.discern.data.labelbox.server import KEY, FakeLabelbox, Row
+from tests.discern.data.labelbox.rows import Row
+from tests.discern.data.labelbox.server import KEY, FakeLabelbox
 from tests.discern.data.pictures import jpeg, saved
 
 

@@ -12,8 +12,8 @@ from discern.data.sources.labelbox.export import read_row
 from discern.data.sources.labelbox.labels import things
 from discern.errors import ConfigError, DataError
 from edge_runtime.images import Box
+from tests.discern.data.labelbox.rows import Row, export_row
 from tests.discern.data.labelbox.said import box, label, polygon, radio
-from tests.discern.data.labelbox.server import Row, export_row
 
 Shown = list[list[tuple[str | None, Box | None]]]
 
