@@ -16,7 +16,6 @@ picture (`catalogue`), by `shots` photos drawn from its train.txt, or by both. A
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from discern.data.photos import Role, Split
-from discern.data.sources.listed import Entry, ListedSource
+from discern.data.sources.listed import Entry, ListedSource, draw
 from discern.data.sources.names import clean_label
 from discern.data.sources.parsing import read_text
 from discern.data.sources.trees import Tree, open_tree
@@ -176,10 +175,10 @@ def _held_out(config: GroceryConfig, classes: list[_Class]) -> list[_Class]:
             "lower it."
         )
     siblings: dict[str, list[_Class]] = defaultdict(list)
-    for one in sorted(classes, key=lambda one: _draw(config.seed, one.label)):
+    for one in sorted(classes, key=lambda one: draw(config.seed, one.label)):
         siblings[one.coarse].append(one)
     turns = {one: turn for members in siblings.values() for turn, one in enumerate(members)}
-    return sorted(classes, key=lambda one: (turns[one], _draw(config.seed, one.label)))[: config.heldout_classes]
+    return sorted(classes, key=lambda one: (turns[one], draw(config.seed, one.label)))[: config.heldout_classes]
 
 
 def _gallery(config: GroceryConfig, one: _Class, train: dict[str, list[str]]) -> list[str]:
@@ -187,9 +186,5 @@ def _gallery(config: GroceryConfig, one: _Class, train: dict[str, list[str]]) ->
         raise DataError(
             f"class {one.label} has {len(train[one.label])} photos in train.txt: set shots to that or lower."
         )
-    drawn = sorted(train[one.label], key=lambda path: _draw(config.seed, path))[: config.shots]
+    drawn = sorted(train[one.label], key=lambda path: draw(config.seed, path))[: config.shots]
     return ([one.iconic] if config.catalogue else []) + drawn
-
-
-def _draw(seed: int, key: str) -> bytes:
-    return hashlib.blake2b(key.encode(), key=str(seed).encode(), digest_size=16).digest()

@@ -38,6 +38,12 @@ def top_folder(tree: Tree, paths: Iterable[str]) -> str:
     return tops.pop() if len(tops) == 1 else ""
 
 
+def roots(paths: Iterable[str], folder: str) -> list[str]:
+    """What lies before the first folder of this name in some paths, with its slash; each once, sorted."""
+    parts = (f"/{path}".partition(f"/{folder}/") for path in paths)
+    return sorted({f"{root}/"[1:] for root, mark, _ in parts if mark})
+
+
 def folder_of(path: str) -> str:
     """The folder of a path, with its slash; nothing for a path without one."""
     return path[: path.rfind("/") + 1]

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from discern.data.photos import Split
 from discern.data.sources.listed import Entry, ListedSource, in_order, with_names
-from discern.data.sources.listing import Finder, folder_of, images_below, is_image, stem
+from discern.data.sources.listing import Finder, folder_of, images_below, is_image, roots, stem
 from discern.data.sources.names import NamesConfig, clean_label
 from discern.data.sources.parsing import ahead, number, read_text, read_whole
 from discern.data.sources.trees import Tree, open_tree
@@ -154,21 +154,20 @@ class _Reader:
 
 def _annotations(tree: Tree) -> tuple[str, list[str]]:
     """What lies before `Annotations/`, and the XML files in it."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for path in tree.files:
-        root, mark, name = ("/" + path).partition("/Annotations/")
-        if mark and name.lower().endswith(".xml"):
-            found[f"{root}/"[1:]].append(path)
-            if "/" in name:
-                raise DataError(f"{path} in {tree.place} lies deeper than Annotations itself: move it up.")
+    files = [path for path in tree.files if path.lower().endswith(".xml")]
+    found = roots(files, "Annotations")
     if not found:
         raise DataError(f"{tree.place} holds no Annotations/*.xml: give the folder or .zip of a VOC data set.")
     if len(found) > 1:
         raise DataError(
-            f"{tree.place} holds {len(found)} folders named Annotations, in {sorted(found)[0] or './'} and in "
-            f"{sorted(found)[1]}: give the path of one data set."
+            f"{tree.place} holds {len(found)} folders named Annotations, in {found[0] or './'} and in {found[1]}: give "
+            "the path of one data set."
         )
-    return next(iter(found.items()))
+    annotations = [path for path in files if path.startswith(f"{found[0]}Annotations/")]
+    deeper = next((path for path in annotations if folder_of(path) != f"{found[0]}Annotations/"), None)
+    if deeper:
+        raise DataError(f"{deeper} in {tree.place} lies deeper than Annotations itself: move it up.")
+    return found[0], annotations
 
 
 def _parse(path: str, data: bytes) -> Any:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from discern.data.sources.listing import Finder, folder_of, images_below, is_image, stem, top_folder
+from discern.data.sources.listing import Finder, folder_of, images_below, is_image, roots, stem, top_folder
 from discern.data.sources.trees import open_tree
 from tests.discern.data.layouts import pack, plant
 
@@ -20,6 +20,11 @@ def test_images_below_a_folder(tmp_path: Path) -> None:
     )
     assert images_below(tree) == ["b.jpg", "in/a.jpg", "in/x/c.png", "inn/d.jpg"]
     assert images_below(tree, "in/") == ["in/a.jpg", "in/x/c.png"]
+
+
+def test_what_lies_before_a_folder() -> None:
+    assert roots(["a/in/1", "a/in/x/in/2", "in/3", "b/c/in/4", "in", "a/inn/5"], "in") == ["", "a/", "b/c/"]
+    assert roots(["a/b"], "in") == []
 
 
 def test_only_an_archive_has_a_top_folder(tmp_path: Path) -> None:
