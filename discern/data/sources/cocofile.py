@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from discern.data.sources.listing import Finder
 from discern.data.sources.names import clean_label
-from discern.data.sources.parsing import pixels, read_whole
+from discern.data.sources.parsing import LARGE, pixels, read_whole
 from discern.data.sources.trees import Tree
 from discern.errors import DataError
 from edge_runtime.images import Box
@@ -57,7 +57,7 @@ def find_coco(tree: Tree) -> CocoFile:
     """
     found: list[tuple[str, dict[str, Any]]] = []
     for path in tree.files:
-        if path.lower().endswith(".json") and _may_be_coco(data := read_whole(tree, path)):
+        if path.lower().endswith(".json") and _may_be_coco(data := read_whole(tree, path, LARGE)):
             content = _parse(path, data)
             if isinstance(content, dict) and all(key in content for key in KEYS):
                 found.append((path, content))
@@ -81,7 +81,7 @@ def read_coco(tree: Tree, path: str) -> CocoFile:
     if found is None:
         jsons = [file for file in tree.files if file.lower().endswith(".json")]
         raise DataError(f"{tree.place} holds no file {path!r}: its JSON files are {', '.join(jsons[:5]) or 'none'}.")
-    content = _parse(found, read_whole(tree, found))
+    content = _parse(found, read_whole(tree, found, LARGE))
     if not isinstance(content, dict):
         raise DataError(f"{found} holds no object with {', '.join(KEYS)}: export it again as COCO.")
     return _checked(found, content)

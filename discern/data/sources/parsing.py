@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from discern.data.sources.trees import READ_LIMIT, Tree
+from discern.data.sources.trees import Tree
 from discern.errors import DataError
 
 In = TypeVar("In")
@@ -17,30 +17,32 @@ Out = TypeVar("Out")
 
 # Python's own float also takes nan, inf, 1_000 and digits of every script.
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
+SMALL = 1 << 25  # bytes; of the labels of one photo, of a list of names
+LARGE = 1 << 30  # bytes; of all labels in one file: a million photos take a tenth
 WORKERS = 16  # files read at once: for the time that each takes in a bucket, not for the processor
 AHEAD = 64  # files read before they are asked for
 
 
-def read_whole(tree: Tree, path: str) -> bytes:
-    """The content of a file.
+def read_whole(tree: Tree, path: str, limit: int = SMALL) -> bytes:
+    """The content of a file of at most `limit` bytes.
 
     Raises:
-        DataError: it cannot be read, or is larger than a tree reads.
+        DataError: it cannot be read, or is larger.
     """
-    data = tree.read(path)
-    if len(data) >= READ_LIMIT:
-        raise DataError(f"{path} in {tree.place} has more than {READ_LIMIT - 1:,} bytes: split it into smaller files.")
+    data = tree.read(path, limit + 1)
+    if len(data) > limit:
+        raise DataError(f"{path} in {tree.place} has more than {limit:,} bytes: split it into smaller files.")
     return data
 
 
-def read_text(tree: Tree, path: str) -> str:
-    """The text of a file, without a byte order mark.
+def read_text(tree: Tree, path: str, limit: int = SMALL) -> str:
+    """The text of a file of at most `limit` bytes, without a byte order mark.
 
     Raises:
-        DataError: it cannot be read, or is not UTF-8.
+        DataError: it cannot be read, is larger, or is not UTF-8.
     """
     try:
-        return read_whole(tree, path).decode("utf-8-sig")
+        return read_whole(tree, path, limit).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DataError(f"{path} in {tree.place} is not UTF-8 text: save it as UTF-8.") from None
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from discern.data.sources.parsing import read_text, read_whole
+from discern.data.sources.parsing import LARGE, read_text, read_whole
 from discern.data.sources.trees import Tree
 from discern.errors import DataError
 
@@ -62,7 +62,7 @@ class CsvTable:
 
     def __init__(self, tree: Tree, path: str) -> None:
         self.path = path
-        self._text = read_text(tree, path)
+        self._text = read_text(tree, path, LARGE)
         first = re.split(r"[\r\n]", self._text.lstrip("\r\n"), maxsplit=1)[0][:HEADER]
         # Where all agree (one column), the first counts.
         self._delimiter = max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
@@ -106,7 +106,7 @@ class ParquetTable:
     def __init__(self, tree: Tree, path: str) -> None:
         self.path = path
         try:
-            self._file = pq.ParquetFile(pa.BufferReader(read_whole(tree, path)))
+            self._file = pq.ParquetFile(pa.BufferReader(read_whole(tree, path, LARGE)))
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from None
         self.header = list(self._file.schema_arrow.names)

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from discern.data.photos import Photo
+from discern.data.sources import cocofile
 from discern.data.sources.coco import CocoConfig, CocoSource
 from discern.data.sources.names import NamesConfig
 from discern.data.sources.trees import READ_LIMIT
@@ -280,10 +281,15 @@ def test_a_json_that_does_not_exist_is_named(tmp_path: Path, path: str) -> None:
     assert f"holds no file {path!r}: its JSON files are labels.json, notes.json" in message
 
 
-def test_a_json_too_large_is_refused_rather_than_cut(tmp_path: Path) -> None:
-    content = json.dumps(CONTENT) + " " * READ_LIMIT
-    assert "labels.json in" in (message := complaint(tmp_path, {"labels.json": content}))
-    assert "has more than 33,554,432 bytes" in message
+def test_a_json_may_be_larger_than_a_photo(tmp_path: Path) -> None:
+    root = plant(tmp_path / "coco", {**FILES, "labels.json": json.dumps(CONTENT) + " " * READ_LIMIT})
+    assert said(photos(root)) == EXPECTED
+
+
+def test_a_json_too_large_is_refused_rather_than_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cocofile, "LARGE", 500)
+    assert "labels.json in" in (message := complaint(tmp_path, {}))
+    assert "has more than 500 bytes" in message
 
 
 @pytest.mark.parametrize(

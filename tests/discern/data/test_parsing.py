@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from discern.data.sources import parsing
-from discern.data.sources.parsing import ahead, number, read_text
-from discern.data.sources.trees import READ_LIMIT, open_tree
+from discern.data.sources.parsing import LARGE, SMALL, ahead, number, read_text, read_whole
+from discern.data.sources.trees import open_tree
 from discern.errors import DataError
 from tests.discern.data.layouts import plant
 
@@ -21,10 +21,19 @@ def test_text_is_read_without_its_byte_order_mark(tmp_path: Path) -> None:
 
 
 def test_a_file_too_large_is_refused_rather_than_cut(tmp_path: Path) -> None:
+    tree = open_tree(str(plant(tmp_path, {"a.txt": "12345678"})))
+    assert read_whole(tree, "a.txt", 8) == b"12345678"
+    with pytest.raises(DataError, match=r"a\.txt in .* has more than 7 bytes: split it into smaller files"):
+        read_text(tree, "a.txt", 7)
+
+
+def test_a_photos_labels_are_smaller_than_all_labels(tmp_path: Path) -> None:
     with (tmp_path / "a.txt").open("wb") as file:
-        file.truncate(READ_LIMIT + 5)
-    with pytest.raises(DataError, match=r"a\.txt in .* has more than 33,554,432 bytes: split it"):
-        read_text(open_tree(str(tmp_path)), "a.txt")
+        file.truncate(SMALL + 1)
+    tree = open_tree(str(tmp_path))
+    with pytest.raises(DataError, match=r"a\.txt in .* has more than 33,554,432 bytes"):
+        read_text(tree, "a.txt")
+    assert len(read_whole(tree, "a.txt", LARGE)) == SMALL + 1
 
 
 @pytest.mark.parametrize(("text", "value"), [("3", 3), (" -0.5\t", -0.5), (".5", 0.5), ("5.", 5), ("+1e-3", 0.001)])
