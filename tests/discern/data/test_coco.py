@@ -10,10 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from discern.data.photos import Photo
-from discern.data.sources import cocofile
 from discern.data.sources.coco import CocoConfig, CocoSource
 from discern.data.sources.names import NamesConfig
-from discern.data.sources.trees import READ_LIMIT
 from discern.data.sources.voc import VocConfig, VocSource
 from discern.errors import DataError
 from tests.discern.data.layouts import AWKWARD_LABELS, UNFIT_LABELS, pack, plant, said, sentence
@@ -255,41 +253,6 @@ def test_a_coordinate_that_is_not_finite_is_named(tmp_path: Path, text: str) -> 
 def test_boxes_that_make_no_sense_are_for_ingest_to_refuse(tmp_path: Path) -> None:
     root = plant(tmp_path / "coco", {**FILES, **changed("annotations", 0, bbox=[90, -3, -4, 0])})
     assert photos(root)[4].box == (90, -3, 86, -3)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("[]", "labels.json holds no object with images, annotations, categories"),
-        ("{}", "labels.json has no list of categories: export it again as COCO"),
-        ('{"images": [], "annotations": {}, "categories": []}', "labels.json has no list of annotations"),
-        ('{"images": [3], "annotations": [], "categories": []}', "entry 1 of images in labels.json is no object"),
-        ("", "labels.json is no whole JSON file (Expecting value"),
-        (b"\xff\xd8\xff\xe0", "labels.json is no whole JSON file"),
-        ("[" * 100_000, "labels.json is no whole JSON file (maximum recursion depth"),
-        ('{"images": ' + "1" * 5000 + "}", "labels.json is no whole JSON file (Exceeds the limit"),
-    ],
-    ids=lambda value: str(value)[:30],
-)
-def test_a_json_of_another_kind_is_named(tmp_path: Path, content: bytes | str, message: str) -> None:
-    assert message in complaint(tmp_path, {"labels.json": content}, annotations="labels.json")
-
-
-@pytest.mark.parametrize("path", ["lables.json", "../labels.json", "/etc/passwd", "photos"])
-def test_a_json_that_does_not_exist_is_named(tmp_path: Path, path: str) -> None:
-    message = complaint(tmp_path, {}, annotations=path)
-    assert f"holds no file {path!r}: its JSON files are labels.json, notes.json" in message
-
-
-def test_a_json_may_be_larger_than_a_photo(tmp_path: Path) -> None:
-    root = plant(tmp_path / "coco", {**FILES, "labels.json": json.dumps(CONTENT) + " " * READ_LIMIT})
-    assert said(photos(root)) == EXPECTED
-
-
-def test_a_json_too_large_is_refused_rather_than_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cocofile, "LARGE", 500)
-    assert "labels.json in" in (message := complaint(tmp_path, {}))
-    assert "has more than 500 bytes" in message
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from discern.data.sources import parsing
-from discern.data.sources.parsing import LARGE, SMALL, ahead, number, read_text, read_whole
+from discern.data.sources.parsing import LARGE, SMALL, ahead, number, pixels, read_text, read_whole
 from discern.data.sources.trees import open_tree
 from discern.errors import DataError
 from tests.discern.data.layouts import plant
@@ -47,6 +47,11 @@ def test_numbers(text: str, value: float) -> None:
 def test_what_is_no_number(text: str) -> None:
     with pytest.raises(DataError, match=r"line 3 of a\.txt has .* where a number belongs"):
         number(text, "line 3 of a.txt")
+
+
+def test_sums_are_rounded() -> None:
+    assert [pixels(x) for x in (10.1 + 0.2, 3, 1 / 3)] == [10.3, 3, 0.333333]
+    assert str(pixels(-1e-9)) == "0.0"
 
 
 def test_work_runs_ahead_and_stays_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
