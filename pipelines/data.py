@@ -21,6 +21,7 @@ from pipelines.lookup import version_before
 from steps.data.check import check
 from steps.data.gate import gate
 from steps.data.ingest import ingest
+from steps.secrets import provide
 
 
 @checked_pipeline
@@ -42,6 +43,8 @@ def data_pipeline(
         cleaning: what is left out.
         training: path of the training pipeline's config, so that the report shows the photos as it changes them.
     """
+    if source.kind == "labelbox":
+        provide()
     asked: dict[str, Any] = {
         "source": source.model_dump(mode="json"),
         "fingerprint": open_source(source).fingerprint(),

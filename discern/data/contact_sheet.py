@@ -18,7 +18,7 @@ CELL = Preprocessing(size=64)
 GAP = 2  # pixels between photos
 QUALITY = 60  # of WebP; thumbnails need no more
 MAX_CLASSES = 120
-MAX_PHOTOS = 240  # of all classes together, so that a page with the sheet stays below 1 MB
+MAX_PHOTOS = 250  # of all classes together, so that a page with the sheet stays below 1 MB
 
 Changed = Callable[[Sequence[Pixels]], Sequence[Pixels]]  # photos as they are to photos as training sees them
 

@@ -16,9 +16,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from discern.data.files import atomic
 from discern.data.shards import ShardStore
@@ -125,8 +127,8 @@ class DatasetVersion:
         Raises:
             DataError: its shard is missing, damaged or out of reach.
         """
-        images = self._store.images(self.table["shard"][i].as_py())
-        data: bytes = images[self.table["row"][i].as_py()].as_py()
+        names, numbers, rows = self._places
+        data: bytes = self._store.images(names[numbers[i]])[int(rows[i])].as_py()
         return data
 
     def pixels(self, i: int) -> Pixels:
@@ -138,6 +140,14 @@ class DatasetVersion:
         rgb = decode(self.image_bytes(i), self.table["source"][i].as_py())
         box = self.table["box"][i].as_py()
         return rgb if box is None else crop(rgb, widen(box, self.table["margin"][i].as_py()))
+
+    @cached_property
+    def _places(self) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32]]:
+        """Names of the shards, the number of each row's shard among them, and each row's place there: a look at a table
+        takes longer than decoding a small photo.
+        """
+        shards = self.table["shard"].combine_chunks().dictionary_encode()
+        return shards.dictionary.to_pylist(), shards.indices.to_numpy(), self.table["row"].to_numpy()
 
     @cached_property
     def _store(self) -> ShardStore:

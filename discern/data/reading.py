@@ -24,7 +24,8 @@ from discern.data.rejected import Rejected
 from discern.data.shards import ShardStore
 from edge_runtime.images import Box
 
-AHEAD = 4  # photos for each processor that are read before they are asked for
+READERS = 8  # threads at least: photos of a network are waited for, not computed
+AHEAD = 2  # photos of each thread that are read before they are asked for
 FACTS = pa.schema(
     [
         SCHEMA.field(name)
@@ -221,7 +222,7 @@ def box_fault(box: Box, width: int, height: int) -> str | None:
 
 def _answers(photos: Iterable[Photo], before: Before) -> Iterator[tuple[Photo, int | str | tuple[bytes, Facts]]]:
     """Each photo, in order, with its row in the version before, what is wrong with it, or its bytes and facts."""
-    workers = os.cpu_count() or 1
+    workers = max(READERS, os.cpu_count() or 1)
     ahead: deque[tuple[Photo, int | str | Future[tuple[bytes, Facts | str]]]] = deque()
     with ThreadPoolExecutor(workers) as pool:  # Pillow decodes without the interpreter's lock
         for photo in photos:

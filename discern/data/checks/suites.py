@@ -24,7 +24,7 @@ os.environ.setdefault("DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY", "True")
 
 CHANCE = 0.01  # how often drift by chance alone may exceed its limit
 NAVY, BLUE = "#00008b", "#5b8def"  # Deepchecks' colour of training cannot be seen on a dark page
-SHOWN_OUTLIERS = 10  # photos of each property
+SHOWN_OUTLIERS = 5  # photos of each property
 
 
 @contextmanager

@@ -11,12 +11,21 @@ from discern.data.pills import PillsConfig, PillSource
 from discern.data.sources.coco import CocoConfig, CocoSource
 from discern.data.sources.folder import FolderConfig, FolderSource
 from discern.data.sources.grocery import GroceryConfig, GrocerySource
+from discern.data.sources.labelbox import LabelboxConfig, LabelboxExportConfig, LabelboxExportSource, LabelboxSource
 from discern.data.sources.table import TableConfig, TableSource
 from discern.data.sources.voc import VocConfig, VocSource
 from discern.data.sources.yolo import YoloConfig, YoloSource
 
 SourceConfig = Annotated[
-    PillsConfig | FolderConfig | TableConfig | VocConfig | CocoConfig | YoloConfig | GroceryConfig,
+    PillsConfig
+    | FolderConfig
+    | TableConfig
+    | VocConfig
+    | CocoConfig
+    | YoloConfig
+    | LabelboxConfig
+    | LabelboxExportConfig
+    | GroceryConfig,
     Field(discriminator="kind"),
 ]
 
@@ -40,5 +49,9 @@ def open_source(config: SourceConfig) -> Source:
             return CocoSource(config)
         case YoloConfig():
             return YoloSource(config)
+        case LabelboxConfig():
+            return LabelboxSource(config)
+        case LabelboxExportConfig():
+            return LabelboxExportSource(config)
         case GroceryConfig():
             return GrocerySource(config)

@@ -163,7 +163,7 @@ def test_a_group_on_both_sides_is_a_leak(version: DatasetVersion) -> None:
 
 @pytest.mark.parametrize(("column", "place"), [("near_duplicates", 2), ("session", 3)])
 def test_a_leaky_official_split_is_reported(version: DatasetVersion, column: str, place: int) -> None:
-    values = [None] * len(version)
+    values: list[str | None] = [None] * len(version)
     for row in both_sides(version):
         values[row] = "shared"
     found = verdicts(check_version(replaced(version, **{column: values}), CheckConfig(min_side=24)).report, "leakage")

@@ -51,7 +51,7 @@ def test_many_classes_are_cut_and_stay_small(tmp_path: Path) -> None:
 
 def test_the_same_photos_stand_below_as_training_changes_them(version: DatasetVersion) -> None:
     def dark(shown: Sequence[Pixels]) -> list[Pixels]:
-        return [one // 4 for one in shown]
+        return [(one // 4).astype(np.uint8) for one in shown]
 
     for row in class_rows(version, max_classes=3, change=dark):
         assert row.changed is not None

@@ -107,7 +107,7 @@ def test_pairs_that_are_joined_are_not_looked_at() -> None:
 def test_the_correlation_of_thumbnails() -> None:
     flat: Pixels = np.full((32, 32, 3), 7, np.uint8)
     one = thumbnail(decode(jpeg(1, 64)))
-    inverse: Pixels = 255 - one
+    inverse: Pixels = np.invert(one)
     assert correlation(flat, flat) == 1
     assert correlation(flat, one) == 0
     assert correlation(one, one) == 1

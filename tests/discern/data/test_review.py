@@ -7,6 +7,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
@@ -210,7 +211,7 @@ def test_what_was_left_out_is_counted_by_kind_and_pictured(
 def test_augmented_photos_stand_below_each_class(
     tmp_path: Path, version: DatasetVersion, checked: Checked, page: Page
 ) -> None:
-    write_report(tmp_path, Review(version, checked, augment=lambda shown: [255 - one for one in shown]))
+    write_report(tmp_path, Review(version, checked, augment=lambda shown: [np.invert(one) for one in shown]))
     page.goto(f"file://{tmp_path}/index.html")
     assert page.locator("table.sheet img").count() == 2 * len(version.labels)
     expect(page.get_by_text("below each, as training changes it")).to_be_visible()
