@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from discern.data.photos import Split
 from discern.data.sources.cocofile import CocoFile, CocoImage, find_coco, read_coco
 from discern.data.sources.listed import Entry, ListedSource, in_order, with_names
-from discern.data.sources.listing import Finder, folder_of, images_below
+from discern.data.sources.listing import Finder, folder_at, folder_of, images_below
 from discern.data.sources.names import NamesConfig, split_named
 from discern.data.sources.trees import Tree, open_tree
 from discern.errors import DataError
@@ -86,7 +86,7 @@ class _Resolver:
     def __init__(self, tree: Tree, config: CocoConfig) -> None:
         self.tree = tree
         self.config = config
-        self.start = f"{config.images.strip('/')}/".removeprefix("./").lstrip("/") if config.images else ""
+        self.start = folder_at(tree, config.images) if config.images else ""
         self.images = images_below(tree, self.start)
         if not self.images:
             raise DataError(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from discern.data.sources.listing import Finder
+from discern.data.sources.listing import file_at
 from discern.data.sources.names import clean_label
 from discern.data.sources.parsing import LARGE, pixels, read_whole
 from discern.data.sources.trees import Tree
@@ -77,7 +77,7 @@ def read_coco(tree: Tree, path: str) -> CocoFile:
     Raises:
         DataError: it does not exist, is damaged, or contradicts itself.
     """
-    found = Finder(tree.files).exact(path)
+    found = file_at(tree, path)
     if found is None:
         jsons = [file for file in tree.files if file.lower().endswith(".json")]
         raise DataError(f"{tree.place} holds no file {path!r}: its JSON files are {', '.join(jsons[:5]) or 'none'}.")

@@ -38,6 +38,19 @@ def top_folder(tree: Tree, paths: Iterable[str]) -> str:
     return tops.pop() if len(tops) == 1 else ""
 
 
+def file_at(tree: Tree, path: str) -> str | None:
+    """The file that a setting means by a path: from the root, or from the one top folder of an archive."""
+    finder = Finder(tree.files)
+    return finder.exact(path) or finder.exact(path, top_folder(tree, tree.files))
+
+
+def folder_at(tree: Tree, folder: str) -> str:
+    """The folder that a setting means likewise, with its slash; where it holds nothing, as it is written."""
+    start = "" if folder == "." else f"{folder.strip('/').removeprefix('./')}/"
+    below = top_folder(tree, tree.files) + start
+    return below if not images_below(tree, start) and images_below(tree, below) else start
+
+
 def roots(paths: Iterable[str], folder: str) -> list[str]:
     """What lies before the first folder of this name in some paths, with its slash; each once, sorted."""
     parts = (f"/{path}".partition(f"/{folder}/") for path in paths)

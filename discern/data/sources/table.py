@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.data.sources.listed import Entry, ListedSource, in_order
-from discern.data.sources.listing import Finder, folder_of, images_below, top_folder
+from discern.data.sources.listing import file_at, folder_at, folder_of, images_below, top_folder
 from discern.data.sources.tablefile import EXTENSIONS, TableFile, open_table
 from discern.data.sources.tablerows import CORNERS, RowReader
 from discern.data.sources.trees import Tree, open_tree
@@ -29,7 +29,7 @@ class ColumnsConfig(BaseModel):
     """Names of the table's columns; one that is not named here has the name it has here, and may be missing.
 
     Args:
-        path: the photo's file, from the table's folder or from the top.
+        path: the photo's file.
         label: its class; blank where nobody has said.
         group: photos of one group stay on one side of a split.
         captured_at: when it was taken: ISO 8601 or a Parquet time, UTC unless it has a zone.
@@ -64,6 +64,7 @@ class TableConfig(BaseModel):
         path: the folder or .zip that holds the photos and the table.
         table: path of the .csv, .tsv or .parquet inside it; without it, the only one at its top.
         columns: which column says what.
+        images: folder inside `path` that the rows' paths start from; without it, the table's own folder or the top.
         margin: what is shown around a box, as a share of its width and height.
         unlisted: images that the table does not list: `report` them as unlabelled, `ignore` them, or raise an `error`.
     """
@@ -74,6 +75,7 @@ class TableConfig(BaseModel):
     path: str = Field(min_length=1)
     table: str | None = Field(default=None, min_length=1)
     columns: ColumnsConfig = ColumnsConfig()
+    images: str | None = Field(default=None, min_length=1)
     margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     unlisted: Literal["report", "ignore", "error"] = "ignore"
 
@@ -88,19 +90,19 @@ class TableSource(ListedSource):
     def __init__(self, config: TableConfig) -> None:
         tree = open_tree(config.path)
         table = open_table(tree, _table(tree, config))
-        columns = _columns(table, config.columns)
-        entries = _listed(tree, table, columns)
+        starts = [folder_at(tree, config.images)] if config.images else [folder_of(table.path), ""]
+        entries = _listed(table, RowReader(tree, table, _columns(table, config.columns), starts))
         entries += _unlisted(tree, table, entries, config)
         super().__init__(tree.name, tree, config, in_order(entries), config.margin)
 
 
 def _table(tree: Tree, config: TableConfig) -> str:
     """Path of the table."""
-    top = top_folder(tree, tree.files)
     if config.table is not None:
-        finder = Finder(tree.files)
-        found = [path for path in (finder.exact(config.table), finder.exact(config.table, top)) if path]
+        named = file_at(tree, config.table)
+        found = [named] if named else []
     else:
+        top = top_folder(tree, tree.files)
         found = [path for path in tree.files if path.lower().endswith(EXTENSIONS) and folder_of(path) == top]
         if len(found) > 1:
             raise DataError(f"{tree.place} holds {len(found)} tables ({', '.join(found[:5])}): name one in table.")
@@ -138,10 +140,10 @@ def _columns(table: TableFile, config: ColumnsConfig) -> dict[str, str]:
     return columns
 
 
-def _listed(tree: Tree, table: TableFile, columns: dict[str, str]) -> list[Entry]:
+def _listed(table: TableFile, reader: RowReader) -> list[Entry]:
     lines = array("q")
     entries: list[Entry] = []
-    for line, entry in RowReader(tree, table, columns).entries():
+    for line, entry in reader.entries():
         lines.append(line)
         entries.append(entry)
     for entry, following in pairwise(in_order(entries)):

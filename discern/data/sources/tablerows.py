@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
 from discern.data.photos import ROLES, Role, Split
 from discern.data.sources.listed import Entry
-from discern.data.sources.listing import Finder, folder_of
+from discern.data.sources.listing import Finder
 from discern.data.sources.names import clean_label, in_utc, split_named
 from discern.data.sources.parsing import number
 from discern.data.sources.tablefile import TableFile
@@ -27,12 +27,14 @@ class RowReader:
         tree: the files.
         table: the rows.
         columns: the table's name of each column that it has, by the names in `ColumnsConfig`.
+        starts: the folders, with their slashes, that paths may start from, likeliest first.
     """
 
-    def __init__(self, tree: Tree, table: TableFile, columns: Mapping[str, str]) -> None:
+    def __init__(self, tree: Tree, table: TableFile, columns: Mapping[str, str], starts: Sequence[str]) -> None:
         self._tree = tree
         self._table = table
         self._columns = columns
+        self._starts = starts
         self._finder = Finder(tree.files)
         self._labels: dict[str, str] = {}  # one object a class, and each looked at once
 
@@ -50,7 +52,7 @@ class RowReader:
             path = self._text(row, "path", where)
             if path is None:
                 raise DataError(f"{where} names no file in its column {self._columns['path']}: add it.")
-            found = self._finder.exact(path, folder_of(self._table.path)) or self._finder.exact(path)
+            found = next((file for start in self._starts if (file := self._finder.exact(path, start))), None)
             if found:
                 yield line, self._entry(found, row, where)
             else:

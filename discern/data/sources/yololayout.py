@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from discern.data.photos import Split
-from discern.data.sources.listing import Finder, folder_of, images_below, stem
+from discern.data.sources.listing import Finder, file_at, folder_of, images_below, stem
 from discern.data.sources.names import clean_label, split_named
 from discern.data.sources.parsing import read_text
 from discern.data.sources.trees import Tree
@@ -57,7 +57,7 @@ def read_layout(tree: Tree, data: str | None = None) -> YoloLayout:
         DataError: there is neither or more than one, it is damaged, or what it names does not exist or contradicts.
     """
     if data is not None:
-        path = Finder(tree.files).exact(data)
+        path = file_at(tree, data)
         if path is None:
             raise DataError(f"{tree.place} holds no file {data!r}: set data to the path of its YAML.")
         return _by_yaml(tree, path)

@@ -181,6 +181,13 @@ def test_the_folder_of_the_images_may_be_said(tmp_path: Path, folder: str) -> No
     assert said(photos(root, images=folder)) == [("in/a.jpg", "tag", (0, 0, 9, 9)), ("in/x/b.jpg", None, None)]
 
 
+def test_settings_pass_over_the_top_folder_of_an_archive(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "a.zip", FILES, "set/")
+    expected = [(f"set/{name}", label, box) for name, label, box in EXPECTED]
+    assert said(photos(archive, annotations="labels.json", images="photos")) == expected
+    assert said(photos(archive, splits={"test": "labels.json"})) == expected
+
+
 @pytest.mark.parametrize(("folder", "name"), [("in", "b.jpg"), ("in", "../a.jpg"), ("in", "/a.jpg"), (".", "b.jpg")])
 def test_below_the_folder_of_the_images_nothing_is_guessed(tmp_path: Path, folder: str, name: str) -> None:
     changes: dict[str, bytes | str | None] = {"in/a.jpg": jpeg(1), "in/x/b.jpg": jpeg(2), "labels.json": named(name)}

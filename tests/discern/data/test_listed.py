@@ -34,8 +34,9 @@ def test_names_fill_group_and_time() -> None:
 
 def test_a_draw_depends_on_seed_and_key_alone() -> None:
     keys = [str(i) for i in range(100)]
-    assert sorted(keys, key=lambda key: draw(1, key)) == sorted(keys[::-1], key=lambda key: draw(1, key))
-    assert sorted(keys, key=lambda key: draw(1, key)) != sorted(keys, key=lambda key: draw(2, key))
+    drawn = sorted(keys, key=lambda key: draw(1, key))
+    assert [key for key in drawn if key in keys[:50]] == sorted(keys[:50], key=lambda key: draw(1, key))
+    assert drawn != sorted(keys, key=lambda key: draw(2, key))
 
 
 def test_entries_become_photos(tmp_path: Path) -> None:

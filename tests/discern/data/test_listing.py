@@ -4,7 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from discern.data.sources.listing import Finder, folder_of, images_below, is_image, roots, stem, top_folder
+from discern.data.sources.listing import (
+    Finder,
+    file_at,
+    folder_at,
+    folder_of,
+    images_below,
+    is_image,
+    roots,
+    stem,
+    top_folder,
+)
 from discern.data.sources.trees import open_tree
 from tests.discern.data.layouts import pack, plant
 
@@ -35,6 +45,24 @@ def test_only_an_archive_has_a_top_folder(tmp_path: Path) -> None:
     assert top_folder(packed, [*packed.files, "other/a.jpg"]) == ""
     assert top_folder(packed, ["a.jpg"]) == ""
     assert top_folder(packed, []) == ""
+
+
+def test_settings_may_pass_over_the_top_folder_of_an_archive(tmp_path: Path) -> None:
+    tree = open_tree(str(pack(tmp_path / "a.zip", {"set/in/a.jpg": "x", "set/b.csv": "x", "set/set/c.csv": "x"})))
+    assert [file_at(tree, path) for path in ("b.csv", "./set/b.csv", "c.csv", "set/c.csv", "../set/b.csv")] == [
+        "set/b.csv",
+        "set/b.csv",
+        None,
+        "set/set/c.csv",
+        None,
+    ]
+    folders = ("in", "set/in/", "/in/", "./in", ".", "..", "out")
+    assert [folder_at(tree, folder) for folder in folders] == [
+        *["set/in/"] * 4,
+        "",
+        "../",
+        "out/",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,13 @@ def test_paths_start_at_the_table_or_at_the_top(tmp_path: Path) -> None:
     ]
 
 
+def test_paths_may_start_elsewhere(tmp_path: Path) -> None:
+    files = {**IMAGES, "a.jpg": jpeg(9), "t.csv": "path,label\na.jpg,tag\n"}
+    assert said(photos(pack(tmp_path / "a.zip", files, "set/"), images="in")) == [("set/in/a.jpg", "tag", None)]
+    message = complaint(tmp_path, {"t.csv": "path,label\nin/a.jpg,tag\n"}, images="in")
+    assert message.startswith("line 2 of t.csv names 'in/a.jpg', a file that")
+
+
 @pytest.mark.parametrize("table", ["t.csv", "./t.csv", "set/t.csv"])
 def test_the_table_may_be_named(tmp_path: Path, table: str) -> None:
     archive = pack(tmp_path / "a.zip", {**FILES, "u.csv": "path,label\n"}, "set/")
