@@ -155,7 +155,7 @@ def test_a_server_that_refuses_is_one_sentence(bucket: str, proxy: Proxy) -> Non
     for status, code, sentence in (
         (403, "AccessDenied", r"\(access is denied\): ask for the right"),
         (403, "InvalidAccessKeyId", r"\(the access key is not known there\): set AWS_ACCESS_KEY_ID"),
-        (403, "SignatureDoesNotMatch", r"\(the secret key is wrong\): set AWS_ACCESS_KEY_ID"),
+        (403, "SignatureDoesNotMatch", r"\(the access key or the secret key is wrong\): set AWS_ACCESS_KEY_ID"),
         (400, "ExpiredToken", r"\(the credentials have expired\): log in again"),
         (418, "Teapot", r"\(.*Teapot.*\): check the address and the credentials"),
     ):
