@@ -14,7 +14,7 @@ from discern.data.sources.coco import CocoConfig, CocoSource
 from discern.data.sources.names import NamesConfig
 from discern.data.sources.voc import VocConfig, VocSource
 from discern.errors import DataError
-from tests.discern.data.layouts import AWKWARD_LABELS, UNFIT_LABELS, pack, plant, said, sentence
+from tests.discern.data.layouts import pack, plant, said, sentence
 from tests.discern.data.pictures import jpeg
 from tests.discern.data.test_voc import FILES as VOC_FILES
 
@@ -199,18 +199,6 @@ def test_a_folder_without_images_is_named(tmp_path: Path, folder: str) -> None:
     assert f"holds no images in {folder}/: put them there" in complaint(tmp_path, {}, images=folder)
 
 
-@pytest.mark.parametrize("label", AWKWARD_LABELS)
-def test_a_label_stays_as_it_is(tmp_path: Path, label: str) -> None:
-    root = plant(tmp_path / "coco", {**FILES, **changed("categories", 0, name=label)})
-    assert label in {photo.label for photo in photos(root)}
-
-
-@pytest.mark.parametrize("label", [*UNFIT_LABELS, "", " ", "\ud800"])
-def test_an_unfit_label_is_named(tmp_path: Path, label: str) -> None:
-    message = complaint(tmp_path, changed("categories", 0, name=label))
-    assert message.startswith("category 3 of labels.json has a")
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -241,20 +229,6 @@ def test_an_unfit_label_is_named(tmp_path: Path, label: str) -> None:
 )
 def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, bytes | str | None], message: str) -> None:
     assert message in complaint(tmp_path, changes)
-
-
-@pytest.mark.parametrize("bbox", [None, [], [1, 2, 3], "1,2,3,4", [1, 2, "3", 4], [1, 2, True, 4], [1, 2, 10**400, 4]])
-def test_a_box_that_is_none_is_named(tmp_path: Path, bbox: object) -> None:
-    message = complaint(tmp_path, changed("annotations", 1, bbox=bbox))
-    assert message.startswith("annotation 2 of labels.json has the bbox ")
-    assert len(message) < 300
-
-
-@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_a_coordinate_that_is_not_finite_is_named(tmp_path: Path, text: str) -> None:
-    content = json.dumps(CONTENT).replace("[9, 2,", f"[9, {text},")
-    message = complaint(tmp_path, {"labels.json": content})
-    assert message.startswith("annotation 2 of labels.json has the bbox [9, ")
 
 
 def test_boxes_that_make_no_sense_are_for_ingest_to_refuse(tmp_path: Path) -> None:

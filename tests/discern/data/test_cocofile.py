@@ -9,7 +9,8 @@ from discern.data.sources import cocofile
 from discern.data.sources.cocofile import CocoThing, find_coco, read_coco
 from discern.data.sources.trees import READ_LIMIT, Tree, open_tree
 from discern.errors import DataError
-from tests.discern.data.layouts import Files, plant, sentence
+from tests.discern.data import test_coco
+from tests.discern.data.layouts import AWKWARD_LABELS, UNFIT_LABELS, Files, plant, sentence
 
 CONTENT = {
     "images": [{"id": 1, "file_name": "a.jpg"}, {"id": "1", "file_name": "b.jpg"}],
@@ -89,3 +90,29 @@ def test_a_json_too_large_is_refused_rather_than_cut(tmp_path: Path, monkeypatch
     monkeypatch.setattr(cocofile, "LARGE", 300)
     message = complaint(tmp_path, {"labels.json": json.dumps(CONTENT)})
     assert message.endswith("has more than 300 bytes: split it into smaller files.")
+
+
+@pytest.mark.parametrize("label", AWKWARD_LABELS)
+def test_a_label_stays_as_it_is(tmp_path: Path, label: str) -> None:
+    root = plant(tmp_path / "coco", {**test_coco.FILES, **test_coco.changed("categories", 0, name=label)})
+    assert label in {photo.label for photo in test_coco.photos(root)}
+
+
+@pytest.mark.parametrize("label", [*UNFIT_LABELS, "", " ", "\ud800"])
+def test_an_unfit_label_is_named(tmp_path: Path, label: str) -> None:
+    message = test_coco.complaint(tmp_path, test_coco.changed("categories", 0, name=label))
+    assert message.startswith("category 3 of labels.json has a")
+
+
+@pytest.mark.parametrize("bbox", [None, [], [1, 2, 3], "1,2,3,4", [1, 2, "3", 4], [1, 2, True, 4], [1, 2, 10**400, 4]])
+def test_a_box_that_is_none_is_named(tmp_path: Path, bbox: object) -> None:
+    message = test_coco.complaint(tmp_path, test_coco.changed("annotations", 1, bbox=bbox))
+    assert message.startswith("annotation 2 of labels.json has the bbox ")
+    assert len(message) < 300
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_coordinate_that_is_not_finite_is_named(tmp_path: Path, text: str) -> None:
+    content = json.dumps(test_coco.CONTENT).replace("[9, 2,", f"[9, {text},")
+    message = test_coco.complaint(tmp_path, {"labels.json": content})
+    assert message.startswith("annotation 2 of labels.json has the bbox [9, ")
