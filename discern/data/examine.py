@@ -16,6 +16,7 @@ from edge_runtime.errors import ImageError
 from edge_runtime.images import DAMAGE, Pixels, decode
 
 MEASURED_SIDE = 256  # pixels to which a photo's longer side is scaled down before brightness and sharpness
+ODD = 16  # pixels that say nothing, such as a hot one of the sensor and its neighbours
 NOISE = 8.0  # grey levels added to the range, so that the noise of an even picture counts for nothing
 EXIF_FOLDER, EXIF_TAKEN, EXIF_OFFSET, EXIF_CHANGED = 0x8769, 0x9003, 0x9011, 0x0132  # tags of EXIF 2.32
 
@@ -29,11 +30,11 @@ class Facts:
         width: of the upright picture, pixels.
         height: likewise.
         brightness: mean luma, 0 to 1.
-        sharpness: how sudden the most sudden changes are: the 99th percentile of the absolute Laplacian over the range
-            of luma, of the picture scaled down to `MEASURED_SIDE` and smoothed a little. The Laplacian as a measure of
-            focus: Pech-Pacheco et al., ICPR 2000; here noise is smoothed away and contrast divided out, since plain
-            objects on plain ground have little of their own. Sharp photos of four sets had .10 and more in 99 of 100
-            cases, the same blurred with a sigma of 1/32 of their side .04 and less in 95.
+        sharpness: how sudden the most sudden changes are: the largest absolute Laplacian but for `ODD` pixels over the
+            range of luma, of the picture scaled down to `MEASURED_SIDE` and smoothed a little. The Laplacian as a
+            measure of focus: Pech-Pacheco et al., ICPR 2000; here contrast is divided out and only the sharpest edge
+            counts, since small objects on plain ground have few. Of 300 photos each of four sets none was below .11 as
+            it came; blurred with a sigma of 1/32 of their side 95 in 100 were below .065.
         phash: 64-bit perceptual hash (the signs of low frequencies), which hardly changes with scale and compression.
         captured_at: when the camera says it was taken.
     """
@@ -83,8 +84,9 @@ def _light(grey: Pixels) -> tuple[float, float]:
     smooth = (luma[:-2] + 2 * luma[1:-1] + luma[2:]) / 4
     smooth = (smooth[:, :-2] + 2 * smooth[:, 1:-1] + smooth[:, 2:]) / 4
     laplacian = smooth[:-2, 1:-1] + smooth[2:, 1:-1] + smooth[1:-1, :-2] + smooth[1:-1, 2:] - 4 * smooth[1:-1, 1:-1]
+    odd = min(ODD, laplacian.size)
     contrast = float(luma.max() - luma.min()) + NOISE
-    return float(luma.mean()) / 255, float(np.percentile(np.abs(laplacian), 99)) / contrast
+    return float(luma.mean()) / 255, float(np.partition(np.abs(laplacian).ravel(), -odd)[-odd]) / contrast
 
 
 def _taken(data: bytes) -> datetime | None:

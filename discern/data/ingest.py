@@ -69,10 +69,10 @@ def write_version(
         cleaned = clean(rows.to_clean(), cleaning, rows.pictures(writer.store))
         keeps_places = before is not None and before.splits == splits.model_dump_json()
         table, rejected = rows.finish(cleaned, splits, keeps_places, f"{source}/" if source else "")
-        writer.store.publish(writer.names)
     except BaseException:
         writer.undo()
         raise
+    writer.store.publish(writer.names)  # after an error here a rerun goes on with what lies on this machine
     return DatasetVersion(table, writer.store.url, splits.model_dump_json()), found.rejected + rejected
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from discern.errors import ConfigError
 from pipelines.checked import CheckedPipeline
 from pipelines.configs import check_config, read_config
-from pipelines.data import data_pipeline
+from pipelines.data import data_pipeline, training_preview
 from pipelines.promotion import promotion_pipeline
 from pipelines.training import training_pipeline
 
@@ -89,16 +89,27 @@ def test_a_file_that_is_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_shipped_config_passes(path: Path) -> None:
-    pipeline: CheckedPipeline = PIPELINES[path.stem]
-    environment = {"DISCERN_HOME": "/home", "GROCERY_PHOTOS": "/photos.zip"}
+    pipeline: CheckedPipeline = PIPELINES[path.stem.partition("_")[0]]
+    environment = dict.fromkeys(("DISCERN_HOME", "GROCERY_PHOTOS", "METAL_TAGS", "OMNIGLOT"), "/photos")
     check_config(read_config(path, environment), path, pipeline.entrypoint, pipeline._known_steps())
 
 
 @pytest.mark.parametrize("use_case", sorted({path.parent.name for path in SHIPPED}))
-def test_a_use_case_has_a_config_a_pipeline_and_one_tag(use_case: str) -> None:
-    folder = REPOSITORY / "configs" / use_case
-    assert {path.stem for path in folder.glob("*.yaml")} == set(PIPELINES)
-    assert {tuple(yaml.safe_load(path.read_text())["tags"]) for path in folder.glob("*.yaml")} == {(use_case,)}
+def test_a_use_case_has_data_and_one_tag(use_case: str) -> None:
+    files = {path.stem: yaml.safe_load(path.read_text()) for path in (REPOSITORY / "configs" / use_case).glob("*.yaml")}
+    assert "data" in files
+    assert ("training" in files) == ("promotion" in files)
+    assert {tuple(content["tags"]) for content in files.values()} == {(use_case,)}
+
+
+def test_the_report_shows_what_training_does(tmp_path: Path) -> None:
+    preview = training_preview(REPOSITORY / "configs/pills/training.yaml")
+    assert preview.image.size == 64
+    assert preview.augment.scale == 0.1
+    path = tmp_path / "data.yaml"
+    path.write_text("parameters: {use_case: x}")
+    with pytest.raises(ConfigError, match=r"data\.yaml is no config of the training pipeline"):
+        training_preview(path)
 
 
 def test_the_steps_of_a_pipeline_are_known() -> None:

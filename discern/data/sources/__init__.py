@@ -12,6 +12,7 @@ from discern.data.sources.coco import CocoConfig, CocoSource
 from discern.data.sources.folder import FolderConfig, FolderSource
 from discern.data.sources.grocery import GroceryConfig, GrocerySource
 from discern.data.sources.labelbox import LabelboxConfig, LabelboxExportConfig, LabelboxExportSource, LabelboxSource
+from discern.data.sources.omniglot import OmniglotConfig, OmniglotSource
 from discern.data.sources.table import TableConfig, TableSource
 from discern.data.sources.voc import VocConfig, VocSource
 from discern.data.sources.yolo import YoloConfig, YoloSource
@@ -25,7 +26,8 @@ SourceConfig = Annotated[
     | YoloConfig
     | LabelboxConfig
     | LabelboxExportConfig
-    | GroceryConfig,
+    | GroceryConfig
+    | OmniglotConfig,
     Field(discriminator="kind"),
 ]
 
@@ -55,3 +57,5 @@ def open_source(config: SourceConfig) -> Source:
             return LabelboxExportSource(config)
         case GroceryConfig():
             return GrocerySource(config)
+        case OmniglotConfig():
+            return OmniglotSource(config)
