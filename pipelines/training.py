@@ -7,7 +7,7 @@ from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.models import weights_fingerprint
 from discern.releases.candidate import CandidateConfig
 from pipelines.checked import checked_pipeline
-from pipelines.lookup import newest_output
+from pipelines.datasets import VersionName, pinned
 from steps.training.candidate import assemble
 from steps.training.models import distil, teach
 from steps.training.register import register
@@ -22,12 +22,25 @@ def training_pipeline(
     distillation: DistillConfig = DistillConfig(),
     gallery: GalleryConfig = GalleryConfig(),
     candidate: CandidateConfig = CandidateConfig(),
+    dataset: VersionName | None = None,
 ) -> None:
-    """Train on the newest dataset version of `use_case` in the active stack's store."""
-    dataset = newest_output("data_pipeline", "dataset_version", use_case)
-    taught = teach(dataset=dataset, image=image, config=teacher, weights=weights_fingerprint(teacher.model))
+    """Train on a dataset version of `use_case` in the active stack's store.
+
+    Args:
+        use_case: whose version it is; later pipelines find the candidate by it.
+        image: size of the photos as the models see them.
+        teacher: the teacher's model and training.
+        student: the student's.
+        distillation: how it learns from the teacher.
+        gallery: what is enrolled.
+        candidate: how the release is calibrated and built.
+        dataset: id of the version, the first digits of it, or USE_CASE@N; in quotes, lest YAML takes it for a number.
+            Without it, the newest one that passed its checks.
+    """
+    version = pinned(dataset, use_case)
+    taught = teach(dataset=version, image=image, config=teacher, weights=weights_fingerprint(teacher.model))
     light = distil(
-        dataset=dataset,
+        dataset=version,
         teacher=taught,
         image=image,
         config=student,
@@ -35,6 +48,6 @@ def training_pipeline(
         weights=weights_fingerprint(student.model),
     )
     release, metrics = assemble(
-        dataset=dataset, student=light, use_case=use_case, image=image, gallery=gallery, candidate=candidate
+        dataset=version, student=light, use_case=use_case, image=image, gallery=gallery, candidate=candidate
     )
     register(candidate=release, metrics=metrics, use_case=use_case)
