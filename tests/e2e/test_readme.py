@@ -19,7 +19,7 @@ from tests.e2e.conftest import CONFIGS, Workplace
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-STEPS, DEVICE, SERVICE, BUCKET = BLOCKS
+STEPS, DEVICE, SERVICE, VERSIONS, BUCKET = BLOCKS
 
 
 def shell(text: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -51,6 +51,13 @@ def typed(tmp_path_factory: pytest.TempPathFactory, loop: Workplace) -> Path:
 def test_the_steps_leave_a_release(typed: Path) -> None:
     assert (typed / "home" / "releases" / "metadata" / "timestamp.json").is_file()
     assert list((typed / "home" / "reports" / "promotion").glob("*.html"))
+
+
+def test_the_versions_are_listed_compared_and_restored(typed: Path) -> None:
+    child = shell(VERSIONS.replace("old-pills", str(typed / "old")).replace("pills", "tiny"), typed)
+    assert child.returncode == 0, child.stderr[-2000:]
+    assert "no difference" in child.stdout
+    assert len(list((typed / "old").glob("*/*.*"))) == 240
 
 
 def test_the_device_pulls_and_answers(typed: Path) -> None:
