@@ -136,9 +136,11 @@ def pinned(name: str | None, use_case: str) -> ArtifactVersionResponse:
     if at:
         return _numbered(use_case, number)
     one = _starting(in_the_store(), name)
-    has_run = one.artifact.producer_pipeline_run_id is not None  # otherwise nothing tells its use case any more
-    if has_run and one.id not in {made.id for made in of_use_case(use_case)}:
-        raise ConfigError(f"dataset version {one.id} is of another use case than {use_case!r}: name one of that.")
+    if one.artifact.producer_pipeline_run_id is not None:  # otherwise nothing tells its use case any more
+        ours = next((made for made in of_use_case(use_case) if made.id == one.id), None)
+        if ours is None:
+            raise ConfigError(f"dataset version {one.id} is of another use case than {use_case!r}: name one of that.")
+        one = ours  # what passed the checks of another use case need not have passed those of this one
     if not one.checked:
         raise ConfigError(
             f"dataset version {one.id} did not pass its checks: mend the data or waive what failed, and run the data "
