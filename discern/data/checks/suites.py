@@ -71,7 +71,7 @@ def run(samples: Mapping[str, Sample], known: Collection[str], config: CheckConf
         ):
             found += _answers("property_outliers", "", result)
             found += _unmeasured(result)
-            found += _outlying_photos(result)
+            found += _outlying_photos(result, samples)
         for split in sorted(data.keys() & {"validation", "test"}, reverse=True):
             chance = 0.0 if split in known else _chance(samples["train"], samples[split])
             checks = [_property_drift(config.max_property_drift, chance)]
@@ -189,14 +189,19 @@ def _outlying(value: Mapping[str, Any]) -> dict[str, list[int]]:
     }
 
 
-def _outlying_photos(result: CheckResult | CheckFailure) -> Iterator[Photos]:
+def _outlying_photos(result: CheckResult | CheckFailure, samples: Mapping[str, Sample]) -> Iterator[Photos]:
+    """Outliers of each property, those farthest outside first, which Deepchecks does not tell."""
     if isinstance(result, CheckFailure):
         return
+    thumbnails = {row: image for one in samples.values() for row, image in zip(one.rows, one.thumbnails, strict=True)}
+    methods = {one["name"]: one["method"] for one in PROPERTIES}
     for name, rows in _outlying(result.value).items():
         if rows:
-            limits = result.value[name]
-            title = f"{name}: {len(rows)} outside {limits['lower_limit']:.3g} to {limits['upper_limit']:.3g}"
-            yield Photos("property_outliers", title, tuple(rows[:SHOWN_OUTLIERS]))
+            low, high = (result.value[name][f"{side}_limit"] for side in ("lower", "upper"))
+            values = dict(zip(rows, methods[name]([thumbnails[row] for row in rows]), strict=True))
+            worst = sorted(rows, key=lambda row: min(values[row] - low, high - values[row]))
+            title = f"{name}: {len(rows)} outside {low:.3g} to {high:.3g}"
+            yield Photos("property_outliers", title, tuple(worst[:SHOWN_OUTLIERS]))
 
 
 def _plots(check: Check, title: str, result: CheckResult | CheckFailure) -> Iterator[Plot]:
