@@ -25,7 +25,8 @@ MIN_CORRELATION = 0.95  # of two thumbnails; structure alone takes one thin draw
 BANDS = 8  # of 8 bits each: hashes that differ by at most 7 bits agree in at least one
 MAX_DISTANCE = BANDS - 1
 NEIGHBOURS = 16  # nearest candidates looked at for one picture and band; a burst is joined through its members
-CHUNK = 512  # rows compared at once
+CHUNK = 512  # hashes compared with a whole bucket at once
+AT_ONCE = 4096  # candidates whose thumbnails are in memory
 
 
 @dataclass(frozen=True)
@@ -67,22 +68,28 @@ def confirm(
 
     Args:
         pairs: int64 [m, 2].
-        pixels: the picture at a place, uint8 [h, w, 3]; called from several threads, once for each place.
+        pixels: the picture at a place, uint8 [h, w, 3]; called from several threads.
         min_similarity: least SSIM of the thumbnails.
         joined: whether a pair need not be looked at any more.
     """
     from skimage.metrics import structural_similarity  # takes a while to import
 
-    places = np.unique(pairs)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without the interpreter's lock
-        thumbnails = dict(zip(places.tolist(), pool.map(lambda i: thumbnail(pixels(i)), places.tolist()), strict=True))
-    for first, second in pairs.tolist():
-        if joined(first, second):
-            continue
-        one, other = thumbnails[first], thumbnails[second]
-        similarity = float(structural_similarity(one, other, channel_axis=2, data_range=255))
-        if similarity >= min_similarity and correlation(one, other) >= MIN_CORRELATION:
-            yield Pair(first, second, similarity)
+        for start in range(0, len(pairs), AT_ONCE):
+            some = [
+                (first, second)
+                for first, second in pairs[start : start + AT_ONCE].tolist()
+                if not joined(first, second)
+            ]
+            places = sorted({place for pair in some for place in pair})
+            thumbnails = dict(zip(places, pool.map(lambda i: thumbnail(pixels(i)), places), strict=True))
+            for first, second in some:
+                if joined(first, second):
+                    continue
+                one, other = thumbnails[first], thumbnails[second]
+                similarity = float(structural_similarity(one, other, channel_axis=2, data_range=255))
+                if similarity >= min_similarity and correlation(one, other) >= MIN_CORRELATION:
+                    yield Pair(first, second, similarity)
 
 
 def thumbnail(rgb: Pixels) -> Pixels:

@@ -3,7 +3,7 @@
 Rules kept:
 - every photo is decoded once, so that what is broken is refused here and not in the middle of a training;
 - what goes into no version is in the table of rejected photos, with the reason;
-- an error leaves nothing behind: the shards that this call wrote are removed;
+- an error leaves no half of anything: whole shards stay for a while, and the next call goes on from them;
 - equal photos in equal order give equal shards and an equal version; what the version before said of a photo stays.
 """
 
@@ -16,15 +16,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from discern.data.cleaning import Cleaned, CleaningConfig, Rows, clean
+from discern.data.journal import Journal
+from discern.data.known import Known
 from discern.data.manifest import SCHEMA, DatasetVersion
 from discern.data.photos import Photo
-from discern.data.reading import Before, Read, ShardLimits, ShardWriter, read
+from discern.data.reading import Read, read
 from discern.data.rejected import Kind, Rejected, check_share
 from discern.data.sessions import sessions
 from discern.data.shards import ShardStore
 from discern.data.splits import Place, Sample, SplitConfig, assign
+from discern.data.storing import PictureWriter, ShardLimits
 from discern.errors import DataError
 from edge_runtime.images import Box, Pixels, decode
 
@@ -60,20 +64,20 @@ def write_version(
         DataError: the source fails, too many photos are broken, a decision names no photo, or the splits do not fit.
     """
     splits, cleaning = splits or SplitConfig(), cleaning or CleaningConfig()
-    writer = ShardWriter(ShardStore(shards), limits or ShardLimits())
-    try:
-        known = Before(before, source, writer.store)
-        found = read(_decided(photos, cleaning), writer, known, progress)
-        check_share(found.rejected, found.taken, cleaning.max_rejected_share)
-        rows = _Rows(found, known.table)
-        cleaned = clean(rows.to_clean(), cleaning, rows.pictures(writer.store))
-        keeps_places = before is not None and before.splits == splits.model_dump_json()
-        table, rejected = rows.finish(cleaned, splits, keeps_places, f"{source}/" if source else "")
-    except BaseException:
-        writer.undo()
-        raise
-    writer.store.publish(writer.names)  # after an error here a rerun goes on with what lies on this machine
-    return DatasetVersion(table, writer.store.url, splits.model_dump_json()), found.rejected + rejected
+    store = ShardStore(shards)
+    journal = Journal(store, source)
+    journal.give_up_old()
+    known = Known(before, source, store, journal.load())
+    found = read(_decided(photos, cleaning), PictureWriter(store, limits or ShardLimits(), journal), known, progress)
+    check_share(found.rejected, found.taken, cleaning.max_rejected_share)
+    rows = _Rows(found, known.rows)
+    cleaned = clean(rows.to_clean(), cleaning, rows.pictures(store))
+    keeps_places = before is not None and before.splits == splits.model_dump_json()
+    table, rejected = rows.finish(cleaned, splits, keeps_places, f"{source}/" if source else "")
+    new = found.pictures["shard"].slice(known.rows.num_rows)
+    store.publish(pc.unique(new).to_pylist())
+    journal.clear()
+    return DatasetVersion(table, store.url, splits.model_dump_json()), found.rejected + rejected
 
 
 def _decided(photos: Iterable[Photo], cleaning: CleaningConfig) -> Iterator[Photo]:
@@ -94,7 +98,7 @@ class _Rows:
         self.photos = found.photos
         self.names = [photo.name for photo in found.photos]
         self.labels = [str(photo.label) for photo in found.photos]  # reading leaves no photo without
-        self.facts = found.facts.take(pa.array(found.places, pa.int64()))
+        self.facts = found.pictures.take(pa.array(found.places, pa.int64()))
         self.sha256: list[str] = self.facts["sha256"].to_pylist()
         keys = _keys(*(before[name].to_pylist() for name in ("sha256", "label", "box")))
         row_of = {key: row for row, key in enumerate(keys)}

@@ -67,10 +67,10 @@ class ShardStore:
         """
         try:
             self._check_writable()
-            with scratch(self._home()) as temporary:
+            with scratch(self.home) as temporary:
                 _write_arrow(temporary, images)
                 name = _digest(temporary)
-                return name, _keep(temporary, self._home() / f"{name}.arrow")
+                return name, _keep(temporary, self.home / f"{name}.arrow")
         except _UNREACHABLE as error:
             raise DataError(f"no shard could be written to {self.url} ({_reason(error)}): {_MEND_PLACE}.") from error
 
@@ -89,7 +89,7 @@ class ShardStore:
         """Take back shards that were new when they were written, except those that somebody else came to rely on."""
         for name in names:
             with suppress(OSError):  # this follows an error, which says more than one from here would
-                _take_back(self._home() / f"{name}.arrow")
+                _take_back(self.home / f"{name}.arrow")
 
     def images(self, name: str) -> pa.BinaryArray:
         """The images of one shard, memory-mapped; a remote shard is fetched first if it never was.
@@ -126,7 +126,8 @@ class ShardStore:
             ) from None
         self._process = os.getpid()
 
-    def _home(self) -> Path:
+    @property
+    def home(self) -> Path:
         """Where this machine keeps the store's shards."""
         return Path(self.root) if self.is_local else cache_folder()
 
@@ -143,7 +144,7 @@ class ShardStore:
         self._writable = True
 
     def _upload(self, name: str) -> None:
-        path = self._home() / f"{name}.arrow"
+        path = self.home / f"{name}.arrow"
         if not path.exists():
             raise DataError(_missing(str(path)))
         try:
@@ -153,7 +154,7 @@ class ShardStore:
             raise DataError(f"{self.url}/{name}.arrow cannot be written ({_reason(error)}): {_MEND_PLACE}.") from error
 
     def _local(self, name: str) -> Path:
-        path = self._home() / f"{name}.arrow"
+        path = self.home / f"{name}.arrow"
         if not self.is_local and not path.exists():
             self._download(name, path)
         return path

@@ -3,8 +3,8 @@
 from discern.data.cleaning import CleaningConfig
 from discern.data.ingest import write_version
 from discern.data.manifest import COLUMNS, DatasetVersion, load_manifest, save_manifest
-from discern.data.reading import ShardLimits
 from discern.data.rejected import Rejected
+from discern.data.storing import ShardLimits
 
 __all__ = [
     "COLUMNS",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from discern.data.photos import Source
 from discern.data.pills import PillsConfig, PillSource
@@ -32,30 +33,24 @@ SourceConfig = Annotated[
 ]
 
 
+_SOURCES: dict[type[BaseModel], Callable[[Any], Source]] = {
+    PillsConfig: PillSource,
+    FolderConfig: FolderSource,
+    TableConfig: TableSource,
+    VocConfig: VocSource,
+    CocoConfig: CocoSource,
+    YoloConfig: YoloSource,
+    LabelboxConfig: LabelboxSource,
+    LabelboxExportConfig: LabelboxExportSource,
+    GroceryConfig: GrocerySource,
+    OmniglotConfig: OmniglotSource,
+}
+
+
 def open_source(config: SourceConfig) -> Source:
     """Open the source that a config describes.
 
     Raises:
         DataError: it is missing, or does not hold what its kind asks for.
     """
-    match config:
-        case PillsConfig():
-            return PillSource(config)
-        case FolderConfig():
-            return FolderSource(config)
-        case TableConfig():
-            return TableSource(config)
-        case VocConfig():
-            return VocSource(config)
-        case CocoConfig():
-            return CocoSource(config)
-        case YoloConfig():
-            return YoloSource(config)
-        case LabelboxConfig():
-            return LabelboxSource(config)
-        case LabelboxExportConfig():
-            return LabelboxExportSource(config)
-        case GroceryConfig():
-            return GrocerySource(config)
-        case OmniglotConfig():
-            return OmniglotSource(config)
+    return _SOURCES[type(config)](config)

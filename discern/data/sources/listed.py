@@ -26,6 +26,7 @@ class Entry(NamedTuple):
     role: Role | None = None
     group: str | None = None
     captured_at: datetime | None = None
+    margin: float | None = None  # None: the source's
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
@@ -91,6 +92,11 @@ class ListedSource:
             role=entry.role,
             group=entry.group,
             captured_at=entry.captured_at,
-            margin=self._margin if entry.box else 0.0,
+            margin=self._margin_of(entry),
             stamp=self._tree.stamp(entry.path),
         )
+
+    def _margin_of(self, entry: Entry) -> float:
+        if entry.box is None:
+            return 0.0
+        return self._margin if entry.margin is None else entry.margin

@@ -40,6 +40,7 @@ class ColumnsConfig(BaseModel):
         top: likewise.
         right: likewise.
         bottom: likewise.
+        margin: what is shown around the box, as a share of its width and height; blank for the source's margin.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +56,7 @@ class ColumnsConfig(BaseModel):
     top: str | None = Field(default=None, min_length=1)
     right: str | None = Field(default=None, min_length=1)
     bottom: str | None = Field(default=None, min_length=1)
+    margin: str | None = Field(default=None, min_length=1)
 
 
 class TableConfig(BaseModel):

@@ -73,6 +73,7 @@ class RowReader:
             role=_role(self._text(row, "role", where), where),
             group=self._text(row, "group", where),
             captured_at=_moment(row.get("captured_at"), where),
+            margin=_margin(row.get("margin"), where),
         )
 
     def _text(self, row: Mapping[str, Any], key: str, where: str) -> str | None:
@@ -127,6 +128,15 @@ def _box(row: Mapping[str, Any], where: str) -> Box | None:
             raise DataError(f"{where} has the box {str(value)[:50]!r}: write left,top,right,bottom in pixels.")
     left, top, right, bottom = (_coordinate(cell, where) for cell in cells)
     return left, top, right, bottom
+
+
+def _margin(value: Any, where: str) -> float | None:
+    if _is_blank(value):
+        return None
+    margin = number(str(value), f"the margin in {where}")
+    if margin < 0:
+        raise DataError(f"{where} has the margin {margin:g}: write 0 or more.")
+    return margin
 
 
 def _is_blank(cell: Any) -> bool:

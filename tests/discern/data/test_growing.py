@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -195,12 +199,66 @@ def test_a_session_stays_on_one_side(tmp_path: Path) -> None:
     assert all(len(roles) == 1 for roles in sides.values())
 
 
-def test_a_refused_run_leaves_the_earlier_version_alone(tmp_path: Path) -> None:
+def test_a_refused_run_leaves_the_earlier_version_alone_and_the_next_goes_on(tmp_path: Path) -> None:
     first = grow(stamped(photos()), tmp_path)
-    files = sorted(path.name for path in tmp_path.iterdir())
+    more = stamped(photos(12, 5))
     with pytest.raises(DataError, match=r"bad\.jpg is empty"):
-        grow([*stamped(photos(12, 5)), Photo("bad.jpg", "c01", b"")], tmp_path, first)
-    assert sorted(path.name for path in tmp_path.iterdir()) == files
+        grow([*more, Photo("bad.jpg", "c01", b"")], tmp_path, first)
+    assert [first.image_bytes(i) for i in range(50)] == [photo.load() for photo in photos()]
+    second = grow(map(unread, more), tmp_path, first)
+    assert len(second) == 60
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from discern.data.sources.folder import FolderConfig, FolderSource
+from discern.data.versions import ShardLimits, write_version
+
+def killed(taken):
+    if taken == 60:
+        os.kill(os.getpid(), signal.SIGKILL)
+source = FolderSource(FolderConfig(path=sys.argv[1]))
+write_version(source.photos(), sys.argv[2], source=source.name, limits=ShardLimits(max_photos=10), progress=killed)
+"""
+
+
+def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
+    folder, shards = fill(tmp_path / "photos", 10, 8), tmp_path / "shards"
+    child = subprocess.run([sys.executable, "-c", KILLED, str(folder), str(shards)], check=False)
+    assert child.returncode == -signal.SIGKILL
+    whole = list(shards.glob("*.arrow"))
+    assert len(whole) == 5
+    source = FolderSource(FolderConfig(path=str(folder)))
+    read: list[str] = []
+
+    def noted(photo: Photo) -> bytes:
+        read.append(photo.name)
+        return photo.load()
+
+    given = [Photo(p.name, p.label, partial(noted, p), stamp=p.stamp) for p in source.photos()]
+    version, _ = write_version(given, str(shards), source=source.name, limits=ShardLimits(max_photos=10))
+    assert sorted(read) == sorted(photo.name for photo in given[50:])
+    assert version.id == write_version(source.photos(), str(tmp_path / "fresh"), source=source.name)[0].id
+    assert [version.image_bytes(i) for i in range(80)] == [photo.load() for photo in source.photos()]
+    assert list(shards.glob(".*")) == []
+
+
+def test_a_source_that_breaks_off_is_gone_on_with_in_a_bucket(bucket: str, shard_cache: Path) -> None:
+    def breaking() -> Iterator[Photo]:
+        yield from stamped(photos(10, 5))[:30]
+        raise DataError("the connection broke: run it again.")
+
+    shards = f"{bucket}/shards"
+    with pytest.raises(DataError, match="the connection broke"):
+        write_version(breaking(), shards, source="mine", limits=ShardLimits(max_photos=10))
+    given = stamped(photos(10, 5))
+    version, _ = write_version([*map(unread, given[:30]), *given[30:]], shards, source="mine")
+    for path in shard_cache.glob("*.arrow"):
+        path.unlink()  # as on another machine
+    version.fetch()
+    assert [version.image_bytes(i) for i in range(50)] == [photo.load() for photo in photos(10, 5)]
 
 
 def test_limits_hold_for_new_shards(tmp_path: Path) -> None:

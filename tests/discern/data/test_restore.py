@@ -73,7 +73,7 @@ def awkward() -> list[Photo]:
         *given,
         Photo("scenes/s.jpg", "c00", scene, LEFT, captured_at=noon),
         Photo("scenes/s.jpg", "c01", scene, RIGHT, captured_at=noon),
-        Photo("scenes/two.jpg", "c02", jpeg(26001), LEFT),
+        Photo("scenes/two.jpg", "c02", jpeg(26001), LEFT, margin=0.25),
         Photo("scenes/two.jpg", "c02", jpeg(26001), RIGHT),
         Photo("official.jpg", "c03", jpeg(26002), split="test", role="query"),
         Photo("no extension", "c04", saved("RGB", "PNG")),
