@@ -37,7 +37,7 @@ class Read:
     """What came out of reading.
 
     Args:
-        photos: [n] those that can be used, in order, without their bytes.
+        photos: [n] those that can be used, in order; none holds its bytes.
         places: [n] the row of each one's picture in `pictures`.
         pictures: rows of `KNOWN`: what was known, in its order, then what is new.
         rejected: those that cannot be used.
@@ -87,7 +87,7 @@ def _take(found: Read, pictures: _Places, photo: Photo, answer: Answer) -> None:
     if photo.box is not None and (fault := box_fault(photo.box, width, height)):
         found.rejected.append(Rejected(photo.name, f"{photo.name}: {fault}", "broken", photo.label))
         return
-    found.photos.append(replace(photo, data=b""))
+    found.photos.append(photo if callable(photo.data) else replace(photo, data=b""))
     found.places.append(place)
 
 

@@ -60,7 +60,7 @@ class CheckConfig(BaseModel):
         max_blurred_share: largest share of blurred photos.
         max_outlier_share: largest share of photos outside 1.5 interquartile ranges, for any property.
         max_property_drift: largest Kolmogorov-Smirnov statistic between training and another split, for any property;
-            where few classes are held out, more is granted, for few classes differ by chance.
+            where few classes or photos are compared, more is granted, for few differ by chance.
         max_label_drift: largest Cramer's V between training and a split that asks for the classes of training.
         waive: name of a check -> why its failure is accepted.
     """

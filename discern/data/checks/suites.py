@@ -73,7 +73,7 @@ def run(samples: Mapping[str, Sample], known: Collection[str], config: CheckConf
             found += _unmeasured(result)
             found += _outlying_photos(result, samples)
         for split in sorted(data.keys() & {"validation", "test"}, reverse=True):
-            chance = 0.0 if split in known else _chance(samples["train"], samples[split])
+            chance = _chance(samples["train"], samples[split], by_class=split not in known)
             checks = [_property_drift(config.max_property_drift, chance)]
             if split in known:  # elsewhere new labels are the point
                 checks.append(_label_drift(config.max_label_drift))
@@ -125,7 +125,7 @@ def _outliers(config: CheckConfig, photos: int) -> ImagePropertyOutliers:
 def _property_drift(limit: float, chance: float) -> ImagePropertyDrift:
     name = f"the drift score of every property is below {max(limit, chance):.2g}"
     if chance > limit:
-        name += ", which so few classes may differ by chance"
+        name += ", which so few may differ by chance"
     return ImagePropertyDrift(image_properties=PROPERTIES).add_condition(name, _below(max(limit, chance)))
 
 
@@ -148,13 +148,13 @@ def _below(limit: float) -> Callable[[Mapping[str, Any]], ConditionResult]:
     return below
 
 
-def _chance(train: Sample, other: Sample) -> float:
-    """The drift score that classes drawn at random stay below, but for one time in a hundred.
+def _chance(train: Sample, other: Sample, *, by_class: bool) -> float:
+    """The drift score that draws of one distribution stay below, but for one time in a hundred.
 
-    Photos of one class resemble each other, so classes, not photos, count as draws. The critical value of the
-    two-sample Kolmogorov-Smirnov test at level a is sqrt(-ln(a / 2) / 2 * (n + m) / (n m)) (Smirnov 1948).
+    Photos of one class resemble each other, so where classes are drawn they count, not photos. The critical value of
+    the two-sample Kolmogorov-Smirnov test at level a is sqrt(-ln(a / 2) / 2 * (n + m) / (n m)) (Smirnov 1948).
     """
-    n, m = len(set(train.labels)), len(set(other.labels))
+    n, m = (len(set(one.labels) if by_class else one.labels) for one in (train, other))
     return math.sqrt(-math.log(CHANCE / 2) / 2 * (n + m) / (n * m))
 
 
