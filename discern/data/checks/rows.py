@@ -37,7 +37,7 @@ def _class_counts(version: DatasetVersion, config: CheckConfig) -> Iterator[Find
         check="class_counts",
         condition=f"every class has at least {config.min_photos_per_class} photos",
         passed=fewest >= config.min_photos_per_class,
-        detail=f"{len(counts)} classes; the smallest, {label}, has {fewest}",
+        detail=f"the smallest of {len(counts):,}, {label}, has {fewest:,}",
     )
 
 
@@ -50,7 +50,7 @@ def _label_names(version: DatasetVersion) -> Iterator[Finding]:
         check="label_names",
         condition="labels differ by more than case and spaces",
         passed=not confusable,
-        detail="; ".join(" and ".join(map(repr, names)) for names in confusable[:5]) or f"{len(alike)} labels",
+        detail="; ".join(" and ".join(map(repr, names)) for names in confusable[:5]) or f"all {len(alike):,} do",
     )
 
 

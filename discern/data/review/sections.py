@@ -41,7 +41,7 @@ def head(title: str, version: DatasetVersion, report: CheckReport) -> str:
     parts += [f"{waived} waived"] if waived else []
     return (
         f'<h1>{escape(title)}</h1><p class="verdict {kind}">{word}: {", ".join(parts)}.</p>'
-        f'<p class="muted">{len(version):,} photos of {len(version.labels):,} classes</p>'
+        f'<p class="muted">{_size(version)}</p>'
         '<nav><a href="#conditions">Conditions</a><a href="#changes">Changes</a><a href="#photos">Photos</a>'
         '<a href="#rejected">Left out</a><a href="#figures">Worth a look</a><a href="#classes">Classes</a></nav>'
     )
@@ -80,13 +80,19 @@ def counts(version: DatasetVersion) -> str:
     return _section("photos", "Photos", _table(head, "".join(rows), numbers_from=1))
 
 
+def _size(version: DatasetVersion) -> str:
+    pictures, classes = len(set(version.column("sha256"))), len(version.labels)
+    things = f"{len(version):,} photos" if pictures == len(version) else f"{len(version):,} things in {pictures:,} photos"
+    return f"{things} of {classes:,} {'class' if classes == 1 else 'classes'}"
+
+
 def changed(changes: Changes | None, before: str | None, book: PhotoBook) -> str:
     """What differs from the version before."""
     if changes is None or before is None:
         return _section("changes", "Changes", "<p>There is no version before this one.</p>")
     link = f'<a href="../{before}/index.html">{before}</a>' if book.links else before
     if changes.is_empty:
-        return _section("changes", "Changes", f"<p>Nothing differs from version {link}.</p>")
+        return _section("changes", "Changes", "<p>Nothing changed: this is the version that was there before.</p>")
     rows = "".join(
         f'<tr><td>{title}</td><td class="number">{len(found):,}</td><td>{_examples(found)}</td></tr>'
         for title, found in (("Classes added", changes.classes_added), ("Classes removed", changes.classes_removed))
@@ -136,7 +142,7 @@ def left_out(rejected: Sequence[Rejected], book: PhotoBook) -> str:
     summary = "; ".join(f"{totals[kind]:,} {kind}: {KINDS[kind]}" for kind in kinds if totals[kind])
     pictures = [book.rejected(one) if i < REJECT_PICTURES else "" for i, one in enumerate(order[:SHOWN_REJECTS])]
     rows = "".join(
-        f"<tr><td>{escape(one.name)}</td><td>{one.kind}</td><td>{picture}</td><td>{escape(one.reason)}</td></tr>"
+        f"<tr><td>{escape(one.name)}</td><td class="result">{one.kind}</td><td>{picture}</td><td>{escape(one.reason)}</td></tr>"
         for one, picture in zip(order, pictures, strict=False)
     )
     left = len(rejected) - SHOWN_REJECTS
