@@ -57,22 +57,27 @@ def newest_input(pipeline: str, step: str, name: str, use_case: str) -> Artifact
 def version_before(use_case: str, asked: Mapping[str, Any]) -> ArtifactVersionResponse | None:
     """The dataset version that a data pipeline grows from: the newest one ingested for `use_case`, checked or not.
 
-    Where the newest run asked for the very same, what that one grew from: the answer is then in the cache.
+    One that was split in the same way comes before a newer one that was not, so that a try of other splits moves
+    nothing. Where the newest run asked for the very same, what that one grew from: the answer is then in the cache.
 
     Args:
         use_case: the tag of the run.
         asked: parameters of the step `ingest`.
     """
     parameters = {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in asked.items()}
+    newest = None
     for run in _runs("data_pipeline", use_case, status=None):
         step = run.steps.get("ingest")
         made = [version for version in (step.outputs.get("ingested", []) if step else []) if _is_here(version)]
         if not step or not made:
             continue
-        if all(step.config.parameters.get(name) == value for name, value in parameters.items()):
+        given = step.config.parameters
+        if newest is None and all(given.get(name) == value for name, value in parameters.items()):
             return next(iter(step.inputs.get("before", [])), None)
-        return made[0]
-    return None
+        if given.get("splits") == parameters["splits"]:
+            return made[0]
+        newest = newest or made[0]
+    return newest
 
 
 def _runs(

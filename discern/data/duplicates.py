@@ -26,7 +26,8 @@ BANDS = 8  # of 8 bits each: hashes that differ by at most 7 bits agree in at le
 MAX_DISTANCE = BANDS - 1
 NEIGHBOURS = 16  # nearest candidates looked at for one picture and band; a burst is joined through its members
 CHUNK = 512  # hashes compared with a whole bucket at once
-AT_ONCE = 4096  # candidates whose thumbnails are in memory
+AT_ONCE = 4096  # candidates looked at before those left are asked for again
+KEPT = 16_384  # thumbnails, of 3 kB each
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def confirm(
     """
     from skimage.metrics import structural_similarity  # takes a while to import
 
+    thumbnails: dict[int, Pixels] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without the interpreter's lock
         for start in range(0, len(pairs), AT_ONCE):
             some = [
@@ -81,8 +83,10 @@ def confirm(
                 for first, second in pairs[start : start + AT_ONCE].tolist()
                 if not joined(first, second)
             ]
-            places = sorted({place for pair in some for place in pair})
-            thumbnails = dict(zip(places, pool.map(lambda i: thumbnail(pixels(i)), places), strict=True))
+            if len(thumbnails) > KEPT:
+                thumbnails.clear()
+            places = sorted({place for pair in some for place in pair} - thumbnails.keys())
+            thumbnails |= zip(places, pool.map(lambda i: thumbnail(pixels(i)), places), strict=True)
             for first, second in some:
                 if joined(first, second):
                     continue

@@ -18,7 +18,8 @@ from edge_runtime.images import DAMAGE, Pixels, decode
 MEASURED_SIDE = 256  # pixels to which a photo's longer side is scaled down before brightness and sharpness
 ODD = 16  # pixels that say nothing, such as a hot one of the sensor and its neighbours
 NOISE = 8.0  # grey levels added to the range, so that the noise of an even picture counts for nothing
-EXIF_FOLDER, EXIF_TAKEN, EXIF_OFFSET, EXIF_CHANGED = 0x8769, 0x9003, 0x9011, 0x0132  # tags of EXIF 2.32
+EXIF_FOLDER, EXIF_TAKEN, EXIF_OFFSET = 0x8769, 0x9003, 0x9011  # tags of EXIF 2.32
+EXIF_ELSEWHERE = (b"RIFF", b"\x89PNG", b"II*\0", b"MM\0*")  # where EXIF may lie at the end, or is the file itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +92,13 @@ def _light(grey: Pixels) -> tuple[float, float]:
 
 def _taken(data: bytes) -> datetime | None:
     """EXIF's time, in UTC; a camera that does not say its zone is taken to show UTC."""
-    if b"Exif" not in data[:65536] and data[:4] not in (b"RIFF", b"\x89PNG"):
+    if b"Exif" not in data[:65536] and data[:4] not in EXIF_ELSEWHERE:
         return None
     try:
         with Image.open(io.BytesIO(data)) as image:
             exif = image.getexif()
         inner = exif.get_ifd(EXIF_FOLDER)
-        text = str(inner.get(EXIF_TAKEN) or exif.get(EXIF_CHANGED) or "").strip("\0 ")
+        text = str(inner.get(EXIF_TAKEN) or "").strip("\0 ")
         taken = datetime.strptime(text, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
         offset = str(inner.get(EXIF_OFFSET) or "").strip("\0 ")
         return datetime.strptime(f"{text} {offset}", "%Y:%m:%d %H:%M:%S %z").astimezone(UTC) if offset else taken

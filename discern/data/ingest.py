@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from discern.data.cleaning import Cleaned, CleaningConfig, Rows, clean
+from discern.data.cleaning import Cleaned, CleaningConfig, Rows, clean, near_sets, thing
 from discern.data.journal import Journal
 from discern.data.known import Known
 from discern.data.manifest import SCHEMA, DatasetVersion
@@ -68,43 +68,43 @@ def write_version(
     journal = Journal(store, source)
     journal.give_up_old()
     known = Known(before, source, store, journal.load())
-    found = read(_decided(photos, cleaning), PictureWriter(store, limits or ShardLimits(), journal), known, progress)
+    found = read(photos, PictureWriter(store, limits or ShardLimits(), journal), known, progress)
     check_share(found.rejected, found.taken, cleaning.max_rejected_share)
-    rows = _Rows(found, known.rows)
+    _check_decisions(found, cleaning)
+    made = DatasetVersion(SCHEMA.empty_table(), store.url, splits.model_dump_json(), cleaning.limits)
+    rows = _Rows(found, made, before, cleaning)
     cleaned = clean(rows.to_clean(), cleaning, rows.pictures(store))
-    keeps_places = before is not None and before.splits == splits.model_dump_json()
-    table, rejected = rows.finish(cleaned, splits, keeps_places, f"{source}/" if source else "")
-    new = found.pictures["shard"].slice(known.rows.num_rows)
-    store.publish(pc.unique(new).to_pylist())
+    table, rejected = rows.finish(cleaned, splits, f"{source}/" if source else "")
+    store.publish(pc.unique(found.pictures["shard"].slice(known.published)).to_pylist())
     journal.clear()
-    return DatasetVersion(table, store.url, splits.model_dump_json()), found.rejected + rejected
+    return replace(made, table=table), found.rejected + rejected
 
 
-def _decided(photos: Iterable[Photo], cleaning: CleaningConfig) -> Iterator[Photo]:
-    """The photos, under the labels that somebody decided on."""
-    left = set(cleaning.decisions)
-    for photo in photos:
-        label = cleaning.decisions.get(photo.name)
-        left.discard(photo.name)
-        yield photo if label is None else replace(photo, label=label)
-    if left:
-        raise DataError(f"cleaning.decisions names {min(left)}, which the source does not have: correct the name.")
+def _check_decisions(found: Read, cleaning: CleaningConfig) -> None:
+    there = {thing(photo.name, photo.box) for photo in found.photos} | {one.name for one in found.rejected}
+    if missing := sorted(cleaning.decisions.keys() - there):
+        raise DataError(f"cleaning.decisions names {missing[0]}, which the source does not have: correct the name.")
 
 
 class _Rows:
     """The photos that were read, each with its picture's facts and with what the version before said of it."""
 
-    def __init__(self, found: Read, before: pa.Table) -> None:
+    def __init__(
+        self, found: Read, made: DatasetVersion, before: DatasetVersion | None, cleaning: CleaningConfig
+    ) -> None:
         self.photos = found.photos
         self.names = [photo.name for photo in found.photos]
-        self.labels = [str(photo.label) for photo in found.photos]  # reading leaves no photo without
+        self.labels = [_label(photo, cleaning.decisions) for photo in found.photos]
         self.facts = found.pictures.take(pa.array(found.places, pa.int64()))
         self.sha256: list[str] = self.facts["sha256"].to_pylist()
-        keys = _keys(*(before[name].to_pylist() for name in ("sha256", "label", "box")))
+        table = SCHEMA.empty_table() if before is None else before.table
+        keys = _keys(*(table[name].to_pylist() for name in ("sha256", "label", "box")))
         row_of = {key: row for row, key in enumerate(keys)}
         boxes = [photo.box for photo in found.photos]
         self.earlier = [row_of.get(key) for key in _keys(self.sha256, self.labels, boxes)]
-        self._before = {name: before[name].to_pylist() for name in ("split", "role", "near_duplicates", "lookalike")}
+        self._before = {name: table[name].to_pylist() for name in ("split", "role", "near_duplicates", "lookalike")}
+        self._same_splits = before is not None and before.splits == made.splits
+        self._compared = before is not None and before.cleaning == made.cleaning
 
     def to_clean(self) -> Rows:
         """What cleaning needs."""
@@ -113,9 +113,10 @@ class _Rows:
             labels=self.labels,
             sha256=self.sha256,
             boxes=[photo.box for photo in self.photos],
+            splits=[photo.split for photo in self.photos],
             phash=self.facts["phash"].to_numpy(),
-            fresh=np.array([row is None for row in self.earlier], bool),
-            near_before=self._said("near_duplicates"),
+            fresh=np.array([row is None or not self._compared for row in self.earlier], bool),
+            near_before=self._said("near_duplicates", self._compared),
         )
 
     def pictures(self, store: ShardStore) -> Callable[[int], Pixels]:
@@ -123,42 +124,49 @@ class _Rows:
         shards, rows = self.facts["shard"].to_pylist(), self.facts["row"].to_pylist()
         return lambda i: decode(store.images(shards[i])[rows[i]].as_py(), self.names[i])
 
-    def finish(
-        self, cleaned: Cleaned, config: SplitConfig, keeps_places: bool, prefix: str
-    ) -> tuple[pa.Table, list[Rejected]]:
+    def finish(self, cleaned: Cleaned, config: SplitConfig, prefix: str) -> tuple[pa.Table, list[Rejected]]:
         """Split what is clean; returns the manifest's rows, and the photos that are not among them."""
         left_out = dict(cleaned.rejected)
         kept = [i for i in range(len(self.photos)) if i not in left_out]
         if not kept:
             raise DataError(f"{next(iter(left_out.values()))[1].rstrip('.')} (no photo is left).")
+        answers = assign(list(self._samples(kept, self._ties(kept, cleaned, config))), config)
+        places = {i: place for i, place in zip(kept, answers, strict=True) if place is not None}
+        for i in kept:
+            if i not in places:
+                reason = f"{self.names[i]} belongs to photos on both sides of a split: take it out, or those."
+                left_out[i] = ("bridge", reason)
+        ties = self._ties(list(places), cleaned, config)  # what was left out ties nothing together
+        lookalikes = self._lookalikes(cleaned.lookalikes, prefix)
+        return self._manifest(places, ties, lookalikes, prefix), [
+            self._rejected(i, *left_out[i]) for i in sorted(left_out)
+        ]
+
+    def _ties(
+        self, kept: Sequence[int], cleaned: Cleaned, config: SplitConfig
+    ) -> dict[int, tuple[str | None, str | None]]:
+        """Set of near-duplicates and capture session of each kept photo."""
+        near = near_sets(kept, self.sha256, cleaned.same)
         times = self._times()
-        sessions_of = sessions([self.labels[i] for i in kept], [times[i] for i in kept], config.session_minutes)
-        samples = list(self._samples(kept, cleaned.near_duplicates, sessions_of, keeps_places))
-        places: dict[int, Place] = {}
-        for i, place in zip(kept, assign(samples, config), strict=True):
-            if place is None:
-                left_out[i] = ("bridge", f"{self.names[i]} resembles photos on both sides of a split: take it out.")
-            else:
-                places[i] = place
-        derived = {
-            "near_duplicates": cleaned.near_duplicates,
-            "session": dict(zip(kept, sessions_of, strict=True)),
-            "lookalike": self._lookalikes(cleaned.lookalikes, prefix),
-            "captured_at": times,
-        }
-        return self._manifest(places, derived, prefix), [self._rejected(i, *left_out[i]) for i in sorted(left_out)]
+        names = sessions([self.labels[i] for i in kept], [times[i] for i in kept], config.session_minutes)
+        return {i: (near.get(i), session) for i, session in zip(kept, names, strict=True)}
 
-    def _samples(
-        self, kept: Sequence[int], near: Sequence[str | None], sessions_of: Sequence[str | None], keeps_places: bool
-    ) -> Iterator[Sample]:
-        splits, roles = self._said("split"), self._said("role")
-        for i, session in zip(kept, sessions_of, strict=True):
+    def _samples(self, kept: Sequence[int], ties: Mapping[int, tuple[str | None, str | None]]) -> Iterator[Sample]:
+        splits, roles = self._said("split", self._same_splits), self._said("role", self._same_splits)
+        for i in kept:
             photo = self.photos[i]
-            before = (splits[i], roles[i]) if keeps_places and splits[i] and photo.split in {None, splits[i]} else None
-            yield Sample(self.labels[i], self.sha256[i], photo.group, near[i], session, photo.split, photo.role, before)
+            before = (splits[i], roles[i]) if splits[i] and photo.split in {None, splits[i]} else None
+            yield Sample(self.labels[i], self.sha256[i], photo.group, *ties[i], photo.split, photo.role, before)
 
-    def _manifest(self, places: Mapping[int, Place], derived: Mapping[str, Any], prefix: str) -> pa.Table:
+    def _manifest(
+        self,
+        places: Mapping[int, Place],
+        ties: Mapping[int, tuple[str | None, str | None]],
+        lookalikes: Sequence[str | None],
+        prefix: str,
+    ) -> pa.Table:
         photos = [self.photos[i] for i in places]
+        times = self._times()
         columns = {
             "label": [self.labels[i] for i in places],
             "box": [photo.box for photo in photos],
@@ -167,8 +175,11 @@ class _Rows:
             "role": [role for _, role in places.values()],
             "source": [prefix + photo.name for photo in photos],
             "group": [photo.group for photo in photos],
+            "captured_at": [times[i] for i in places],
             "stamp": [photo.stamp for photo in photos],
-            **{name: [values[i] for i in places] for name, values in derived.items()},
+            "near_duplicates": [ties[i][0] for i in places],
+            "session": [ties[i][1] for i in places],
+            "lookalike": [lookalikes[i] for i in places],
         }
         facts = self.facts.take(pa.array(list(places), pa.int64()))
         return pa.table(
@@ -188,15 +199,21 @@ class _Rows:
 
     def _lookalikes(self, pairs: Sequence[tuple[int, int]], prefix: str) -> list[str | None]:
         there = {prefix + name for name in self.names}
-        names = [name if name in there else None for name in self._said("lookalike")]
+        names = [name if name in there else None for name in self._said("lookalike", self._compared)]
         for one, other in pairs:
             names[one], names[other] = prefix + self.names[other], prefix + self.names[one]
         return names
 
-    def _said(self, column: str) -> list[Any]:
-        """[n] what the version before said of each photo, None where it did not know it."""
+    def _said(self, column: str, holds: bool = True) -> list[Any]:
+        """[n] what the version before said of each photo; None where it did not know it, or it no longer holds."""
         values = self._before[column]
-        return [None if row is None else values[row] for row in self.earlier]
+        return [values[row] if holds and row is not None else None for row in self.earlier]
+
+
+def _label(photo: Photo, decisions: Mapping[str, str]) -> str:
+    if photo.label is None:
+        raise ValueError(f"{photo.name} has no label, and reading leaves such photos out")
+    return decisions.get(thing(photo.name, photo.box), photo.label) if decisions else photo.label
 
 
 def _keys(

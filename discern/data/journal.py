@@ -12,6 +12,7 @@ Rules kept:
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -45,7 +46,9 @@ class Journal:
         self._folder = self._all / hashlib.sha256(f"{store.url}\0{source}".encode()).hexdigest()[:16]
 
     def load(self) -> pa.Table:
-        """Rows of `KNOWN` that an interrupted run of this source left."""
+        """Rows of `KNOWN` that an interrupted run of this source left; they are in use from now on."""
+        if self._folder.is_dir():
+            os.utime(self._folder)
         tables = [table for path, table in _entries(self._folder) if (self._store.home / f"{path.stem}.arrow").exists()]
         return pa.concat_tables([KNOWN.empty_table(), *(table.cast(KNOWN) for table in tables)])
 
@@ -60,13 +63,20 @@ class Journal:
         Raises:
             DataError: the place cannot be written.
         """
+        marked = rows.replace_schema_metadata({_CREATED: str(int(created)).encode()})
         try:
-            with atomic(self._folder / f"{shard}.parquet") as temporary:
-                pq.write_table(rows.replace_schema_metadata({_CREATED: str(int(created)).encode()}), temporary)
+            try:
+                self._write(shard, marked)
+            except FileNotFoundError:  # another run of this source has finished, and cleared the folder
+                self._write(shard, marked)
         except OSError as error:
             raise DataError(
                 f"{self._folder} cannot be written ({error.strerror}): check the free space, and run again."
             ) from error
+
+    def _write(self, shard: str, rows: pa.Table) -> None:
+        with atomic(self._folder / f"{shard}.parquet") as temporary:
+            pq.write_table(rows, temporary)
 
     def clear(self) -> None:
         """The version is complete."""
@@ -76,14 +86,15 @@ class Journal:
 
     def give_up_old(self) -> None:
         """Take back what other interrupted runs left long ago."""
-        if not self._all.is_dir():
-            return
-        for folder in self._all.iterdir():
-            newest = max((path.stat().st_mtime for path in folder.glob("*.parquet")), default=0.0)
-            if folder != self._folder and time.time() - newest > KEPT_FOR:
-                created = [path.stem for path, table in _entries(folder) if _was_created(table)]
-                self._store.remove(created)
-                shutil.rmtree(folder, ignore_errors=True)
+        with suppress(FileNotFoundError):  # other runs give up and clear as well
+            for folder in self._all.iterdir():
+                if folder != self._folder and time.time() - _last_use(folder) > KEPT_FOR:
+                    self._store.remove(path.stem for path, table in _entries(folder) if _was_created(table))
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _last_use(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.glob("*.parquet")))
 
 
 def _entries(folder: Path) -> Iterator[tuple[Path, pa.Table]]:

@@ -23,19 +23,20 @@ class Known:
         interrupted: rows of `KNOWN` that a run left which did not finish.
 
     Attributes:
-        rows: the version before, or a table without rows.
-        pictures: rows of `KNOWN`: those of `rows`, in their order, then the interrupted ones.
+        pictures: rows of `KNOWN`: those of the version before, in its order, then the interrupted ones.
+        published: how many of them, from the first on, lie in shards of the version before.
     """
 
     def __init__(
         self, version: DatasetVersion | None, source: str, store: ShardStore, interrupted: pa.Table | None = None
     ) -> None:
         usable = version is not None and version.shards == store.url
-        self.rows = version.table if usable and version is not None else SCHEMA.empty_table()
+        table = version.table if usable and version is not None else SCHEMA.empty_table()
+        self.published = table.num_rows
         prefix = f"{source}/" if source else ""
         # The source may have another name now, when it was moved: only what has its name is known by it.
-        names = [name.removeprefix(prefix) for name in self.rows["source"].to_pylist()]
-        before = self.rows.select(KNOWN.names[1:]).add_column(0, KNOWN.field("name"), pa.array(names, pa.string()))
+        names = [name.removeprefix(prefix) for name in table["source"].to_pylist()]
+        before = table.select(KNOWN.names[1:]).add_column(0, KNOWN.field("name"), pa.array(names, pa.string()))
         self.pictures = pa.concat_tables([before, KNOWN.empty_table() if interrupted is None else interrupted])
         keys = zip(self.pictures["name"].to_pylist(), self.pictures["stamp"].to_pylist(), strict=True)
         self._stamped = {key: place for place, key in enumerate(keys)}

@@ -57,7 +57,8 @@ SCHEMA = pa.schema(_CONTENT + _DERIVED)
 CONTENT = tuple(field.name for field in _CONTENT)
 COLUMNS = tuple(SCHEMA.names)
 FORMAT = "discern dataset version 2"
-_FORMAT_KEY, _SHARDS_KEY, _SPLITS_KEY = b"discern.format", b"discern.shards", b"discern.splits"
+_FORMAT_KEY, _SHARDS_KEY = b"discern.format", b"discern.shards"
+_SPLITS_KEY, _CLEANING_KEY = b"discern.splits", b"discern.cleaning"
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,14 @@ class DatasetVersion:
         table: the manifest, columns as in `COLUMNS`.
         shards: fsspec URL or path of the folder of shards.
         splits: JSON of the config by which photos were split, so that a version that grows from this one can tell
-            whether that is still what is asked for.
+            whether that is still what is asked for; likewise the next.
+        cleaning: JSON of the limits of near-duplicates.
     """
 
     table: pa.Table
     shards: str
     splits: str = ""
+    cleaning: str = ""
 
     @cached_property
     def id(self) -> str:
@@ -155,7 +158,7 @@ class DatasetVersion:
 
     def __getstate__(self) -> dict[str, object]:
         """Leave what is cached, open files among it, out of what other processes get."""
-        return {"table": self.table, "shards": self.shards, "splits": self.splits}
+        return {"table": self.table, "shards": self.shards, "splits": self.splits, "cleaning": self.cleaning}
 
 
 def widen(box: Sequence[float], margin: float) -> Box:
@@ -175,6 +178,7 @@ def save_manifest(version: DatasetVersion, where: Path | str | BinaryIO) -> None
         _FORMAT_KEY: FORMAT.encode(),
         _SHARDS_KEY: version.shards.encode(),
         _SPLITS_KEY: version.splits.encode(),
+        _CLEANING_KEY: version.cleaning.encode(),
     }
     table = version.table.replace_schema_metadata(metadata)
     if not isinstance(where, (Path, str)):
@@ -206,5 +210,5 @@ def load_manifest(where: Path | str | BinaryIO) -> DatasetVersion:
     metadata = table.schema.metadata or {}
     if metadata.get(_FORMAT_KEY) != FORMAT.encode() or _SHARDS_KEY not in metadata:
         raise DataError(f"{name} is not a manifest of the format {FORMAT!r}: make the dataset version again.")
-    shards, splits = metadata[_SHARDS_KEY].decode(), metadata.get(_SPLITS_KEY, b"").decode()
-    return DatasetVersion(table.replace_schema_metadata(None).cast(SCHEMA), shards, splits)
+    texts = (metadata.get(key, b"").decode() for key in (_SHARDS_KEY, _SPLITS_KEY, _CLEANING_KEY))
+    return DatasetVersion(table.replace_schema_metadata(None).cast(SCHEMA), *texts)

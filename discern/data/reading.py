@@ -87,8 +87,16 @@ def _take(found: Read, pictures: _Places, photo: Photo, answer: Answer) -> None:
     if photo.box is not None and (fault := box_fault(photo.box, width, height)):
         found.rejected.append(Rejected(photo.name, f"{photo.name}: {fault}", "broken", photo.label))
         return
+    if photo.box is not None:
+        photo = replace(photo, box=clipped(photo.box, width, height))
     found.photos.append(photo if callable(photo.data) else replace(photo, data=b""))
     found.places.append(place)
+
+
+def clipped(box: Box, width: int, height: int) -> Box:
+    """The part of a box that lies inside its picture."""
+    left, top, right, bottom = box
+    return max(0.0, left), max(0.0, top), min(float(width), right), min(float(height), bottom)
 
 
 def box_fault(box: Box, width: int, height: int) -> str | None:

@@ -8,13 +8,14 @@ from typing import Literal
 
 from discern.errors import DataError
 
-Kind = Literal["broken", "unlabelled", "duplicate", "conflict", "bridge"]
+Kind = Literal["broken", "unlabelled", "duplicate", "conflict", "leak", "bridge"]
 KINDS: dict[Kind, str] = {
     "broken": "cannot be used",
     "unlabelled": "nobody said what it shows",
     "duplicate": "the version holds it already",
     "conflict": "one picture under two labels: somebody has to decide",
-    "bridge": "resembles photos of both sides of a split",
+    "leak": "the source has the picture in another split too",
+    "bridge": "belongs to photos on both sides of a split",
 }
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from discern.data.duplicates import Joined
 from discern.data.heldout import HELD_OUT, SplitConfig, draw, draw_strangers, splits_of_classes
@@ -61,10 +61,13 @@ def assign(samples: Sequence[Sample], config: SplitConfig) -> list[Place | None]
     Raises:
         DataError: there are too few classes, or too few whose photos can be told apart.
     """
-    ours = [i for i, sample in enumerate(samples) if sample.split is None]
-    places = _by_photos(ours, samples, config) if config.by == "photos" else _by_classes(ours, samples, config)
-    places |= _official(samples, config)
-    return [places.get(i) for i in range(len(samples))]
+    official = _official(samples, config)
+    labels = {sample.label for i, sample in enumerate(samples) if i not in official}
+    # Where a source splits some photos of a class, the others join those as they would join an earlier version's.
+    ours = [i for i, sample in enumerate(samples) if sample.label in labels]
+    given = [replace(samples[i], before=official[i]) if i in official else samples[i] for i in range(len(samples))]
+    places = _by_photos(ours, given, config) if config.by == "photos" else _by_classes(ours, given, config)
+    return [official.get(i) or places.get(i) for i in range(len(samples))]
 
 
 def _by_photos(ours: Sequence[int], samples: Sequence[Sample], config: SplitConfig) -> dict[int, Place]:
@@ -98,7 +101,10 @@ def _by_classes(ours: Sequence[int], samples: Sequence[Sample], config: SplitCon
     members: dict[str, list[int]] = defaultdict(list)
     for i in ours:
         members[samples[i].label].append(i)
-    before = {samples[i].label: place[0] for i in ours if (place := samples[i].before)}
+    before: dict[str, Split] = {}
+    for i in ours:
+        if (place := samples[i].before) and before.get(samples[i].label) != "train":
+            before[samples[i].label] = place[0]
     known = {label for label in before if all(samples[i].before for i in members[label])}  # no photo to be placed
     sets = {label: _together(rows, samples) for label, rows in members.items() if label not in known}
     divisible = {label for label, parts in sets.items() if len(parts) > 1}
@@ -108,10 +114,13 @@ def _by_classes(ours: Sequence[int], samples: Sequence[Sample], config: SplitCon
     for label, rows in members.items():
         if label in known:
             places.update((i, place) for i in rows if (place := samples[i].before))
-        elif chosen[label] == "train":
-            places.update(dict.fromkeys(rows, ("train", "gallery")))
-        elif label in strangers:
-            places.update(dict.fromkeys(rows, (chosen[label], "query")))
+        elif chosen[label] == "train" or label in strangers:
+            role: Role = "gallery" if chosen[label] == "train" else "query"
+            for part in sets[label]:
+                if any(samples[i].before for i in part):
+                    places |= dict(_follow(part, samples))
+                else:
+                    places.update(dict.fromkeys(part, (chosen[label], role)))
         else:
             places.update((i, (chosen[label], role)) for i, role in _enrol(sets[label], samples, config))
     return places

@@ -30,6 +30,7 @@ SHARED_LIBRARY = f"../../../{LIBRARY}"  # at the root of the site, once for all 
         "discern/page.py",
         "discern/files.py",
         "discern/learning/augment.py",
+        "discern/learning/config.py",
         "discern/learning/preview.py",
         "edge_runtime/images.py",
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from discern.errors import GateError
 
 Check = Literal[
+    "left_out",
     "class_counts",
     "label_names",
     "label_conflicts",
@@ -26,6 +27,7 @@ Check = Literal[
     "label_drift",
 ]
 TITLES: dict[Check, str] = {
+    "left_out": "Photos left out",
     "class_counts": "Photos per class",
     "label_names": "Label names",
     "label_conflicts": "Label conflicts",
@@ -43,12 +45,16 @@ TITLES: dict[Check, str] = {
 }
 
 
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
 class CheckConfig(BaseModel):
     """Limits of the checks, and which failures someone answers for.
 
     Args:
         samples_per_split: photos that Deepchecks looks at, of each split; every other check looks at all.
         thumbnail: longer side to which they are scaled for that, pixels.
+        max_left_out_share: largest share of the source's photos that are not in the version, for whatever reason.
         min_photos_per_class: fewest photos of a class, all splits together.
         max_near_duplicate_share: largest share of photos that (nearly) repeat another one of their class.
         max_new_share: largest share of a split's queries that are of classes which nobody enrolled.
@@ -69,6 +75,7 @@ class CheckConfig(BaseModel):
 
     samples_per_split: int = Field(default=256, ge=32)
     thumbnail: int = Field(default=96, ge=16, le=512)
+    max_left_out_share: float = Field(default=0.2, ge=0, le=1)
     min_photos_per_class: int = Field(default=2, ge=1)
     max_near_duplicate_share: float = Field(default=0.2, ge=0, le=1)
     max_new_share: float = Field(default=0.8, ge=0, le=1)
@@ -81,7 +88,7 @@ class CheckConfig(BaseModel):
     max_outlier_share: float = Field(default=0.2, ge=0, le=1)
     max_property_drift: float = Field(default=0.3, ge=0, le=1)
     max_label_drift: float = Field(default=0.5, ge=0, le=1)
-    waive: dict[Check, str] = Field(default_factory=dict)
+    waive: dict[Check, Reason] = Field(default_factory=dict)
 
 
 class Condition(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -22,12 +23,23 @@ TIES = (
 
 def findings(version: DatasetVersion, rejected: Sequence[Rejected], config: CheckConfig) -> Iterator[Finding]:
     """Ask everything here of `version`, and of what was left out of it."""
+    yield from _left_out(version, rejected, config)
     yield from _class_counts(version, config)
     yield from _label_names(version)
     yield from _label_conflicts(version, rejected)
     yield from _duplicates(version, config)
-    yield from _leakage(version)
+    yield from _leakage(version, rejected)
     yield from _queries(version, config)
+
+
+def _left_out(version: DatasetVersion, rejected: Sequence[Rejected], config: CheckConfig) -> Iterator[Finding]:
+    total = len(version) + len(rejected)
+    yield Condition(
+        check="left_out",
+        condition=f"at most {config.max_left_out_share:.0%} of the photos are left out",
+        passed=len(rejected) <= config.max_left_out_share * total,
+        detail=f"{len(rejected):,} of {total:,} are",
+    )
 
 
 def _class_counts(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
@@ -44,11 +56,12 @@ def _class_counts(version: DatasetVersion, config: CheckConfig) -> Iterator[Find
 def _label_names(version: DatasetVersion) -> Iterator[Finding]:
     alike: dict[str, list[str]] = defaultdict(list)
     for label in version.labels:
-        alike[" ".join(label.split()).casefold()].append(label)
+        plain = "".join(c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c) != "Cf")
+        alike[" ".join(plain.split()).casefold()].append(label)
     confusable = [names for names in alike.values() if len(names) > 1]
     yield Condition(
         check="label_names",
-        condition="labels differ by more than case and spaces",
+        condition="labels differ by more than case, spaces and what cannot be seen",
         passed=not confusable,
         detail="; ".join(" and ".join(map(repr, names)) for names in confusable[:5]) or f"all {len(alike):,} do",
     )
@@ -62,12 +75,12 @@ def _label_conflicts(version: DatasetVersion, rejected: Sequence[Rejected]) -> I
         passed=not conflicts,
         detail=f"{len(conflicts)} photos are held back: {conflicts[0].reason}" if conflicts else "none has",
     )
-    sources = version.column("source")
+    sources, labels = version.column("source"), version.column("label")
     row_of = {name: i for i, name in enumerate(sources)}
     pairs = {
         (min(i, row_of[other]), max(i, row_of[other]))
         for i, other in enumerate(version.column("lookalike"))
-        if other in row_of
+        if other in row_of and labels[i] != labels[row_of[other]]
     }
     if pairs:
         title = f"{len(pairs)} pairs look nearly alike under two labels: are the labels right?"
@@ -94,27 +107,43 @@ def _duplicates(version: DatasetVersion, config: CheckConfig) -> Iterator[Findin
         yield Photos("duplicates", "Two of each of the largest sets", shown)
 
 
-def _leakage(version: DatasetVersion) -> Iterator[Finding]:
-    """Within a class, what is both known to the gallery and asked for."""
-    labels, roles = version.column("label"), version.column("role")
+def _leakage(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[Finding]:
+    """Within a class, what is on two sides: in two splits, or both known to a gallery and asked for."""
+    copies = [one for one in rejected if one.kind == "leak"]
+    yield Condition(
+        check="leakage",
+        condition="the source has no picture in two splits",
+        passed=not copies,
+        detail=f"{len(copies)} are left out: {copies[0].reason}" if copies else "it has none",
+    )
+    labels, sides = version.column("label"), list(zip(version.column("split"), version.column("role"), strict=True))
     for column, one, several in TIES:
-        sides: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)  # role -> a row
+        found: dict[tuple[str, str], dict[tuple[str, str], int]] = defaultdict(dict)  # what -> side -> a row
         for i, value in enumerate(version.column(column)):
             if value is not None:
-                sides[labels[i], value].setdefault(roles[i], i)
-        leaks = [key for key, rows in sides.items() if len(rows) > 1]
+                found[labels[i], value].setdefault(sides[i], i)
+        leaks = [key for key, rows in found.items() if len(rows) > 1]
         detail = f"{len(leaks)} {several} are, first {leaks[0][1]} of {leaks[0][0]}" if leaks else f"no {one} is"
         yield Condition(
-            check="leakage", condition=f"no {one} of a class is both gallery and query", passed=not leaks, detail=detail
+            check="leakage",
+            condition=f"no {one} of a class is in two splits, or both gallery and query",
+            passed=not leaks,
+            detail=detail,
         )
         if leaks:
-            shown = tuple(row for key in leaks[: SHOWN // 2] for row in sides[key].values())
+            shown = tuple(row for key in leaks[: SHOWN // 2] for row in found[key].values())
             yield Photos("leakage", f"{len(leaks)} {several} on both sides", shown)
 
 
 def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
     """Without queries that should be known nothing is measured; the same holds for those that should not."""
     trained = set(version.select("train", "gallery").labels)
+    yield Condition(
+        check="queries",
+        condition="there are photos to train on",
+        passed=bool(trained),
+        detail=f"{len(version.select('train', 'gallery')):,} of {len(trained):,} classes",
+    )
     for split in ("validation", "test"):
         part = version.select(split)
         enrolled = set(part.select(role="gallery").labels)

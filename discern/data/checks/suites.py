@@ -22,6 +22,7 @@ from discern.data.checks.samples import Sample
 # Deepchecks reads this when it is imported, and asks its maker's server for news where it is not set.
 os.environ.setdefault("DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY", "True")
 
+MOST_GRANTED = 0.9  # a score is at most 1: what nothing can exceed would be no limit
 CHANCE = 0.01  # how often drift by chance alone may exceed its limit
 NAVY, BLUE = "#00008b", "#5b8def"  # Deepchecks' colour of training cannot be seen on a dark page
 SHOWN_OUTLIERS = 5  # photos of each property
@@ -123,10 +124,11 @@ def _outliers(config: CheckConfig, photos: int) -> ImagePropertyOutliers:
 
 
 def _property_drift(limit: float, chance: float) -> ImagePropertyDrift:
-    name = f"the drift score of every property is below {max(limit, chance):.2g}"
-    if chance > limit:
+    granted = max(limit, min(chance, MOST_GRANTED))
+    name = f"the drift score of every property is below {granted:.2g}"
+    if granted > limit:
         name += ", which so few may differ by chance"
-    return ImagePropertyDrift(image_properties=PROPERTIES).add_condition(name, _below(max(limit, chance)))
+    return ImagePropertyDrift(image_properties=PROPERTIES).add_condition(name, _below(granted))
 
 
 def _label_drift(limit: float) -> LabelDrift:

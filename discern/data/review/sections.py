@@ -82,7 +82,9 @@ def counts(version: DatasetVersion) -> str:
 
 def _size(version: DatasetVersion) -> str:
     pictures, classes = len(set(version.column("sha256"))), len(version.labels)
-    things = f"{len(version):,} photos" if pictures == len(version) else f"{len(version):,} things in {pictures:,} photos"
+    things = (
+        f"{len(version):,} photos" if pictures == len(version) else f"{len(version):,} things in {pictures:,} photos"
+    )
     return f"{things} of {classes:,} {'class' if classes == 1 else 'classes'}"
 
 
@@ -136,13 +138,14 @@ def left_out(rejected: Sequence[Rejected], book: PhotoBook) -> str:
     """Photos that are not in the version: what somebody has to decide first."""
     if not rejected:
         return _section("rejected", "Left out", "<p>Every photo of the source is in this version.</p>")
-    kinds: list[Kind] = ["conflict", "bridge", "broken", "unlabelled", "duplicate"]
+    kinds: list[Kind] = ["conflict", "leak", "bridge", "broken", "unlabelled", "duplicate"]
     order = sorted(rejected, key=lambda one: kinds.index(one.kind))
     totals = Counter(one.kind for one in rejected)
     summary = "; ".join(f"{totals[kind]:,} {kind}: {KINDS[kind]}" for kind in kinds if totals[kind])
     pictures = [book.rejected(one) if i < REJECT_PICTURES else "" for i, one in enumerate(order[:SHOWN_REJECTS])]
     rows = "".join(
-        f"<tr><td>{escape(one.name)}</td><td class="result">{one.kind}</td><td>{picture}</td><td>{escape(one.reason)}</td></tr>"
+        f'<tr><td>{escape(one.name)}</td><td class="result">{one.kind}</td><td>{picture}</td>'
+        f"<td>{escape(one.reason)}</td></tr>"
         for one, picture in zip(order, pictures, strict=False)
     )
     left = len(rejected) - SHOWN_REJECTS

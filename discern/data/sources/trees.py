@@ -202,7 +202,8 @@ class ZipTree:
 
 
 def _stat_stamp(facts: os.stat_result) -> str:
-    return f"{facts.st_size} {facts.st_mtime_ns}"
+    # The time of the last change of any kind: a file that took the place of another may have kept its own.
+    return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"
 
 
 def changed_sentence(file: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -74,6 +75,24 @@ def test_photos_of_a_folder_are_told_apart_by_size_and_time(tmp_path: Path) -> N
     second = grow(FolderSource(FolderConfig(path=str(folder))).photos(), tmp_path / "shards", first)
     changed = [i for i in range(40) if first.image_bytes(i) != second.image_bytes(i)]
     assert [second.column("source")[i] for i in changed] == ["mine/c03/1.jpg"]
+
+
+def test_files_that_changed_places_are_noticed(tmp_path: Path) -> None:
+    """Of one size and one time of change, as an archive gives them to all its files."""
+    folder = tmp_path / "photos"
+    for photo in photos(10, 4):
+        path = folder / photo.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.open(io.BytesIO(photo.load())).save(path.with_suffix(".bmp"))
+        os.utime(path.with_suffix(".bmp"), (1e9, 1e9))
+    first = grow(FolderSource(FolderConfig(path=str(folder))).photos(), tmp_path / "shards")
+    one, other = folder / "c00/0.bmp", folder / "c01/0.bmp"
+    one.rename(tmp_path / "aside")
+    other.rename(one)
+    (tmp_path / "aside").rename(other)
+    second = grow(FolderSource(FolderConfig(path=str(folder))).photos(), tmp_path / "shards", first)
+    assert second.image_bytes(0) == first.image_bytes(4)
+    assert second.id != first.id
 
 
 def test_a_photo_that_moved_to_another_name_is_not_stored_again(tmp_path: Path) -> None:
@@ -171,9 +190,73 @@ def test_one_picture_in_two_sizes_and_classes_is_a_conflict(tmp_path: Path) -> N
     assert of("conflict", rejected) == [given[0].name, "other/x.jpg"]
     decided = CleaningConfig(decisions={"other/x.jpg": str(wrong.label)})
     version, rejected = write_version([*given, wrong], str(tmp_path), cleaning=decided)
+    assert [(one.name, one.kind) for one in rejected] == [(given[0].name, "duplicate")]
+    both = CleaningConfig(decisions={"other/x.jpg": str(wrong.label), given[0].name: str(given[0].label)})
+    version, rejected = write_version([*given, wrong], str(tmp_path), cleaning=both)
     assert rejected == []
     assert version.column("lookalike")[0] == "other/x.jpg"
     assert version.column("lookalike")[-1] == given[0].name
+
+
+def test_a_decision_is_about_one_thing_of_a_picture(tmp_path: Path) -> None:
+    box, other = (0.0, 0.0, 10.0, 10.0), (10.0, 10.0, 20.0, 20.0)
+    given = [
+        *photos(),
+        *(Photo("t.jpg", label, jpeg(9), where) for label, where in (("c00", box), ("c01", box), ("c02", other))),
+    ]
+    _, rejected = write_version(given, str(tmp_path))
+    assert of("conflict", rejected) == ["t.jpg", "t.jpg"]
+    assert "t.jpg@0,0,10,10 ('c00')" in rejected[0].reason
+    decided = CleaningConfig(decisions={"t.jpg@0,0,10,10": "c01"})
+    version, rejected = write_version(given, str(tmp_path), cleaning=decided)
+    assert version.column("label")[-2:] == ["c01", "c02"]
+    assert of("duplicate", rejected) == ["t.jpg"]
+
+
+def test_other_limits_compare_all_photos_again(tmp_path: Path) -> None:
+    given = pills()
+    wrong = Photo("other/x.jpg", given[-1].label, smaller(given[0].load()), stamp="1")
+    loose = CleaningConfig(same_similarity=1)
+    first, rejected = write_version([*given, wrong], str(tmp_path), cleaning=loose)
+    assert rejected == []
+    _, rejected = write_version(map(unread, [*given, wrong]), str(tmp_path), before=first)
+    assert of("conflict", rejected) == [given[0].name, "other/x.jpg"]
+
+
+def test_what_is_left_out_ties_nothing_together(tmp_path: Path) -> None:
+    """A photo between two sessions, one enrolled and one asked, is left out; they are two sessions still."""
+    noon = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    given = [
+        Photo(
+            photo.name, photo.label, photo.data, captured_at=noon + timedelta(minutes=15 * (i % 5)), stamp=photo.stamp
+        )
+        for i, photo in enumerate(stamped(photos(10, 5)))
+    ]
+    first = grow(given, tmp_path)
+    label = first.select("test", "gallery").labels[0]
+    places_of = {name: role for name, (_, role) in places(first.select(labels=[label])).items()}
+    between = next(i for i in range(4) if places_of[f"mine/{label}/{i}.jpg"] != places_of[f"mine/{label}/{i + 1}.jpg"])
+    bridge = Photo("b.jpg", label, jpeg(999), captured_at=noon + timedelta(minutes=15 * between + 7))
+    version, rejected = write_version([*given, bridge], str(tmp_path), source="mine", before=first)
+    assert of("bridge", rejected) == ["b.jpg"]
+    assert places(version) == places(first)
+    sides: dict[tuple[str, str], set[str]] = {}
+    for row in version.table.to_pylist():
+        sides.setdefault((row["label"], row["session"]), set()).add(row["role"])
+    assert all(len(roles) == 1 for roles in sides.values())
+
+
+def test_places_are_kept_where_the_shards_lie_elsewhere(tmp_path: Path) -> None:
+    first = grow(stamped(photos(20, 5)), tmp_path / "a")
+    second = grow(stamped(photos(24, 7)), tmp_path / "b", first)
+    assert places(first).items() <= places(second).items()
+
+
+def test_a_box_is_kept_as_far_as_it_is_inside(tmp_path: Path) -> None:
+    given = [*photos(), Photo("scene.jpg", "c00", jpeg(77), (-1e9, -5.0, 12.0, 9.5))]
+    first = grow(given, tmp_path)
+    assert first.column("box")[-1] == [0, 0, 12, 9.5]
+    assert grow(given, tmp_path, first).table == first.table
 
 
 def test_things_in_boxes_of_one_scene_are_no_conflict(tmp_path: Path) -> None:

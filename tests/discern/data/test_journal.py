@@ -34,7 +34,7 @@ def wrote(store: ShardStore, source: str, given: list[Photo]) -> pa.Table:
 
 
 def age(store: ShardStore, seconds: float) -> None:
-    for path in (store.home / FOLDER).rglob("*.parquet"):
+    for path in (store.home / FOLDER).rglob("*"):
         os.utime(path, (time.time() - seconds,) * 2)
 
 
@@ -80,6 +80,9 @@ def test_what_is_old_is_given_up_with_its_shards(store: ShardStore) -> None:
     age(store, KEPT_FOR + 60)
     Journal(store, "mine").give_up_old()  # its own run goes on with it
     assert Journal(store, "mine").load().num_rows == 4
+    Journal(store, "other").give_up_old()  # it is in use again
+    assert Journal(store, "mine").load().num_rows == 4
+    age(store, KEPT_FOR + 60)
     Journal(store, "other").give_up_old()
     assert list(store.home.rglob("*.arrow")) == []
 
@@ -91,6 +94,14 @@ def test_what_another_run_relies_on_stays(store: ShardStore) -> None:
     age(store, KEPT_FOR + 60)
     Journal(store, "third").give_up_old()
     assert len(list(store.home.glob("*.arrow"))) == 1
+
+
+def test_a_folder_that_another_run_cleared_is_made_again(store: ShardStore) -> None:
+    first, second = list(photos(2, 4))[:4], list(photos(2, 4))[4:]
+    wrote(store, "mine", first)
+    Journal(store, "mine").clear()
+    rows = wrote(store, "mine", second)
+    assert Journal(store, "mine").load().to_pylist() == rows.to_pylist()
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(store: ShardStore) -> None:

@@ -124,7 +124,7 @@ def test_a_person_reads_the_verdict_and_opens_a_plot(
     (tmp_path / "single.html").write_text(report_html(Review(version, checked, REJECTED)), encoding="utf-8")
     for address in (f"{site}/index.html", f"file://{tmp_path}/index.html", f"file://{tmp_path}/single.html"):
         page.goto(address)
-        expect(page.locator(".verdict")).to_have_text("Fit to train on: 20 of 20 conditions met.")
+        expect(page.locator(".verdict")).to_have_text("Fit to train on: 23 of 23 conditions met.")
         expect(page.get_by_text("c01/<b>.jpg is empty (0 bytes)")).to_be_visible()
         page.wait_for_function("window.Plotly !== undefined")
         page.get_by_text("train to validation, brightness").click()
@@ -140,7 +140,7 @@ def test_a_failure_comes_first(tmp_path: Path, version: DatasetVersion, page: Pa
     config = CheckConfig(max_outlier_share=0, waive={"image_size": "the sensor has <24> pixels"})
     write_report(tmp_path, Review(version, check_version(version, config)))
     page.goto(f"file://{tmp_path}/index.html")
-    expect(page.locator(".verdict")).to_have_text("Not fit to train on: 18 of 20 conditions met, 1 failed, 1 waived.")
+    expect(page.locator(".verdict")).to_have_text("Not fit to train on: 21 of 23 conditions met, 1 failed, 1 waived.")
     results = page.locator("#conditions + div .result").all_text_contents()
     assert results[:3] == ["failed", "waived", "met"]
     expect(page.get_by_text("Waived: the sensor has <24> pixels")).to_be_visible()

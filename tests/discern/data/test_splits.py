@@ -208,6 +208,20 @@ def test_photos_of_every_class_train_where_photos_are_split() -> None:
     assert set(assign(samples(1, 1), SplitConfig(by="photos"))) == {("train", "gallery")}
 
 
+def test_photos_without_a_split_join_their_class_where_the_source_put_it() -> None:
+    photos = [
+        *(Sample(f"c{label}", f"{label}-{i}", split="train") for label in range(10) for i in range(2)),
+        *(Sample(f"c{label}", f"{label}+{i}") for label in range(10) for i in range(3)),
+        *(Sample(f"new{label}", f"new{label}-{i}") for label in range(9) for i in range(4)),
+    ]
+    splits_of = defaultdict(set)
+    for sample, place in zip(photos, assign(photos, SplitConfig()), strict=True):
+        assert place is not None
+        splits_of[sample.label].add(place[0])
+    assert all(len(splits) == 1 for splits in splits_of.values())
+    assert all(splits_of[f"c{label}"] == {"train"} for label in range(10))
+
+
 def test_few_sets_of_photos_still_fill_every_split() -> None:
     photos = [Sample("a", f"{i}", session=f"{i % 3}") for i in range(30)]
     for seed in range(20):

@@ -19,7 +19,8 @@ def test_files_are_sorted_and_read_up_to_a_limit(tmp_path: Path) -> None:
     assert tree.files == ("a.txt", "b/1.jpg", "b/2.jpg", f"{deep}/1.jpg")
     assert tree.read(f"{deep}/1.jpg") == f"{deep}/1.jpg".encode()
     assert tree.read("b/1.jpg", 3) == b"b/1"
-    assert tree.stamp("a.txt") == f"5 {(tmp_path / 'a.txt').stat().st_mtime_ns}"
+    facts = (tmp_path / "a.txt").stat()
+    assert tree.stamp("a.txt") == f"5 {facts.st_mtime_ns} {facts.st_ctime_ns}"
 
 
 def test_a_file_that_changed_is_not_read(tmp_path: Path) -> None:
