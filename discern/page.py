@@ -20,6 +20,7 @@ summary:hover { background: var(--soft); }
 .sheet img { display: block; max-width: 100%; margin-bottom: 2px; }
 .sheet td:first-child { max-width: 16rem; } .sheet td:last-child { width: 60%; }
 .rejected img { display: block; width: 64px; height: 64px; } .rejected td:nth-child(3) { min-width: 64px; }
+.rejected td:first-child { min-width: 14rem; }
 .pictures { display: grid; padding: .2rem 0 .8rem; gap: .8rem;
   grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
 figure { margin: 0; padding: .5rem; border: 1px solid var(--line); border-radius: .4rem; }

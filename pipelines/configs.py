@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -31,7 +31,8 @@ def read_config(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read ({error.strerror}): name an existing config file.") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
+        told = " ".join(str(error).replace('in "<unicode string>", ', "at ").replace("^", "").split())
+        raise ConfigError(f"{path} is not YAML: {told}.") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} has no keys: a config holds `parameters:`, `steps:`, `tags:` and so on.")
     return content
@@ -77,10 +78,71 @@ def _fits(adapter: TypeAdapter[Any], value: Any, path: Path, prefix: str) -> Non
     try:
         adapter.validate_python(value)
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join([*([prefix] if prefix else []), *(str(part) for part in problem["loc"])])
-        what = "unknown key" if problem["type"] == "extra_forbidden" else f"does not fit ({problem['msg']})"
-        raise ConfigError(f"{path}: {key}: {what}.") from None
+        problems = error.errors()
+        # A key that is not known explains another that is missing.
+        problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
+        key = ".".join([*([prefix] if prefix else []), *_keys(value, problem["loc"])])
+        raise ConfigError(f"{path}: {key}: {_complaint(adapter, problem)}") from None
+
+
+def _complaint(adapter: TypeAdapter[Any], problem: Mapping[str, Any]) -> str:
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key; {_suggestion(str(problem['loc'][-1]), _keys_beside(adapter, problem['loc']))}"
+    if problem["type"] == "union_tag_invalid":
+        tags = problem["ctx"]["expected_tags"].replace("'", "").split(", ")
+        return f"there is no {problem['ctx']['tag']!r}; {_suggestion(problem['ctx']['tag'], tags)}"
+    if problem["type"] == "literal_error":
+        allowed = str(problem["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        return f"there is no {problem['input']!r}; {_suggestion(str(problem['input']), allowed)}"
+    return f"does not fit ({problem['msg']})."
+
+
+def _keys(value: Any, loc: Sequence[int | str]) -> Iterator[str]:
+    """The keys of a place, without the tags that pydantic puts between them for the members of a union."""
+    for number, part in enumerate(loc):
+        last = number == len(loc) - 1
+        if isinstance(value, dict) and (part in value or last) and part != "[key]":
+            yield str(part)
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
+            yield str(part)
+            value = value[part]
+
+
+def _keys_beside(adapter: TypeAdapter[Any], loc: Sequence[int | str]) -> list[str]:
+    """The keys that a model knows where an unknown one was found."""
+    whole = adapter.json_schema()
+    schemas = [whole]
+    for part in loc[:-1]:
+        schemas = [inner for schema in schemas for inner in _inside(schema, part, whole)] or schemas
+    return sorted({key for schema in schemas for one in _members(schema, whole) for key in one.get("properties", {})})
+
+
+def _inside(schema: dict[str, Any], part: int | str, whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    members = list(_members(schema, whole))
+    tagged = [one for one in members if one.get("properties", {}).get("kind", {}).get("const") == part]
+    if tagged and len(members) > 1:
+        yield tagged[0]
+        return
+    for one in members:
+        if part in one.get("properties", {}):
+            yield one["properties"][part]
+
+
+def _members(schema: dict[str, Any], whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A schema, or those that it refers to or chooses from."""
+    if "$ref" in schema:
+        schema = whole["$defs"][schema["$ref"].rpartition("/")[2]]
+    choices = schema.get("oneOf", []) + schema.get("anyOf", [])
+    if not choices:
+        yield schema
+    for choice in choices:
+        yield from _members(choice, whole)
+
+
+def _suggestion(given: str, allowed: Collection[str]) -> str:
+    near = difflib.get_close_matches(given, allowed, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(allowed))}."
 
 
 def _known(given: Any, allowed: Collection[str], path: Path, prefix: str) -> None:
@@ -88,6 +150,4 @@ def _known(given: Any, allowed: Collection[str], path: Path, prefix: str) -> Non
         raise ConfigError(f"{path}: {prefix.rstrip('.')} must hold keys and values.")
     for key in given:
         if key not in allowed:
-            near = difflib.get_close_matches(str(key), allowed, n=1)
-            mend = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(allowed))}."
-            raise ConfigError(f"{path}: unknown key {prefix}{key}; {mend}")
+            raise ConfigError(f"{path}: unknown key {prefix}{key}; {_suggestion(str(key), allowed)}")

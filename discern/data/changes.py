@@ -18,6 +18,8 @@ from discern.data.manifest import SCHEMA, DatasetVersion
 from discern.data.matching import Matched, Rows
 from edge_runtime.images import Box
 
+ROUNDING = 0.01  # pixels; YOLO writes shares with six digits
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -136,10 +138,18 @@ def compare(old: DatasetVersion | None, new: DatasetVersion) -> Changes:
         removed=tuple(_row(before, i) for i in matched.only_before),
         relabelled=changed("label"),
         moved=changed("split", "role"),
-        reboxed=changed("box", "margin"),
+        reboxed=tuple(one for one in changed("box", "margin") if _is_another_box(one)),
         renamed=tuple(one for one in changed("source") if one.before.label == one.after.label),
         regrouped=changed("group", "captured_at"),
     )
+
+
+def _is_another_box(one: Change) -> bool:
+    """Whether a box or its margin differs by more than a format's rounding does."""
+    before, after = one.before, one.after
+    if before.box is None or after.box is None or before.margin != after.margin:
+        return True
+    return any(abs(a - b) > ROUNDING for a, b in zip(before.box, after.box, strict=True))
 
 
 def _row(rows: Rows, i: int) -> Row:

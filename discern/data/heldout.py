@@ -109,7 +109,8 @@ def _check_counts(labels: set[str], usable: set[str], config: SplitConfig) -> No
         raise DataError(
             f"{len(usable)} of {len(labels)} classes have photos both to enrol and to ask that are not of one group, "
             f"one capture session or nearly one picture, and {2 * config.min_heldout} are needed ({first!r} has none): "
-            "add photos taken at another time, or lower splits.session_minutes."
+            "add photos taken at another time, give smaller groups, or lower splits.session_minutes (now "
+            f"{config.session_minutes:g}; 0 ignores times)."
         )
 
 

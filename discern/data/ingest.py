@@ -9,6 +9,7 @@ Rules kept:
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -68,13 +69,17 @@ def write_version(
     journal = Journal(store, source)
     journal.give_up_old()
     known = Known(before, source, store, journal.load())
+    prefix = f"{source}/" if source else ""
+    # People copy names from a diff or a report, where the source's name stands before them.
+    decisions = {name.removeprefix(prefix): label for name, label in cleaning.decisions.items()}
+    cleaning = cleaning.model_copy(update={"decisions": decisions})
     found = read(photos, PictureWriter(store, limits or ShardLimits(), journal), known, progress)
     check_share(found.rejected, found.taken, cleaning.max_rejected_share)
     _check_decisions(found, cleaning)
     made = DatasetVersion(SCHEMA.empty_table(), store.url, splits.model_dump_json(), cleaning.limits)
     rows = _Rows(found, made, before, cleaning)
     cleaned = clean(rows.to_clean(), cleaning, rows.pictures(store))
-    table, rejected = rows.finish(cleaned, splits, f"{source}/" if source else "")
+    table, rejected = rows.finish(cleaned, splits, prefix)
     store.publish(pc.unique(found.pictures["shard"].slice(known.published)).to_pylist())
     journal.clear()
     return replace(made, table=table), found.rejected + rejected
@@ -83,7 +88,9 @@ def write_version(
 def _check_decisions(found: Read, cleaning: CleaningConfig) -> None:
     there = {thing(photo.name, photo.box) for photo in found.photos} | {one.name for one in found.rejected}
     if missing := sorted(cleaning.decisions.keys() - there):
-        raise DataError(f"cleaning.decisions names {missing[0]}, which the source does not have: correct the name.")
+        near = difflib.get_close_matches(missing[0], there, n=1)
+        mend = f"did you mean {near[0]!r}?" if near else "correct the name."
+        raise DataError(f"cleaning.decisions names {missing[0]}, which the source does not have: {mend}")
 
 
 class _Rows:

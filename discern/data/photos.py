@@ -31,6 +31,7 @@ class Photo:
         captured_at: when it was taken; where it is None, the picture's own EXIF is asked.
         margin: what is shown around the box, as a share of its width and height.
         stamp: changes whenever the encoded image may have changed; None where only reading it would tell.
+        note: why it has no label, one sentence, where its source knows.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Photo:
     captured_at: datetime | None = None
     margin: float = 0.0
     stamp: str | None = None
+    note: str | None = None
 
     def load(self) -> bytes:
         """The encoded image.

@@ -155,7 +155,7 @@ def _drained(ahead: deque[tuple[Photo, _Asked]]) -> Iterator[tuple[Photo, Answer
 
 def _asked(photo: Photo, known: Known, pool: ThreadPoolExecutor) -> _Asked:
     if photo.label is None:
-        return f"{photo.name} has no label: say what it shows, or take it out."
+        return photo.note or f"{photo.name} has no label: say what it shows, or take it out."
     place = known.unchanged(photo)
     return pool.submit(examine_photo, photo) if place is None else place
 

@@ -54,6 +54,7 @@ def check(
             before=before.id if before else None,
             changes=compare(before, version) if before else None,
             augment=augmenter(preview) if preview else None,
+            use_case=use_case,
         )
 
     with tempfile.TemporaryDirectory(prefix="report-") as temporary:

@@ -55,7 +55,10 @@ def test_a_good_config_passes() -> None:
         ({"steps": {"train": {"enable_cash": True}}}, "did you mean 'enable_cache'?"),
         ({"parameters": {**GOOD["parameters"], "levle": 1}}, "unknown key parameters.levle; did you mean 'level'?"),
         ({"parameters": {**GOOD["parameters"], "level": "high"}}, "parameters.level: does not fit"),
-        ({"parameters": {"use_case": "toy", "part": {"sise": 3}}}, "parameters.part.sise: unknown key"),
+        (
+            {"parameters": {"use_case": "toy", "part": {"sise": 3}}},
+            "parameters.part.sise: unknown key; did you mean 'size'?",
+        ),
         ({"parameters": {"use_case": "toy"}}, "parameters.part is missing"),
         ({"parameters": []}, ""),
         ({"tags": ["other"]}, "tags must name the use case"),
@@ -64,6 +67,33 @@ def test_a_good_config_passes() -> None:
 )
 def test_what_zenml_would_ignore_is_refused(change: dict[str, Any], expected: str) -> None:
     assert expected in complaint({**GOOD, **change})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"source": {"kind": "folder", "pth": "/x"}}, "parameters.source.pth: unknown key; did you mean 'path'?"),
+        ({"source": {"kind": "foldr", "path": "/x"}}, "parameters.source: there is no 'foldr'; did you mean 'folder'?"),
+        ({"splits": {"validation_shre": 0.2}}, "splits.validation_shre: unknown key; did you mean 'validation_share'?"),
+        (
+            {"source": {"kind": "table", "path": "/x", "columns": {"time": "t"}}},
+            "parameters.source.columns.time: unknown key; known are bottom, box, captured_at, group,",
+        ),
+        (
+            {"checks": {"waive": {"label_name": "x"}}},
+            "waive.label_name: there is no 'label_name'; did you mean 'label_names'?",
+        ),
+        ({"splits": {"by": "photo"}}, "parameters.splits.by: there is no 'photo'; did you mean 'photos'?"),
+        ({"checks": {"waive": {"leakage": ""}}}, "parameters.checks.waive.leakage: does not fit"),
+    ],
+)
+def test_a_typo_anywhere_is_answered_with_what_is_nearest(parameters: dict[str, Any], expected: str) -> None:
+    source = {"source": {"kind": "folder", "path": "/photos"}}
+    config = {"tags": ["x"], "parameters": {"use_case": "x", **source, **parameters}}
+    with pytest.raises(ConfigError) as caught:
+        check_config(config, Path("data.yaml"), data_pipeline.entrypoint, ["ingest"])
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_variable_is_named(tmp_path: Path) -> None:

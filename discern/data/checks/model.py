@@ -126,10 +126,11 @@ class CheckReport(BaseModel):
         if self.passed:
             return
         first = self.failures[0]
+        names = ", ".join(dict.fromkeys(one.check for one in self.failures))
         raise GateError(
-            f"dataset version {self.version} fails {len(self.failures)} of {len(self.conditions)} checks, first "
-            f"{first.check} ({first.condition}: {first.detail}): mend the data, change the limit, or set "
-            f"waive.{first.check} to the reason why it may be so."
+            f"dataset version {self.version} fails {len(self.failures)} of {len(self.conditions)} conditions "
+            f"({names}), first {first.check} ({first.condition}: {first.detail}): mend the data, change the limit, "
+            f"or set checks.waive.{first.check} to the reason why it may be so; the report shows them all."
         )
 
 

@@ -10,6 +10,10 @@ from discern.data.checks.model import CheckConfig, Condition, Finding, Photos
 from discern.data.manifest import DatasetVersion
 from discern.data.rejected import Rejected
 
+_NONE = (
+    "every class that is asked trains or is enrolled, as where splits.by is photos: hold classes out, or waive it with "
+    "the reason"
+)
 SHOWN = 12  # photos of one finding
 
 # What photos of one class must not share across the sides of a split: column of the manifest, one of them, several.
@@ -123,7 +127,9 @@ def _leakage(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[
             if value is not None:
                 found[labels[i], value].setdefault(sides[i], i)
         leaks = [key for key, rows in found.items() if len(rows) > 1]
-        detail = f"{len(leaks)} {several} are, first {leaks[0][1]} of {leaks[0][0]}" if leaks else f"no {one} is"
+        detail = f"{len(leaks)} {several} are, first {leaks[0][1]} of {leaks[0][0]}" if leaks else "none is"
+        if not found:
+            detail = f"the photos have no {several}"
         yield Condition(
             check="leakage",
             condition=f"no {one} of a class is in two splits, or both gallery and query",
@@ -160,8 +166,10 @@ def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
             check="strangers",
             condition=f"{split} asks for classes that nobody enrolled",
             passed=bool(new),
-            detail=f"{len(new)} queries of {len(set(new))} strangers",
+            detail=f"{len(new)} queries of {len(set(new))} such classes" if new else _NONE,
         )
+        if not queries:  # which fails above
+            continue
         yield Condition(
             check="new_labels",
             condition=f"at most {config.max_new_share:.0%} of the queries of {split} are of new labels",

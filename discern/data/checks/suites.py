@@ -50,7 +50,7 @@ with _quiet():
     from plotly.graph_objects import Figure
 
 PROPERTIES = [one for one in default_image_properties if one["name"] != "Area"] + [
-    {"name": "Sharpness", "method": texture_level, "output_type": "numerical"}
+    {"name": "Texture", "method": texture_level, "output_type": "numerical"}
 ]
 
 

@@ -40,6 +40,7 @@ class Review:
         before: id of the version that it grew from, if any.
         changes: what differs from that one.
         augment: shows photos as training sees them, if that is known.
+        use_case: what the version is for.
     """
 
     version: DatasetVersion
@@ -48,6 +49,7 @@ class Review:
     before: str | None = None
     changes: Changes | None = None
     augment: Changed | None = None
+    use_case: str = ""
 
 
 def write_report(folder: Path, review: Review, library: str = LIBRARY) -> Path:
@@ -104,7 +106,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _page(review: Review, book: PhotoBook, scripts: str) -> str:
-    title = f"Dataset version {review.version.id}"
+    title = f"Dataset version {review.version.id}" + (f" of {review.use_case}" if review.use_case else "")
     body = [
         sections.head(title, review.version, review.checked.report),
         sections.conditions(review.checked.report),

@@ -77,7 +77,11 @@ def counts(version: DatasetVersion) -> str:
         cells = [len(part.labels), len(gallery), len(queries), len(strangers), len(queries.select(labels=strangers))]
         rows.append(f"<tr><td>{split}</td>" + "".join(f'<td class="number">{cell:,}</td>' for cell in cells) + "</tr>")
     head = ["Split", "Classes", "Gallery photos", "Query photos", "Classes nobody enrols", "Query photos of these"]
-    return _section("photos", "Photos", _table(head, "".join(rows), numbers_from=1))
+    note = (
+        '<p class="muted">A gallery photo enrols its class; a query is asked, and the right answer is its class, or '
+        "&ldquo;unknown&rdquo; where nobody enrols that (a stranger).</p>"
+    )
+    return _section("photos", "Photos", note + _table(head, "".join(rows), numbers_from=1))
 
 
 def _size(version: DatasetVersion) -> str:
@@ -141,7 +145,7 @@ def left_out(rejected: Sequence[Rejected], book: PhotoBook) -> str:
     kinds: list[Kind] = ["conflict", "leak", "bridge", "broken", "unlabelled", "duplicate"]
     order = sorted(rejected, key=lambda one: kinds.index(one.kind))
     totals = Counter(one.kind for one in rejected)
-    summary = "; ".join(f"{totals[kind]:,} {kind}: {KINDS[kind]}" for kind in kinds if totals[kind])
+    summary = "; ".join(f"{kind} ({KINDS[kind]}): {totals[kind]:,}" for kind in kinds if totals[kind])
     pictures = [book.rejected(one) if i < REJECT_PICTURES else "" for i, one in enumerate(order[:SHOWN_REJECTS])]
     rows = "".join(
         f'<tr><td>{escape(one.name)}</td><td class="result">{one.kind}</td><td>{picture}</td>'

@@ -67,7 +67,9 @@ class ListedSource:
         self.name = name
         self.config = config
         self._tree = tree
-        self._entries = entries
+        # A source that knows one split has none: YOLO's folders are named after it even where nothing was held out.
+        only_train = {entry.split for entry in entries} == {"train"} and all(entry.role is None for entry in entries)
+        self._entries = [entry._replace(split=None) for entry in entries] if only_train else entries
         self._margin = margin
 
     def fingerprint(self) -> str:

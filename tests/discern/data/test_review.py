@@ -205,7 +205,7 @@ def test_what_was_left_out_is_counted_by_kind_and_pictured(
     rows = page.locator("table.rejected tr")
     expect(rows.nth(1)).to_contain_text("c00/x.jpg and c01/x.jpg are one picture")  # what somebody has to decide
     assert rows.nth(1).locator("img").count() == 1
-    expect(page.get_by_text("1 conflict: one picture under two labels")).to_be_visible()
+    expect(page.get_by_text("conflict (one picture under two labels: somebody has to decide): 1")).to_be_visible()
 
 
 def test_augmented_photos_stand_below_each_class(

@@ -68,4 +68,11 @@ def photos(
                 box=thing.box,
                 margin=margin if thing.box else 0.0,
                 stamp=stamp,
+                note=_note(one) if thing.label is None else None,
             )
+
+
+def _note(one: Labelled) -> str | None:
+    if one.picture.status is None:
+        return None
+    return f"{one.name} has no label that counts: Labelbox has it as {one.picture.status}, so label or review it there."
