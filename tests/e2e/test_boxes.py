@@ -21,7 +21,8 @@ def planted(root: Path) -> Path:
     """Photos of tags, each with up to three scratches, labelled in Pascal VOC's and in COCO's way."""
     draws = np.random.default_rng(3)
     files: dict[str, bytes | str] = {}
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number in range(TAGS * len(CROPS)):
         tag, crop = divmod(number, len(CROPS))
         name = f"image-2020-04-22-10-{tag:02d}-00-0{tag % 10}-cropped-{CROPS[crop]}.jpg"

@@ -144,6 +144,12 @@ def test_a_box_that_was_drawn_again_under_another_label() -> None:
     assert "removed" in found(compare(before, version(Thing("s", "bolt", "s.jpg", shifted(LEFT, 15)))))
 
 
+def test_what_a_format_rounds_is_no_other_box() -> None:
+    before = version(Thing("s", "nut", box=LEFT), Thing("t", "nut", box=RIGHT))
+    after = version(Thing("s", "nut", box=shifted(LEFT, 0.004)), Thing("t", "nut", box=shifted(RIGHT, 0.02)))
+    assert [one.after.row for one in compare(before, after).reboxed] == [1]
+
+
 def test_another_margin() -> None:
     changes = compare(version(A._replace(box=LEFT)), version(A._replace(box=LEFT, margin=0.1)))
     assert found(changes) == {"reboxed": 1}

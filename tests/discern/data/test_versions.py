@@ -225,9 +225,21 @@ def test_a_picture_with_two_labels_is_held_back_until_somebody_decides(tmp_path:
 
 
 def test_a_decision_about_no_photo_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"decisions names c09/x\.jpg, which the source does not have"):
-        write_version(photos(), str(tmp_path), cleaning=CleaningConfig(decisions={"c09/x.jpg": "c01"}))
+    with pytest.raises(DataError, match=r"decisions names c09/4\.jpeg, .* not have: did you mean 'c09/4\.jpg'\?"):
+        write_version(photos(), str(tmp_path), cleaning=CleaningConfig(decisions={"c09/4.jpeg": "c01"}))
     check_whole(tmp_path)
+
+
+def test_a_decision_may_name_a_photo_as_reports_do(tmp_path: Path) -> None:
+    decided = CleaningConfig(decisions={"mine/c00/0.jpg": "c01", "c00/1.jpg": "c02"})
+    version, _ = write_version(photos(), str(tmp_path), source="mine", cleaning=decided)
+    assert version.column("label")[:3] == ["c01", "c02", "c00"]
+
+
+def test_a_source_says_why_a_photo_has_no_label(tmp_path: Path) -> None:
+    given = [*photos(), Photo("new.jpg", None, b"", note="new.jpg is still in review.")]
+    _, rejected = write_version(given, str(tmp_path))
+    assert [one.reason for one in rejected] == ["new.jpg is still in review."]
 
 
 def test_a_photo_without_a_label_is_reported_and_not_even_read(tmp_path: Path) -> None:

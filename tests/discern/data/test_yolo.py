@@ -54,6 +54,12 @@ def labelled(root: Path, text: bytes | str, changes: Mapping[str, bytes | str] |
     return [photo for photo in photos(plant(root / "yolo", files)) if photo.name.endswith("a.jpg")]
 
 
+def test_a_set_that_only_trains_is_not_split(tmp_path: Path) -> None:
+    files = {name: content for name, content in FILES.items() if "/val/" not in name and name != "data.yaml"}
+    found = photos(plant(tmp_path / "yolo", {**files, "data.yaml": "train: images/train\nnames: [tag, dent]\n"}))
+    assert {photo.split for photo in found} == {None}
+
+
 @pytest.mark.parametrize("top", ["", "set/"])
 def test_a_folder_and_an_archive_hold_the_same(tmp_path: Path, top: str) -> None:
     found = photos(pack(tmp_path / "a.zip", FILES, top), margin=0.5)

@@ -56,6 +56,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "pills"
 
 
+def test_a_photo_in_review_says_so(folder: Path) -> None:
+    notes = [photo.note for photo in read(folder)]
+    assert notes[0] is None
+    assert notes[1] == "1.jpg has no label that counts: Labelbox has it as IN_REVIEW, so label or review it there."
+
+
 def test_a_folder_and_an_archive_hold_the_same_photos(folder: Path, tmp_path: Path) -> None:
     opened = source(folder)
     assert (opened.name, len(opened)) == ("pills", 3)
