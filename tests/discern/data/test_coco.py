@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,7 @@ from discern.data.photos import Photo
 from discern.data.sources.coco import CocoConfig, CocoSource
 from discern.data.sources.names import NamesConfig
 from discern.data.sources.voc import VocConfig, VocSource
-from discern.errors import DataError
-from tests.discern.data.layouts import pack, plant, said, sentence
+from tests.discern.data.layouts import complaint_of, listed, pack, plant, said
 from tests.discern.data.pictures import jpeg
 from tests.discern.data.test_voc import FILES as VOC_FILES
 
@@ -45,19 +44,8 @@ EXPECTED = [
 FILES: dict[str, bytes | str] = {**IMAGES, "labels.json": json.dumps(CONTENT), "notes.json": "[1]", "info.txt": "x"}
 
 
-def photos(path: Path, **settings: Any) -> list[Photo]:
-    source = CocoSource(CocoConfig.model_validate({"path": str(path), **settings}))
-    found = list(source.photos())
-    assert len(source) == len(found)
-    return found
-
-
-def complaint(tmp_path: Path, changes: Mapping[str, bytes | str | None], **settings: Any) -> str:
-    """What is said of the small data set after some files were changed, or removed by None."""
-    files = {name: content for name, content in {**FILES, **changes}.items() if content is not None}
-    with pytest.raises(DataError) as caught:
-        photos(plant(tmp_path / "coco", files), **settings)
-    return sentence(caught.value)
+photos = partial(listed, "coco")
+complaint = partial(complaint_of, "coco", FILES)
 
 
 def changed(key: str, place: int, **values: Any) -> dict[str, str]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from discern.data.photos import Photo
 from discern.data.sources.table import TableConfig, TableSource
-from discern.errors import DataError
-from tests.discern.data.layouts import pack, plant, said, sentence
+from tests.discern.data.layouts import complaint_of, listed, pack, plant, said
 from tests.discern.data.pictures import jpeg
 from tests.discern.data.test_tablefile import parquet
 
@@ -33,19 +32,8 @@ FILES: dict[str, bytes | str] = {**IMAGES, "t.csv": CSV}
 MOMENT = datetime(2020, 4, 22, 10, 15, 3, tzinfo=UTC)
 
 
-def photos(path: Path, **settings: Any) -> list[Photo]:
-    source = TableSource(TableConfig.model_validate({"path": str(path), **settings}))
-    found = list(source.photos())
-    assert len(source) == len(found)
-    return found
-
-
-def complaint(tmp_path: Path, changes: Mapping[str, bytes | str | None], **settings: Any) -> str:
-    """What is said of the small data set after some files were changed, or removed by None."""
-    files = {name: content for name, content in {**FILES, **changes}.items() if content is not None}
-    with pytest.raises(DataError) as caught:
-        photos(plant(tmp_path / "set", files), **settings)
-    return sentence(caught.value)
+photos = partial(listed, "table")
+complaint = partial(complaint_of, "table", FILES)
 
 
 @pytest.mark.parametrize("top", ["", "set/"])

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from discern.data.photos import Photo
 from discern.data.sources.voc import VocConfig, VocSource
 from discern.errors import DataError
-from tests.discern.data.layouts import AWKWARD_LABELS, UNFIT_LABELS, pack, plant, said, sentence
+from tests.discern.data.layouts import AWKWARD_LABELS, UNFIT_LABELS, complaint_of, listed, pack, plant, said
 from tests.discern.data.pictures import jpeg
 
 Thing = tuple[str, Iterable[object]]
@@ -46,19 +46,8 @@ EXPECTED = [
 ]
 
 
-def photos(path: Path, **settings: Any) -> list[Photo]:
-    source = VocSource(VocConfig.model_validate({"path": str(path), **settings}))
-    found = list(source.photos())
-    assert len(source) == len(found)
-    return found
-
-
-def complaint(tmp_path: Path, changes: Mapping[str, bytes | str | None], **settings: Any) -> str:
-    """What is said of the small data set after some files were changed, or removed by None."""
-    files = {name: content for name, content in {**FILES, **changes}.items() if content is not None}
-    with pytest.raises(DataError) as caught:
-        photos(plant(tmp_path / "voc", files), **settings)
-    return sentence(caught.value)
+photos = partial(listed, "voc")
+complaint = partial(complaint_of, "voc", FILES)
 
 
 @pytest.mark.parametrize("top", ["", "set/", "a/b/"])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from discern.data.photos import Photo
 from discern.data.sources.yolo import YoloConfig, YoloSource, upright_size
 from discern.errors import DataError
 from edge_runtime.images import decode
-from tests.discern.data.layouts import pack, plant, said, sentence
+from tests.discern.data.layouts import listed, pack, plant, said, sentence
 from tests.discern.data.pictures import BROKEN, jpeg, saved
 
 
@@ -41,11 +42,7 @@ EXPECTED = [
 ]
 
 
-def photos(path: Path, **settings: Any) -> list[Photo]:
-    source = YoloSource(YoloConfig.model_validate({"path": str(path), **settings}))
-    found = list(source.photos())
-    assert len(source) == len(found)
-    return found
+photos = partial(listed, "yolo")
 
 
 def labelled(root: Path, text: bytes | str, changes: Mapping[str, bytes | str] | None = None) -> list[Photo]:
