@@ -31,6 +31,7 @@ from discern.data.versions import (
 )
 from discern.errors import DataError
 from edge_runtime.images import decode
+from tests.discern.data.leftovers import check_whole
 from tests.discern.data.pictures import BROKEN, jpeg, photos
 
 SMALL = ShardLimits(max_photos=7)
@@ -43,17 +44,6 @@ def version(tmp_path: Path) -> DatasetVersion:
 
 def left(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
-
-
-def check_whole(folder: Path) -> None:
-    """Nothing half-written is there: whole shards, and a journal that tells the next run of them."""
-    for path in folder.rglob("*"):
-        if path.suffix == ".arrow":
-            assert hashlib.sha256(path.read_bytes()).hexdigest() == path.stem
-        elif path.is_file():
-            assert path.parent.parent.name == ".reading"
-            assert set(pq.read_table(path)["shard"].to_pylist()) == {path.stem}
-            assert (folder / f"{path.stem}.arrow").exists()
 
 
 def test_every_photo_comes_back_as_it_was(version: DatasetVersion) -> None:
