@@ -126,6 +126,8 @@ def near_sets(kept: Sequence[int], sha256: Sequence[str], same: Sequence[tuple[i
     Returns:
         Place -> name of its set; photos like no other are missing.
     """
+    if not same:
+        return {}
     numbers: dict[str, int] = {}
     for i in kept:
         numbers.setdefault(sha256[i], len(numbers))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -104,6 +103,9 @@ class _Rows:
         self.labels = [_label(photo, cleaning.decisions) for photo in found.photos]
         self.facts = found.pictures.take(pa.array(found.places, pa.int64()))
         self.sha256: list[str] = self.facts["sha256"].to_pylist()
+        # When each was taken: as its source says, or as the camera does.
+        told = self.facts["captured_at"].to_pylist()
+        self.times = [photo.captured_at or time for photo, time in zip(found.photos, told, strict=True)]
         table = SCHEMA.empty_table() if before is None else before.table
         keys = _keys(*(table[name].to_pylist() for name in ("sha256", "label", "box")))
         row_of = {key: row for row, key in enumerate(keys)}
@@ -137,13 +139,15 @@ class _Rows:
         kept = [i for i in range(len(self.photos)) if i not in left_out]
         if not kept:
             raise DataError(f"{next(iter(left_out.values()))[1].rstrip('.')} (no photo is left).")
-        answers = assign(list(self._samples(kept, self._ties(kept, cleaned, config))), config)
+        ties = self._ties(kept, cleaned, config)
+        answers = assign(list(self._samples(kept, ties)), config)
         places = {i: place for i, place in zip(kept, answers, strict=True) if place is not None}
         for i in kept:
             if i not in places:
                 reason = f"{self.names[i]} belongs to photos on both sides of a split: take it out, or those."
                 left_out[i] = ("bridge", reason)
-        ties = self._ties(list(places), cleaned, config)  # what was left out ties nothing together
+        if len(places) < len(kept):  # what was left out ties nothing together
+            ties = self._ties(list(places), cleaned, config)
         lookalikes = self._lookalikes(cleaned.lookalikes, prefix)
         return self._manifest(places, ties, lookalikes, prefix), [
             self._rejected(i, *left_out[i]) for i in sorted(left_out)
@@ -154,8 +158,8 @@ class _Rows:
     ) -> dict[int, tuple[str | None, str | None]]:
         """Set of near-duplicates and capture session of each kept photo."""
         near = near_sets(kept, self.sha256, cleaned.same)
-        times = self._times()
-        names = sessions([self.labels[i] for i in kept], [times[i] for i in kept], config.session_minutes)
+        times = [self.times[i] for i in kept]
+        names = sessions([self.labels[i] for i in kept], times, config.session_minutes)
         return {i: (near.get(i), session) for i, session in zip(kept, names, strict=True)}
 
     def _samples(self, kept: Sequence[int], ties: Mapping[int, tuple[str | None, str | None]]) -> Iterator[Sample]:
@@ -173,7 +177,6 @@ class _Rows:
         prefix: str,
     ) -> pa.Table:
         photos = [self.photos[i] for i in places]
-        times = self._times()
         columns = {
             "label": [self.labels[i] for i in places],
             "box": [photo.box for photo in photos],
@@ -182,7 +185,7 @@ class _Rows:
             "role": [role for _, role in places.values()],
             "source": [prefix + photo.name for photo in photos],
             "group": [photo.group for photo in photos],
-            "captured_at": [times[i] for i in places],
+            "captured_at": [self.times[i] for i in places],
             "stamp": [photo.stamp for photo in photos],
             "near_duplicates": [ties[i][0] for i in places],
             "session": [ties[i][1] for i in places],
@@ -196,13 +199,6 @@ class _Rows:
     def _rejected(self, i: int, kind: Kind, reason: str) -> Rejected:
         shard, row = (self.facts[name][i].as_py() for name in ("shard", "row"))
         return Rejected(self.names[i], reason, kind, self.labels[i], shard, row)
-
-    def _times(self) -> list[datetime | None]:
-        """When each photo was taken: as its source says, or as the camera does."""
-        return [
-            photo.captured_at or told
-            for photo, told in zip(self.photos, self.facts["captured_at"].to_pylist(), strict=True)
-        ]
 
     def _lookalikes(self, pairs: Sequence[tuple[int, int]], prefix: str) -> list[str | None]:
         there = {prefix + name for name in self.names}
