@@ -15,17 +15,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from edge_runtime.api import create_app
 from edge_runtime.release import Release
 from edge_runtime.settings import Secret, ServiceSettings
+from tests.browser import CHROMIUM, FLAGS
 from tests.edge_runtime.toy_release import COLOURS, STRANGER, photo
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TOKEN = "correct horse battery"
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs /usr/bin/chromium")

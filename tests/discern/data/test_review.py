@@ -20,17 +20,9 @@ from discern.data.review.photo_book import PhotoBook
 from discern.data.versions import DatasetVersion, Rejected, write_version
 from discern.errors import DataError
 from edge_runtime.images import decode
+from tests.browser import CHROMIUM, FLAGS
 from tests.discern.data.pictures import jpeg, photos
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 REJECTED = [
     Rejected("c01/<b>.jpg", "c01/<b>.jpg is empty (0 bytes): take or copy the photo again."),
     Rejected("c00/copy.jpg", "c00/copy.jpg is the same picture as c00/0.jpg.", "duplicate"),

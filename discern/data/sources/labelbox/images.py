@@ -10,7 +10,6 @@ Rules kept:
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 import time
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ import requests
 
 from discern.data.sources.trees import READ_LIMIT
 from discern.errors import DataError
+from edge_runtime.settings import is_loopback
 
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two bytes
 DEADLINE = 300.0  # seconds for one image
@@ -166,20 +166,11 @@ def _is_allowed(url: str, first: str) -> bool:
         scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
         if not host:
             return False
-        if _is_loopback(host):
-            return scheme in {"http", "https"} and _is_loopback(urlsplit(first).hostname or "")
+        if is_loopback(host):
+            return scheme in {"http", "https"} and is_loopback(urlsplit(first).hostname or "")
     except ValueError:
         return False
     return scheme == "https"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _host(url: str) -> str:
