@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from discern.errors import DataError
+from discern.evaluation.openset import LOWEST_COSINE, allowed_strangers, lowest_threshold
 from discern.evaluation.outcomes import Outcomes
 from edge_runtime.identify import DecisionRule, decide
 
 MARGIN_QUANTILES = np.linspace(0.0, 0.5, 26)  # of the strangers' margins: candidates for the rule's margin
-LOWEST_COSINE = -1.0
 
 
 def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
@@ -33,7 +32,7 @@ def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
             f"A threshold cannot be fitted on {int(enrolled.sum())} enrolled and {strangers} stranger queries: hold "
             "out classes for validation, some of them without gallery photos (`stranger_share`)."
         )
-    if _allowed(strangers, fpir) < 1:
+    if allowed_strangers(strangers, fpir) < 1:
         raise DataError(
             f"A false-identification rate of {fpir} cannot be told from {strangers} stranger queries: at least "
             f"{int(np.ceil(1 / fpir - 1e-9))} are needed; hold out more classes or allow a higher rate."
@@ -42,7 +41,7 @@ def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
     for margin in candidate_margins(outcomes):
         # The device's own `decide`, since its rounding decides what lies on the margin.
         passing = decide(outcomes.scores, DecisionRule(-np.inf, margin, fpir))
-        threshold = _lowest_threshold(outcomes.scores[~enrolled & passing, 0], _allowed(strangers, fpir))
+        threshold = lowest_threshold(outcomes.scores[~enrolled & passing, 0], allowed_strangers(strangers, fpir))
         rule = DecisionRule(threshold, margin, fpir)
         detected = int((outcomes.retrieved & decide(outcomes.scores, rule)).sum())
         if detected > most:
@@ -56,17 +55,3 @@ def candidate_margins(outcomes: Outcomes) -> list[float]:
     gaps = strangers[:, 0] - strangers[:, 1]
     quantiles = np.quantile(gaps[np.isfinite(gaps)], MARGIN_QUANTILES) if np.isfinite(gaps).any() else np.empty(0)
     return [float(margin) for margin in np.unique(np.concatenate([[0.0], quantiles]))]
-
-
-def _allowed(strangers: int, fpir: float) -> int:
-    """The largest number of `strangers` whose share is not above `fpir`."""
-    shares = np.arange(strangers + 1) / strangers
-    return int(np.searchsorted(shares, fpir, side="right")) - 1
-
-
-def _lowest_threshold(strangers: NDArray[np.float32], allowed: int) -> float:
-    """The lowest threshold that at most `allowed` of the scores `strangers` reach."""
-    if len(strangers) <= allowed:
-        return LOWEST_COSINE
-    highest_refused = np.sort(strangers)[::-1][allowed]
-    return float(np.nextafter(highest_refused, np.float32(2.0)))
