@@ -1,0 +1,176 @@
+"""Few-shot tasks on embeddings: N-way K-shot episodes, and one-shot runs whose alternatives are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from discern.errors import DataError
+from edge_runtime.images import Pixels
+
+NORMAL_95 = 1.96  # standard deviations of a normal distribution on either side of a 95 % interval
+
+
+class EpisodeAccuracy(BaseModel):
+    """Mean accuracy over episodes, with the interval of the few-shot literature (Snell et al., NeurIPS 2017).
+
+    Attributes:
+        mean: share of right answers, 0 to 1.
+        half_width: of the 95 % interval around the mean: 1.96 sample standard deviations / sqrt(episodes).
+        episodes: how many were drawn.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: float
+    half_width: float
+    episodes: int
+
+
+class GroupErrors(BaseModel):
+    """Share of wrong answers, 0 to 1: over all queries, and over those of each group."""
+
+    model_config = ConfigDict(frozen=True)
+
+    error: float
+    by_group: dict[str, float]
+
+
+def episode_accuracy(
+    vectors: NDArray[np.float32],
+    class_ids: NDArray[np.int64],
+    *,
+    ways: int,
+    shots: int,
+    queries: int,
+    episodes: int = 1000,
+    seed: int = 0,
+) -> EpisodeAccuracy:
+    """Accuracy of the nearest prototype by cosine over randomly drawn episodes (Vinyals et al., NeurIPS 2016).
+
+    An episode draws `ways` classes, and of each class `shots` items for its prototype (their mean, of unit length)
+    and `queries` others to be told apart, without replacement. The same seed draws the same episodes.
+
+    Args:
+        vectors: [n, d] unit length.
+        class_ids: [n].
+        ways: classes an episode, at least 2.
+        shots: labelled items a class.
+        queries: queries a class.
+        episodes: at least 2.
+        seed: of the draws.
+
+    Raises:
+        DataError: there are fewer classes than `ways`, or a class has fewer items than `shots + queries`.
+        ValueError: a number is too small for an episode, or the vectors are not finite or not as many as the ids.
+    """
+    if min(ways, episodes) < 2 or min(shots, queries) < 1:
+        raise ValueError("an interval needs 2 episodes, and an episode 2 ways, 1 shot and 1 query")
+    if len(vectors) != len(class_ids) or not np.isfinite(vectors).all():
+        raise ValueError(f"{len(class_ids)} finite vectors are needed, one for each class id")
+    table, sizes = _rows_by_class(class_ids)
+    each = shots + queries
+    if len(table) < ways:
+        raise DataError(f"An episode of {ways} ways needs as many classes, but there are {len(table)}: ask fewer ways.")
+    if sizes.min() < each:
+        raise DataError(
+            f"An episode takes {shots} shots and {queries} queries of a class, but class "
+            f"{np.unique(class_ids)[sizes.argmin()]} has {sizes.min()} items: ask fewer, or leave such classes out."
+        )
+    rng = np.random.default_rng(seed)
+    accuracies = np.empty(episodes)
+    for episode in range(episodes):
+        classes = rng.choice(len(table), ways, replace=False)
+        order = rng.random((ways, table.shape[1]))
+        order[np.arange(table.shape[1]) >= sizes[classes, None]] = np.inf  # places that hold no item come last
+        rows = np.take_along_axis(table[classes], order.argsort(axis=1)[:, :each], axis=1)
+        accuracies[episode] = _accuracy(vectors[rows], shots)
+    half_width = NORMAL_95 * accuracies.std(ddof=1) / np.sqrt(episodes)
+    return EpisodeAccuracy(mean=float(accuracies.mean()), half_width=float(half_width), episodes=episodes)
+
+
+def _rows_by_class(class_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows of each class, [classes, most], filled up with 0, and the number of rows of each class."""
+    _, sizes = np.unique(class_ids, return_counts=True)
+    table = np.zeros((len(sizes), sizes.max(initial=0)), dtype=np.int64)
+    table[np.arange(table.shape[1]) < sizes[:, None]] = np.argsort(class_ids, kind="stable")
+    return table, sizes
+
+
+def _accuracy(episode: NDArray[np.float32], shots: int) -> float:
+    """Share of the queries of one episode, [ways, shots + queries, d], that lie nearest their own prototype."""
+    prototypes = episode[:, :shots].mean(axis=1)
+    # Shots that cancel each other out have no direction: their prototype stays as it is, about 0.
+    prototypes /= np.maximum(np.linalg.norm(prototypes, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    nearest = (episode[:, shots:] @ prototypes.T).argmax(axis=2)
+    return float((nearest == np.arange(len(episode))[:, None]).mean())
+
+
+def within_group_error(
+    gallery: NDArray[np.float32],
+    gallery_labels: Sequence[str],
+    queries: NDArray[np.float32],
+    query_labels: Sequence[str],
+    group_of: Callable[[str], str],
+) -> GroupErrors:
+    """Share of queries whose nearest gallery item by cosine, among those of the query's own group, is of another label.
+
+    This is how the one-shot runs of Omniglot are scored (Lake et al., Science 2015): a query is compared with the
+    references of its run alone.
+
+    Args:
+        gallery: [g, d] unit length.
+        gallery_labels: g labels.
+        queries: [q, d] unit length.
+        query_labels: q labels.
+        group_of: the group of a label.
+
+    Raises:
+        DataError: there is no query, or a query's label has no gallery item, so that it could not be answered right.
+        ValueError: the vectors are not finite, or not as many as the labels.
+    """
+    if len(gallery) != len(gallery_labels) or len(queries) != len(query_labels):
+        raise ValueError("there must be one label for each vector")
+    if not (np.isfinite(gallery).all() and np.isfinite(queries).all()):
+        raise ValueError("the vectors must be finite")
+    if not query_labels:
+        raise DataError("There is no query to compare within its group: check which split holds them.")
+    lacking = sorted(set(query_labels) - set(gallery_labels))
+    if lacking:
+        raise DataError(
+            f"{len(lacking)} labels of queries have no gallery item, the first is {lacking[0]!r}: enrol one of each."
+        )
+    known, asked = np.array(gallery_labels), np.array(query_labels)
+    gallery_groups = np.array([group_of(label) for label in gallery_labels])
+    query_groups = np.array([group_of(label) for label in query_labels])
+    wrong = np.empty(len(queries), dtype=bool)
+    for group in np.unique(query_groups):
+        ours, theirs = query_groups == group, gallery_groups == group
+        nearest = (queries[ours] @ gallery[theirs].T).argmax(axis=1)
+        wrong[ours] = known[theirs][nearest] != asked[ours]
+    by_group = {str(group): float(wrong[query_groups == group].mean()) for group in np.unique(query_groups)}
+    return GroupErrors(error=float(wrong.mean()), by_group=by_group)
+
+
+def turned_classes(pixels: Pixels, class_ids: NDArray[np.int64], turns: int = 4) -> tuple[Pixels, NDArray[np.int64]]:
+    """Make a class of its own of each class turned by 90 degrees, as Omniglot is used since Santoro et al. (ICML 2016).
+
+    Args:
+        pixels: [n, S, S, 3] uint8.
+        class_ids: [n].
+        turns: how many quarter turns, that of 0 degrees among them; 1 to 4.
+
+    Returns:
+        [turns * n, S, S, 3] pixels, all of one turn together, and [turns * n] ids: class c turned counter-clockwise
+        by k * 90 degrees is class `turns * c + k`.
+
+    Raises:
+        ValueError: the pictures are not square, or there are not so many different turns.
+    """
+    if pixels.shape[1] != pixels.shape[2] or not 1 <= turns <= 4:
+        raise ValueError(f"square pictures and 1 to 4 turns are needed, not {pixels.shape[1:3]} and {turns}")
+    turned = [np.rot90(pixels, turn, axes=(1, 2)) for turn in range(turns)]
+    return np.concatenate(turned), np.concatenate([turns * class_ids + turn for turn in range(turns)])

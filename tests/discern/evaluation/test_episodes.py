@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from discern.errors import DataError
+from discern.evaluation.episodes import episode_accuracy, turned_classes, within_group_error
+
+E = np.eye(4, dtype=np.float32)
+
+
+def noisy(classes: int, each: int, noise: float, dimensions: int = 16) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(5)
+    ids = np.repeat(np.arange(classes), each)
+    vectors = rng.normal(size=(classes, dimensions))[ids] + noise * rng.normal(size=(len(ids), dimensions))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), ids
+
+
+def test_classes_that_lie_apart_are_always_told() -> None:
+    accuracy = episode_accuracy(E[[0, 0, 1, 1, 2, 2]], np.repeat([7, 3, 5], 2), ways=3, shots=1, queries=1, episodes=9)
+    assert (accuracy.mean, accuracy.half_width, accuracy.episodes) == (1.0, 0.0, 9)
+
+
+def test_equal_vectors_are_told_by_chance() -> None:
+    accuracy = episode_accuracy(E[[0] * 20], np.repeat(np.arange(5), 4), ways=5, shots=1, queries=3, episodes=20)
+    assert accuracy.mean == pytest.approx(1 / 5)
+    assert accuracy.half_width == pytest.approx(0)
+
+
+def test_an_episode_worked_by_hand() -> None:
+    # Each class has one shot and one query; of class 0 either item is nearer to class 1's than to its own other.
+    vectors = np.array([[1, 0], [0, 1], [0.6, 0.8], [0.6, 0.8]], np.float32)
+    accuracy = episode_accuracy(vectors, np.array([0, 0, 1, 1]), ways=2, shots=1, queries=1, episodes=50)
+    assert accuracy.mean == 0.5
+    assert accuracy.half_width == 0.0
+
+
+def test_a_prototype_is_the_mean_direction_of_its_shots() -> None:
+    # Two shots of class 0 at +-53 degrees mean 0 degrees; whichever are drawn, class 1's lie at 90.
+    wide = [[0.6, 0.8, 0], [0.6, -0.8, 0]]
+    vectors = np.array([*wide, *wide, *wide, *[[0, 0, 1]] * 6], np.float32)
+    accuracy = episode_accuracy(vectors, np.repeat([0, 1], 6), ways=2, shots=5, queries=1, episodes=20)
+    assert accuracy.mean == 1.0
+
+
+def test_prototypes_are_of_unit_length() -> None:
+    # Class 0: .6 of a common direction and .8 of one of its own each, so that four of them mean a vector of length .72.
+    # A query of it scores .36 / .72 = .50 there and .6 * .7 = .42 with class 1: without the length it would lose.
+    scattered = np.concatenate([np.full((5, 1), 0.6), 0.8 * np.eye(5), np.zeros((5, 1))], axis=1)
+    vectors = np.array([*scattered, *[[0.7, 0, 0, 0, 0, 0, np.sqrt(0.51)]] * 5], np.float32)
+    accuracy = episode_accuracy(vectors, np.repeat([0, 1], 5), ways=2, shots=4, queries=1, episodes=20)
+    assert accuracy.mean == 1.0
+
+
+def _slow(vectors: np.ndarray, ids: np.ndarray, ways: int, shots: int, queries: int, episodes: int) -> float:
+    """The same written plainly, on draws of its own."""
+    rng = np.random.default_rng(99)
+    right = []
+    for _ in range(episodes):
+        classes = rng.choice(np.unique(ids), ways, replace=False)
+        drawn = [rng.permutation(np.flatnonzero(ids == name))[: shots + queries] for name in classes]
+        prototypes = [vectors[rows[:shots]].sum(axis=0) for rows in drawn]
+        for place, rows in enumerate(drawn):
+            for row in rows[shots:]:
+                cosines = [vectors[row] @ prototype / np.linalg.norm(prototype) for prototype in prototypes]
+                right.append(np.argmax(cosines) == place)
+    return float(np.mean(right))
+
+
+@pytest.mark.parametrize(("ways", "shots", "queries"), [(5, 1, 4), (5, 5, 2), (12, 1, 1)])
+def test_it_agrees_with_the_plain_way_of_writing_it(ways: int, shots: int, queries: int) -> None:
+    vectors, ids = noisy(12, 9, 1.2)
+    shuffled = np.random.default_rng(1).permutation(len(ids))
+    found = episode_accuracy(vectors[shuffled], ids[shuffled], ways=ways, shots=shots, queries=queries, episodes=400)
+    assert 0.3 < found.mean < 0.97
+    assert found.mean == pytest.approx(_slow(vectors, ids, ways, shots, queries, 300), abs=0.03)
+
+
+def test_classes_of_unequal_size_lend_all_their_items_and_no_others() -> None:
+    # Class 0 loses its query where its last item is drawn, as one of two of five; class 1 never does.
+    vectors = np.array([[0, 1], [0, 1], [0, 1], [0, 1], [0.8, -0.6], [1, 0], [1, 0]], np.float32)
+    ids = np.array([0, 0, 0, 0, 0, 1, 1])
+    accuracy = episode_accuracy(vectors, ids, ways=2, shots=1, queries=1, episodes=1000)
+    assert accuracy.mean == pytest.approx(1 - 0.5 * 2 / 5, abs=0.03)
+    assert accuracy.half_width == pytest.approx(1.96 * np.sqrt(0.4 * 0.6) * 0.5 / np.sqrt(1000), rel=0.05)
+
+
+def test_the_interval_is_that_of_the_literature_and_shrinks_with_episodes() -> None:
+    vectors, ids = noisy(12, 9, 1.2)
+    few, many = (
+        episode_accuracy(vectors, ids, ways=5, shots=1, queries=4, episodes=episodes) for episodes in (100, 1600)
+    )
+    assert few.half_width / many.half_width == pytest.approx(4, rel=0.25)
+    means = [
+        episode_accuracy(vectors, ids, ways=5, shots=1, queries=4, episodes=100, seed=seed).mean for seed in range(60)
+    ]
+    within = np.mean(np.abs(np.array(means) - many.mean) <= few.half_width)
+    assert 0.85 < within <= 1.0
+
+
+def test_the_seed_decides_the_episodes() -> None:
+    vectors, ids = noisy(12, 9, 1.2)
+    first, again, other = (
+        episode_accuracy(vectors, ids, ways=5, shots=1, queries=4, episodes=50, seed=seed) for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_too_few_classes_is_an_error() -> None:
+    with pytest.raises(DataError, match="5 ways needs as many classes, but there are 2: ask fewer ways"):
+        episode_accuracy(E, np.array([0, 0, 1, 1]), ways=5, shots=1, queries=1)
+
+
+def test_no_item_is_an_error() -> None:
+    with pytest.raises(DataError, match="there are 0"):
+        episode_accuracy(E[:0], np.array([], np.int64), ways=5, shots=1, queries=1)
+
+
+def test_a_class_with_too_few_items_is_named() -> None:
+    with pytest.raises(DataError, match=r"1 shots and 1 queries of a class, but class 9 has 1 items: ask fewer"):
+        episode_accuracy(E[:3], np.array([4, 4, 9]), ways=2, shots=1, queries=1)
+
+
+@pytest.mark.parametrize("number", [{"ways": 1}, {"shots": 0}, {"queries": 0}, {"episodes": 1}])
+def test_an_episode_of_nothing_is_an_error(number: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="2 ways, 1 shot and 1 query"):
+        episode_accuracy(E, np.array([0, 0, 1, 1]), **{"ways": 2, "shots": 1, "queries": 1, **number})
+
+
+@pytest.mark.parametrize("vectors", [E[:3], np.full((4, 4), np.nan, np.float32)])
+def test_vectors_that_are_no_embeddings_of_the_ids_are_an_error(vectors: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="4 finite vectors"):
+        episode_accuracy(vectors, np.array([0, 0, 1, 1]), ways=2, shots=1, queries=1)
+
+
+def run_of(label: str) -> str:
+    return label.rpartition("/")[0]
+
+
+def test_a_query_is_compared_with_its_own_group_alone() -> None:
+    gallery, labels = E[[0, 1, 2, 3]], ["run01/a", "run01/b", "run02/a", "run02/b"]
+    # The second query equals an item of run02; in its own run it lies between a and b, nearer a.
+    queries = np.array([[1, 0, 0, 0], [0.6, 0, 0.8, 0], [0, 0, 0, 1], [0, 0, 0.6, 0.8]], np.float32)
+    found = within_group_error(gallery, labels, queries, ["run01/a", "run01/a", "run02/a", "run02/b"], run_of)
+    assert found.by_group == {"run01": 0.0, "run02": 0.5}
+    assert found.error == 0.25
+
+
+def test_groups_weigh_by_their_queries() -> None:
+    found = within_group_error(E[:2], ["x/a", "y/a"], E[[0, 0, 0, 1]], ["x/a", "x/a", "x/a", "y/a"], run_of)
+    assert found.error == 0.0
+    found = within_group_error(E[:3], ["x/a", "x/b", "y/a"], E[[1, 1, 0, 2]], ["x/a", "x/a", "x/a", "y/a"], run_of)
+    assert found.by_group == {"x": pytest.approx(2 / 3), "y": 0.0}
+    assert found.error == 0.5
+
+
+def test_one_group_for_all_is_the_plain_nearest_neighbour() -> None:
+    vectors, ids = noisy(8, 5, 1.0)
+    labels = [f"class {number}" for number in ids]
+    first = np.arange(len(ids)) % 5 == 0
+    asked = [label for label, chosen in zip(labels, first, strict=True) if not chosen]
+    found = within_group_error(vectors[first], labels[::5], vectors[~first], asked, lambda _: "all")
+    nearest = (vectors[~first] @ vectors[first].T).argmax(axis=1)
+    assert 0 < found.error < 1
+    assert found.error == pytest.approx(float((nearest != ids[~first]).mean()))
+
+
+def test_a_query_that_nothing_could_answer_is_an_error() -> None:
+    with pytest.raises(DataError, match="1 labels of queries have no gallery item, the first is 'run02/a': enrol"):
+        within_group_error(E[:2], ["run01/a", "run01/b"], E[:2], ["run01/a", "run02/a"], run_of)
+
+
+def test_no_query_is_an_error() -> None:
+    with pytest.raises(DataError, match="no query"):
+        within_group_error(E[:1], ["run01/a"], E[:0], [], run_of)
+
+
+def test_labels_and_vectors_must_belong_together() -> None:
+    with pytest.raises(ValueError, match="one label for each vector"):
+        within_group_error(E[:2], ["run01/a"], E[:1], ["run01/a"], run_of)
+    with pytest.raises(ValueError, match="finite"):
+        within_group_error(E[:1], ["run01/a"], np.full((1, 4), np.nan, np.float32), ["run01/a"], run_of)
+
+
+def test_a_picture_is_turned_counter_clockwise_into_classes_of_its_own() -> None:
+    corner = np.zeros((1, 2, 2, 3), np.uint8)
+    corner[0, 0, 1] = 255  # top right
+    pixels, ids = turned_classes(corner, np.array([5]))
+    assert ids.tolist() == [20, 21, 22, 23]
+    assert [tuple(np.argwhere(picture[..., 0])[0]) for picture in pixels] == [(0, 1), (0, 0), (1, 0), (1, 1)]
+    assert pixels.dtype == np.uint8
+    assert ids.dtype == np.int64
+    assert pixels.flags["C_CONTIGUOUS"]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=8), st.integers(1, 4))
+def test_each_class_becomes_as_many_as_there_are_turns(classes: list[int], turns: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (len(classes), 3, 3, 3), np.uint8)
+    turned, ids = turned_classes(pixels, np.array(classes), turns)
+    assert len(turned) == len(ids) == turns * len(classes)
+    assert len(np.unique(ids)) == turns * len(set(classes))
+    for turn in range(turns):
+        for row, name in enumerate(classes):
+            place = turn * len(classes) + row
+            assert ids[place] == turns * name + turn
+            np.testing.assert_array_equal(np.rot90(turned[place], -turn), pixels[row])
+
+
+@pytest.mark.parametrize(("shape", "turns"), [((1, 2, 3, 3), 4), ((1, 2, 2, 3), 0), ((1, 2, 2, 3), 5)])
+def test_turns_that_make_no_new_classes_are_an_error(shape: tuple[int, ...], turns: int) -> None:
+    with pytest.raises(ValueError, match="square pictures and 1 to 4 turns"):
+        turned_classes(np.zeros(shape, np.uint8), np.array([0]), turns)
