@@ -146,19 +146,23 @@ def judge(candidate: Answers, production: Answers, groups: list[str], config: Ga
 def bootstrap(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> dict[str, Interval]:
     """Differences of accuracy, precision and recall with their intervals, drawing whole classes with replacement."""
     names, group = np.unique(np.array(groups), return_inverse=True)
-    drawn = np.random.default_rng(config.seed).integers(0, len(names), (config.resamples, len(names)))
-    times = np.stack([np.bincount(draw, minlength=len(names)) for draw in drawn])
+    times = draw_groups(len(names), config.resamples, config.seed)
     once = np.ones((1, len(names)), dtype=np.int64)
     difference, differences = (_differences(candidate, production, group, weights) for weights in (once, times))
+    return {name: percentile_interval(difference[name][0], values) for name, values in differences.items()}
+
+
+def draw_groups(groups: int, resamples: int, seed: int) -> NDArray[np.int64]:
+    """How often each resample draws each group, [resamples, groups]: as many as there are, with replacement."""
+    drawn = np.random.default_rng(seed).integers(0, groups, (resamples, groups))
+    return np.stack([np.bincount(draw, minlength=groups) for draw in drawn])
+
+
+def percentile_interval(difference: float, resampled: NDArray[np.float64]) -> Interval:
+    """The 95 % interval of a difference: the middle of what it was in the resamples."""
     tail = (1 - CONFIDENCE) / 2
-    return {
-        name: Interval(
-            difference=float(difference[name][0]),
-            low=float(np.quantile(values, tail)),
-            high=float(np.quantile(values, 1 - tail)),
-        )
-        for name, values in differences.items()
-    }
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return Interval(difference=float(difference), low=float(low), high=float(high))
 
 
 def _differences(
