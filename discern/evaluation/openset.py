@@ -1,7 +1,8 @@
 """Open-set identification at a fixed false-identification rate.
 
 Terms after ISO/IEC 19795-1: strangers are queries of classes that are not enrolled; the false-positive identification
-rate (FPIR) is the share of them who get a name.
+rate (FPIR) is the share of them who get a name; the detection and identification rate is the share of the enrolled
+queries that get the right one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,36 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from discern.evaluation.outcomes import Outcomes
+from edge_runtime.identify import DecisionRule, decide
+
 LOWEST_COSINE = -1.0
+
+
+def detection_at_fpir(outcomes: Outcomes, fpir: float) -> float | None:
+    """Detection and identification rate at the lowest threshold at which at most `fpir` of the strangers pass.
+
+    The threshold is on the best score alone, without a margin, and it is found on these very strangers: a figure to
+    compare embeddings by, not one that a rule fitted beforehand would reach.
+
+    Args:
+        outcomes: queries, strangers among them.
+        fpir: the false-identification rate allowed, above 0 and at most 1.
+
+    Returns:
+        The rate; None where there is no enrolled query, or fewer than 1 / `fpir` strangers, who cannot resolve it.
+
+    Raises:
+        ValueError: `fpir` is no such rate.
+    """
+    if not 0 < fpir <= 1:
+        raise ValueError(f"a false-identification rate lies above 0 and is at most 1, not {fpir}")
+    enrolled = outcomes.enrolled
+    strangers = outcomes.scores[~enrolled, 0]
+    if not enrolled.any() or len(strangers) == 0 or (allowed := allowed_strangers(len(strangers), fpir)) < 1:
+        return None
+    passing = decide(outcomes.scores, DecisionRule(lowest_threshold(strangers, allowed), 0.0, fpir))
+    return float((outcomes.retrieved & passing)[enrolled].mean())
 
 
 def allowed_strangers(strangers: int, fpir: float) -> int:
