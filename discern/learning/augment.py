@@ -14,6 +14,7 @@ from torch.nn import functional
 from discern.learning.config import AugmentConfig
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+BEND_KNOTS = (4, 4)
 
 
 def augment(photos: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
@@ -43,7 +44,11 @@ def to_float(photos: Tensor) -> Tensor:
 
 
 def warp(images: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
-    """Rotate, scale, shift, tilt and perhaps mirror `images` [n, 3, H, W] by a projective map each."""
+    """Rotate, scale, shift, tilt, shear, stretch and perhaps mirror `images` [n, 3, H, W] by a projective map each.
+
+    A smooth bend may come on top: displacements drawn on a 4 x 4 grid and interpolated (after Simard et al., ICDAR
+    2003, who smooth a field that is drawn for every pixel).
+    """
     n = len(images)
     angle = _spread(n, math.radians(config.rotation), images, generator)
     zoom = 1 + _spread(n, config.scale, images, generator)
@@ -56,9 +61,23 @@ def warp(images: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
     tilt_x, tilt_y = (_spread(n, config.perspective, images, generator) for _ in range(2))
     rows = [cos * mirror, -sin, shift_x, sin * mirror, cos, shift_y, tilt_x, tilt_y, torch.ones_like(cos)]
     maps = torch.stack(rows, 1).view(n, 3, 3)
+    if config.shear or config.stretch:
+        maps = maps @ _shear_and_stretch(n, config, images, generator)
     points = _grid(images) @ maps.transpose(1, 2)
     grid = (points[..., :2] / points[..., 2:]).view(n, *images.shape[2:], 2)
+    if config.elastic:
+        knots = torch.randn(n, 2, *BEND_KNOTS, generator=generator, device=images.device) * config.elastic
+        bend = functional.interpolate(knots, size=images.shape[2:], mode="bicubic", align_corners=True)
+        grid = grid + bend.permute(0, 2, 3, 1)
     return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+
+def _shear_and_stretch(n: int, config: AugmentConfig, like: Tensor, generator: Generator) -> Tensor:
+    width, height = (1 / (1 + _spread(n, config.stretch, like, generator)) for _ in range(2))
+    shear = _spread(n, config.shear, like, generator)
+    nothing, one = torch.zeros_like(width), torch.ones_like(width)
+    rows = [width, shear, nothing, nothing, height, nothing, nothing, nothing, one]
+    return torch.stack(rows, 1).view(n, 3, 3)
 
 
 def recolour(images: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge_runtime.images import Fit, Preprocessing
 
+Symmetries = Literal["none", "rotations", "dihedral"]
+
 
 class _Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +47,9 @@ class AugmentConfig(_Config):
     scale: float = Field(default=0.15, ge=0, lt=1)
     shift: float = Field(default=0.06, ge=0, le=0.5, description="of the side")
     perspective: float = Field(default=0.1, ge=0, le=0.5)
+    shear: float = Field(default=0.0, ge=0, lt=1, description="sideways, of the height")
+    stretch: float = Field(default=0.0, ge=0, lt=1, description="of width and height, each by itself")
+    elastic: float = Field(default=0.0, ge=0, le=0.5, description="standard deviation of a smooth bend, of half a side")
     flip: bool = Field(default=False, description="mirror; wrong for what bears text")
     brightness: float = Field(default=0.25, ge=0, lt=1)
     contrast: float = Field(default=0.2, ge=0, lt=1)
@@ -56,10 +61,11 @@ class AugmentConfig(_Config):
 
 
 class NamedPart(_Config):
-    """A part of pytorch-metric-learning by its class name, with its arguments."""
+    """A part of pytorch-metric-learning by its class name, with its arguments and, where it takes one, its distance."""
 
     name: str
     parameters: dict[str, Any] = Field(default_factory=dict)
+    distance: NamedPart | None = Field(default=None, description="what it measures likeness by")
 
 
 class DistillConfig(_Config):
@@ -69,6 +75,10 @@ class DistillConfig(_Config):
     similarity: float = Field(default=1.0, ge=0, description="KL divergence between rows of batch similarities")
     temperature: float = Field(default=0.1, gt=0)
     metric: float = Field(default=0.0, ge=0, description="the student's own metric loss")
+    teacher_sees: Literal["photo", "view"] = Field(
+        default="photo",
+        description="photo: the teacher embeds every photo once, as it is; view: at every step, what the student sees",
+    )
 
 
 class TrainingConfig(_Config):
@@ -79,14 +89,32 @@ class TrainingConfig(_Config):
     miner: NamedPart | None = None
     classes_per_batch: int = Field(default=24, ge=2)
     photos_per_class: int = Field(default=4, ge=2)
+    lookalikes: float = Field(
+        default=0.0, ge=0, lt=1, description="share of a batch's classes that are drawn for being near the others"
+    )
+    symmetries: Symmetries = Field(
+        default="none", description="count every class turned by quarters, and perhaps mirrored, as further classes"
+    )
     steps: int = Field(ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
+    loss_learning_rate: float = Field(default=2e-2, gt=0, description="of the loss's own parameters, such as proxies")
     weight_decay: float = Field(default=0.05, ge=0)
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
     ema_decay: float = Field(default=0.99, ge=0, lt=1)
     clip_norm: float = Field(default=5.0, gt=0)
     validate_every: int = Field(default=0, ge=0, description="steps; 0: at the end alone")
+    patience: int = Field(
+        default=0,
+        ge=0,
+        description="stop after so many validations without a better recall, and take the best model; 0: neither",
+    )
+    least_rank: float = Field(
+        default=1.2, ge=1, description="effective rank of a batch's embeddings under which they count as collapsed"
+    )
     checkpoint_every: int = Field(default=200, ge=1, description="steps")
-    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    device: Literal["auto", "cpu", "gpu"] = Field(default="auto", description="auto: a GPU where there is one")
+    mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
+        default="auto", description="auto: bf16 where the processor computes with it, else fp16 on a GPU, else no"
+    )
     seed: int = 0
     augment: AugmentConfig = AugmentConfig()

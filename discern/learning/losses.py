@@ -1,18 +1,38 @@
-"""What a model learns from: labels (any loss of pytorch-metric-learning), and a teacher's embeddings."""
+"""What a model learns from: labels (any loss of pytorch-metric-learning), and a teacher's embeddings.
+
+An objective is a module that takes embeddings [n, d] and the `Batch` they came from, and gives the loss.
+"""
 
 from __future__ import annotations
 
 import difflib
 import inspect
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pytorch_metric_learning import losses, miners
+from pytorch_metric_learning import distances, losses, miners
 from torch import Tensor, nn
 from torch.nn import functional
 
 from discern.errors import ConfigError
 from discern.learning.config import DistillConfig, NamedPart
+from discern.learning.machine import Precision
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step learns from.
+
+    Attributes:
+        images: [n, 3, H, W] in [0, 1], changed at random.
+        labels: [n] class numbers.
+        views: [n] numbers of the unchanged views (`discern.learning.batches.Views`).
+    """
+
+    images: Tensor
+    labels: Tensor
+    views: Tensor
 
 
 class MetricObjective(nn.Module):
@@ -34,43 +54,85 @@ class MetricObjective(nn.Module):
         self.loss = _build(losses, losses.BaseMetricLossFunction, loss, "loss", sizes)
         self.miner = None if miner is None else _build(miners, miners.BaseMiner, miner, "miner", {})
 
-    def forward(self, embeddings: Tensor, labels: Tensor, photos: Tensor) -> Tensor:  # noqa: ARG002
-        """Loss of `embeddings` [n, d] with `labels` [n]; `photos` [n] are not looked at."""
+    def forward(self, embeddings: Tensor, batch: Batch) -> Tensor:
+        """Loss of `embeddings` [n, d] with the batch's labels."""
         if self.miner is None:
-            return self.loss(embeddings, labels)
-        return self.loss(embeddings, labels, self.miner(embeddings, labels))
+            return self.loss(embeddings, batch.labels)
+        return self.loss(embeddings, batch.labels, self.miner(embeddings, batch.labels))
 
 
 class DistillObjective(nn.Module):
-    """The student's embedding of a changed photo is drawn to the teacher's embedding of the photo as it is.
+    """The student's embedding of a changed photo is drawn to the teacher's.
 
-    The teacher is asked once for every photo, not once for every step: its embeddings hardly depend on the change,
-    since it was trained not to. The sum has a cosine term, which keeps the student compatible with the teacher's
-    index, the KL divergence between rows of batch similarities (Passalis and Tefas, ECCV 2018, with a softmax
-    kernel), and perhaps the metric loss.
+    The sum has a cosine term, which keeps the student compatible with the teacher's index, the KL divergence between
+    rows of batch similarities (Passalis and Tefas, ECCV 2018, with a softmax kernel), and perhaps the metric loss.
 
     Args:
-        teacher: the teacher's embeddings of all training photos, [n, d], unit length.
+        teacher: what knows the teacher's embeddings: of the views as they are, each asked once (`EmbeddedViews`), or of
+            the very images that the student sees (`SameImages`).
         config: the terms' weights.
         metric: the loss on labels, used if its weight is not 0.
     """
 
-    teacher: Tensor
-
-    def __init__(self, teacher: Tensor, config: DistillConfig, metric: MetricObjective) -> None:
+    def __init__(self, teacher: EmbeddedViews | SameImages, config: DistillConfig, metric: MetricObjective) -> None:
         super().__init__()
-        self.register_buffer("teacher", teacher, persistent=False)
+        self.teacher = teacher
         self.config = config
         self.metric = metric if config.metric else None
 
-    def forward(self, embeddings: Tensor, labels: Tensor, photos: Tensor) -> Tensor:
-        """Loss of `embeddings` [n, d] of the photos `photos` [n] (rows of the teacher's embeddings)."""
-        target = self.teacher[photos]
+    def forward(self, embeddings: Tensor, batch: Batch) -> Tensor:
+        """Loss of `embeddings` [n, d] of the batch's images."""
+        target = self.teacher(batch)
         loss = self.config.cosine * (1 - (embeddings * target).sum(1)).mean()
         loss = loss + self.config.similarity * similarity_divergence(embeddings, target, self.config.temperature)
         if self.metric is not None:
-            loss = loss + self.config.metric * self.metric(embeddings, labels, photos)
+            loss = loss + self.config.metric * self.metric(embeddings, batch)
         return loss
+
+
+class EmbeddedViews(nn.Module):
+    """The teacher is asked once for every view, not once for every step.
+
+    Its embeddings hardly depend on the random change, since it was trained not to.
+
+    Args:
+        vectors: the teacher's embeddings of all views, [n, d], unit length.
+    """
+
+    vectors: Tensor
+
+    def __init__(self, vectors: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("vectors", vectors, persistent=False)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The embeddings of the batch's views, [n, d]."""
+        return self.vectors[batch.views]
+
+
+class SameImages(nn.Module):
+    """The teacher embeds the changed images too: function matching (Beyer et al., CVPR 2022).
+
+    It costs the teacher's forward pass a step, and tells of many more images than there are photos.
+
+    Args:
+        teacher: the trained model; it is neither trained further nor kept in checkpoints.
+        precision: `bf16` and `fp16` let it compute with those numbers.
+    """
+
+    def __init__(self, teacher: nn.Module, precision: Precision) -> None:
+        super().__init__()
+        # In a tuple, so that its weights are not the objective's own: those would be trained and saved.
+        self.hidden = (teacher.eval(),)
+        self.dtype = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+    def forward(self, batch: Batch) -> Tensor:
+        """The embeddings of the batch's images, [n, d]."""
+        device = batch.images.device
+        shortened = torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32)
+        with torch.no_grad(), shortened:
+            embeddings: Tensor = self.hidden[0].to(device)(batch.images)
+        return functional.normalize(embeddings.float(), dim=1)
 
 
 def similarity_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -90,6 +152,7 @@ def similarity_divergence(student: Tensor, teacher: Tensor, temperature: float) 
 
 
 def _build(module: Any, base: type[nn.Module], part: NamedPart, kind: str, offered: dict[str, Any]) -> nn.Module:
+    """Make `part` of the classes in `module` that extend `base`; `offered` is what it gets if it wants it."""
     factories = {
         name: factory
         for name, factory in vars(module).items()
@@ -103,6 +166,8 @@ def _build(module: Any, base: type[nn.Module], part: NamedPart, kind: str, offer
     # Some classes hand `**kwargs` on to the one they extend, which is where the names stand.
     wanted = {name for parent in factory.__mro__ for name in inspect.signature(parent).parameters}
     arguments = {key: value for key, value in offered.items() if key in wanted} | part.parameters
+    if part.distance is not None:
+        arguments["distance"] = _build(distances, distances.BaseDistance, part.distance, "distance", {})
     try:
         return factory(**arguments)
     except (TypeError, ValueError, AssertionError) as error:

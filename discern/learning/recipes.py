@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from discern.data.versions import DatasetVersion
 from discern.errors import TrainingError
-from discern.learning.batches import PhotoSet, load_photos
+from discern.learning.batches import TURNS, PhotoSet, Views, load_photos
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, TrainingConfig
-from discern.learning.losses import DistillObjective, MetricObjective
+from discern.learning.losses import DistillObjective, EmbeddedViews, MetricObjective, SameImages
+from discern.learning.machine import precision
 from discern.learning.models import EmbeddingModel
 from discern.learning.training import Log, TrainingResult, Validate, embed, train
+from discern.progress import bar
 from edge_runtime.images import Preprocessing
+
+BLOCK = 1024  # views that the teacher embeds between two movements of the progress bar
 
 
 def train_teacher(
@@ -50,7 +55,7 @@ def distil_student(
     log: Log | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> TrainingResult:
-    """Train a light model to embed as the teacher does; the teacher sees each photo once.
+    """Train a light model to embed as the teacher does; `distil` says what the teacher sees.
 
     Raises:
         TrainingError: also where the two embeddings differ in length.
@@ -62,7 +67,9 @@ def distil_student(
             "index."
         )
     photos = load_photos(_training_split(version), preprocessing)
-    objective = DistillObjective(embed(teacher, photos.pixels), distil, _metric_objective(photos, config))
+    views = Views.of(photos, config.symmetries)
+    target = SameImages(teacher, precision(config)) if distil.teacher_sees == "view" else embed_views(teacher, views)
+    objective = DistillObjective(target, distil, _metric_objective(photos, config))
     return train(
         config,
         photos,
@@ -72,6 +79,13 @@ def distil_student(
         validate=recall_validator(version, preprocessing),
         checkpoint=checkpoint,
     )
+
+
+def embed_views(teacher: EmbeddingModel, views: Views) -> EmbeddedViews:
+    """Ask the teacher once for every view, with progress."""
+    blocks = np.array_split(np.arange(len(views)), max(1, len(views) // BLOCK))
+    parts = [embed(teacher, views.pixels(block)) for block in bar(blocks, name="asking the teacher", unit="block")]
+    return EmbeddedViews(torch.cat(parts))
 
 
 def recall_validator(version: DatasetVersion, preprocessing: Preprocessing) -> Validate | None:
@@ -101,4 +115,5 @@ def _training_split(version: DatasetVersion) -> DatasetVersion:
 
 
 def _metric_objective(photos: PhotoSet, config: TrainingConfig) -> MetricObjective:
-    return MetricObjective(config.loss, config.miner, len(set(photos.labels)), config.model.embedding_dim)
+    classes = len(set(photos.labels)) * TURNS[config.symmetries]
+    return MetricObjective(config.loss, config.miner, classes, config.model.embedding_dim)

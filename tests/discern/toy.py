@@ -75,6 +75,7 @@ def config(**changes: object) -> TrainingConfig:
         "learning_rate": 3e-3,
         "ema_decay": 0.8,
         "augment": PLAIN,
+        "mixed_precision": "no",
     }
     return TrainingConfig.model_validate(settings | changes)
 

@@ -18,6 +18,9 @@ STRONGEST = AugmentConfig(
     scale=0.99,
     shift=0.5,
     perspective=0.5,
+    shear=0.9,
+    stretch=0.9,
+    elastic=0.5,
     flip=True,
     brightness=0.99,
     contrast=0.99,
@@ -180,3 +183,34 @@ def _highest(real: Callable[..., Tensor]) -> Callable[..., Tensor]:
         return torch.ones_like(real(*size, **options))
 
     return rand
+
+
+def only(**changes: float) -> AugmentConfig:
+    return PLAIN.model_copy(update=changes)
+
+
+def test_a_stretch_moves_the_middle_nowhere_and_the_rest_along_the_axes() -> None:
+    photos = ramp()
+    changed = warp(to_float(photos), only(stretch=0.3), generator())
+    middle = changed[:, :, 15:17, 15:17].mean((2, 3))
+    torch.testing.assert_close(middle, to_float(photos)[:, :, 15:17, 15:17].mean((2, 3)), atol=0.01, rtol=0)
+    red = changed[:, 0]  # it grows to the right alone, and still does
+    assert (red - red[:, :1]).abs().max() < 0.01
+    assert len({round(float(value), 3) for value in red[:, 0, 24]}) == 4
+
+
+def test_a_shear_tilts_what_was_upright() -> None:
+    changed = warp(to_float(ramp()), only(shear=0.4), generator())
+    tilt = (changed[:, 0, 24, 16] - changed[:, 0, 8, 16]).abs()
+    assert (tilt > 0.01).any()
+    blue_rows = changed[:, 1]  # it grows downwards alone
+    assert (blue_rows[:, :, 12:20] - blue_rows[:, :, 12:13]).abs().max() < 0.01
+
+
+def test_a_bend_is_smooth_and_another_for_every_photo() -> None:
+    changed = warp(to_float(ramp()), only(elastic=0.1), generator())
+    assert len({round(float(image.mean() * 1e4)) for image in changed[:, :, 8:24, 8:24]}) > 1
+    assert not torch.allclose(changed[0], changed[1])
+    inside = changed[:, 0, 8:24, 8:24]
+    assert inside.diff(dim=2).abs().max() < 0.15  # no tears: the ramp's own steps are .026
+    assert torch.equal(changed, warp(to_float(ramp()), only(elastic=0.1), generator()))

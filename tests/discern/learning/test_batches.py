@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from discern.data.versions import DatasetVersion
 from discern.errors import TrainingError
-from discern.learning.batches import BatchSampler, PhotoSet, load_photos, step_generator
+from discern.learning.batches import BatchSampler, PhotoSet, Views, load_photos, step_generator
+from discern.learning.lookalikes import LookAlikes
 from tests.discern import toy
 
 CPU = torch.device("cpu")
@@ -106,3 +107,53 @@ def test_no_photos_are_no_error(toy_version: DatasetVersion) -> None:
     photos = load_photos(toy_version.select(labels=["nothing"]), toy.PREPROCESSING)
     assert photos.pixels.shape == (0, 32, 32, 3)
     assert photos.labels == ()
+
+
+def letters() -> PhotoSet:
+    """Two photos whose four corners all differ."""
+    pixels = np.zeros((2, 6, 6, 3), np.uint8)
+    pixels[:, 0, 0], pixels[:, 0, -1], pixels[:, -1, 0] = 10, 20, 30
+    pixels[1] += 100
+    return PhotoSet(pixels, ("a", "b"))
+
+
+def corners(view: np.ndarray) -> list[int]:
+    return [int(view[y, x, 0]) for y, x in ((0, 0), (0, -1), (-1, 0), (-1, -1))]
+
+
+def test_every_turn_of_a_class_is_a_class_of_its_own() -> None:
+    views = Views.of(letters(), "dihedral")
+    assert len(views) == 16
+    assert views.class_ids().tolist() == list(range(16))
+    seen = [corners(view) for view in views.pixels(np.arange(8))]
+    assert len({tuple(corner) for corner in seen}) == 8
+    assert seen[0] == [10, 20, 30, 0]
+    assert seen[1] == [20, 0, 10, 30]  # a quarter counterclockwise: what was at the right is on top
+    assert seen[2] == [0, 30, 20, 10]
+    assert seen[4] == [20, 10, 0, 30]  # mirrored
+    assert seen[5] == [10, 30, 20, 0]  # mirrored, then a quarter
+
+
+def test_rotations_leave_out_the_mirror_and_none_leaves_the_photo() -> None:
+    dihedral, rotations = Views.of(letters(), "dihedral"), Views.of(letters(), "rotations")
+    np.testing.assert_array_equal(rotations.pixels(np.arange(4)), dihedral.pixels(np.arange(4)))
+    assert len(rotations) == 8
+    plain = Views.of(letters(), "none")
+    np.testing.assert_array_equal(plain.pixels(np.array([1, 0])), letters().pixels[[1, 0]])
+    assert plain.class_ids().tolist() == [0, 1]
+
+
+def test_views_leave_the_photos_as_they_are() -> None:
+    photos = letters()
+    before = photos.pixels.copy()
+    Views.of(photos, "dihedral").pixels(np.arange(16))
+    np.testing.assert_array_equal(photos.pixels, before)
+
+
+def test_a_batch_with_lookalikes_is_one_of_neighbours() -> None:
+    sampler = BatchSampler(np.repeat(np.arange(40), 3), 8, 2, seed=1)
+    near = LookAlikes(40, 8, 0.5, seed=0)
+    first = sampler.batch(5, near).tolist()
+    assert sampler.batch(5, near).tolist() == first
+    assert len({view // 3 for view in first}) == 8
+    assert sampler.batch(5).tolist() != first

@@ -42,6 +42,12 @@ def test_a_misspelt_key_is_an_error_that_names_it(kind: type[BaseModel]) -> None
         (TrainingConfig, "ema_decay", 1.0),
         (TrainingConfig, "mixed_precision", "fp8"),
         (TrainingConfig, "checkpoint_every", 0),
+        (TrainingConfig, "lookalikes", 1.0),
+        (TrainingConfig, "symmetries", "mirror"),
+        (TrainingConfig, "patience", -1),
+        (TrainingConfig, "least_rank", 0.5),
+        (TrainingConfig, "device", "tpu"),
+        (DistillConfig, "teacher_sees", "nothing"),
     ],
 )
 def test_a_value_out_of_bounds_is_an_error_that_names_its_key(kind: type[BaseModel], key: str, value: object) -> None:

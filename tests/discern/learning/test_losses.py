@@ -5,16 +5,25 @@ from typing import Any
 
 import pytest
 import torch
-from pytorch_metric_learning import losses
+from pytorch_metric_learning import distances, losses
 from torch import Tensor
 from torch.nn import functional
 
 from discern.errors import ConfigError
 from discern.learning.config import DistillConfig, NamedPart
-from discern.learning.losses import DistillObjective, MetricObjective, similarity_divergence
+from discern.learning.losses import (
+    Batch,
+    DistillObjective,
+    EmbeddedViews,
+    MetricObjective,
+    SameImages,
+    similarity_divergence,
+)
 
 LABELS = torch.arange(4).repeat_interleave(3)
 PHOTOS = torch.arange(12)
+IMAGES = torch.rand(12, 3, 4, 4, generator=torch.Generator().manual_seed(3))
+BATCH = Batch(IMAGES, LABELS, PHOTOS)
 PROXY_LOSSES = [
     "ArcFaceLoss",
     "CosFaceLoss",
@@ -39,14 +48,14 @@ def objective(name: str, miner: str | None = None, **parameters: object) -> Metr
 
 
 def test_a_loss_is_the_librarys_with_the_parameters_given() -> None:
-    ours = objective("SupConLoss", temperature=0.3)(unit(), LABELS, PHOTOS)
+    ours = objective("SupConLoss", temperature=0.3)(unit(), BATCH)
     torch.testing.assert_close(ours, losses.SupConLoss(temperature=0.3)(unit(), LABELS))
-    assert not torch.allclose(ours, objective("SupConLoss", temperature=0.1)(unit(), LABELS, PHOTOS))
+    assert not torch.allclose(ours, objective("SupConLoss", temperature=0.1)(unit(), BATCH))
 
 
 def test_a_miner_chooses_what_the_loss_sees() -> None:
-    hardest = objective("TripletMarginLoss", "BatchHardMiner")(unit(), LABELS, PHOTOS)
-    everything = objective("TripletMarginLoss")(unit(), LABELS, PHOTOS)
+    hardest = objective("TripletMarginLoss", "BatchHardMiner")(unit(), BATCH)
+    everything = objective("TripletMarginLoss")(unit(), BATCH)
     assert hardest > everything > 0
 
 
@@ -56,7 +65,7 @@ def test_a_loss_with_proxies_gets_their_number_and_learns_them(name: str) -> Non
     proxies = list(part.parameters())
     assert proxies
     embeddings = unit().requires_grad_()
-    part(embeddings, LABELS, PHOTOS).backward()
+    part(embeddings, BATCH).backward()
     assert all(proxy.grad is not None and proxy.grad.abs().sum() > 0 for proxy in proxies)
     assert embeddings.grad is not None
 
@@ -129,8 +138,8 @@ def test_the_divergence_is_never_below_zero_and_pulls_the_student() -> None:
 
 
 def distilled(config: DistillConfig, teacher: Tensor, student: Tensor, photos: Tensor) -> float:
-    part = DistillObjective(teacher, config, objective("SupConLoss"))
-    return float(part(student, LABELS, photos))
+    part = DistillObjective(EmbeddedViews(teacher), config, objective("SupConLoss"))
+    return float(part(student, Batch(IMAGES, LABELS, photos)))
 
 
 def test_a_student_that_embeds_like_its_teacher_loses_nothing() -> None:
@@ -148,7 +157,7 @@ def test_every_term_has_its_weight() -> None:
     student, teacher = unit(seed=1), unit(seed=2)
     cosine = float((1 - (student * teacher).sum(1)).mean())
     divergence = float(similarity_divergence(student, teacher, 0.2))
-    metric = float(objective("SupConLoss")(student, LABELS, PHOTOS))
+    metric = float(objective("SupConLoss")(student, BATCH))
     config = DistillConfig(cosine=2, similarity=3, temperature=0.2, metric=4)
     wanted = 2 * cosine + 3 * divergence + 4 * metric
     assert distilled(config, teacher, student, PHOTOS) == pytest.approx(wanted, rel=1e-5)
@@ -156,9 +165,69 @@ def test_every_term_has_its_weight() -> None:
 
 def test_proxies_are_learned_only_where_labels_count() -> None:
     proxies = objective("ProxyAnchorLoss")
-    assert list(DistillObjective(unit(), DistillConfig(), proxies).parameters()) == []
-    assert len(list(DistillObjective(unit(), DistillConfig(metric=1), proxies).parameters())) == 1
+    assert list(DistillObjective(EmbeddedViews(unit()), DistillConfig(), proxies).parameters()) == []
+    assert len(list(DistillObjective(EmbeddedViews(unit()), DistillConfig(metric=1), proxies).parameters())) == 1
 
 
 def test_the_teachers_embeddings_are_in_no_checkpoint() -> None:
-    assert DistillObjective(unit(), DistillConfig(), objective("SupConLoss")).state_dict() == {}
+    assert DistillObjective(EmbeddedViews(unit()), DistillConfig(), objective("SupConLoss")).state_dict() == {}
+
+
+class _Pixels(torch.nn.Module):
+    """Embeds an image by its first pixels, and not to unit length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)[:, :8] * self.scale
+
+
+def test_a_teacher_of_the_same_images_embeds_what_the_student_sees() -> None:
+    teacher = SameImages(_Pixels(), "no")
+    wanted = functional.normalize(IMAGES.flatten(1)[:, :8], dim=1)
+    torch.testing.assert_close(teacher(BATCH), wanted)
+    part = DistillObjective(teacher, DistillConfig(), objective("SupConLoss"))
+    assert float(part(wanted, BATCH)) == pytest.approx(0, abs=1e-5)
+    other = Batch(IMAGES.flip(0), LABELS, PHOTOS)
+    assert float(part(wanted, other)) > 1
+
+
+def test_a_teacher_of_the_same_images_is_neither_trained_nor_saved() -> None:
+    teacher = _Pixels()
+    part = DistillObjective(SameImages(teacher, "no"), DistillConfig(), objective("SupConLoss"))
+    assert list(part.parameters()) == []
+    assert part.state_dict() == {}
+    student = unit().requires_grad_()
+    part(student, BATCH).backward()
+    assert teacher.scale.grad is None
+
+
+def test_a_teacher_in_bfloat16_says_almost_the_same() -> None:
+    exact, short = SameImages(_Pixels(), "no")(BATCH), SameImages(_Pixels(), "bf16")(BATCH)
+    assert short.dtype == torch.float32
+    torch.testing.assert_close(short, exact, atol=0.02, rtol=0)
+
+
+def test_a_loss_measures_by_the_distance_given() -> None:
+    part = NamedPart(
+        name="TripletMarginLoss",
+        distance=NamedPart(name="LpDistance", parameters={"p": 1, "normalize_embeddings": False}),
+    )
+    ours = MetricObjective(part, None, 4, 8)(unit(), BATCH)
+    theirs = losses.TripletMarginLoss(distance=distances.LpDistance(p=1, normalize_embeddings=False))(unit(), LABELS)
+    torch.testing.assert_close(ours, theirs)
+    assert not torch.allclose(ours, objective("TripletMarginLoss")(unit(), BATCH))
+
+
+def test_a_miner_takes_a_distance_too() -> None:
+    miner = NamedPart(name="BatchHardMiner", distance=NamedPart(name="CosineSimilarity"))
+    part = MetricObjective(NamedPart(name="TripletMarginLoss"), miner, 4, 8)
+    assert part(unit(), BATCH) > 0
+
+
+def test_an_unknown_distance_is_an_error_with_the_nearest_names() -> None:
+    part = NamedPart(name="TripletMarginLoss", distance=NamedPart(name="CosinSimilarity"))
+    with pytest.raises(ConfigError, match="no distance 'CosinSimilarity': did you mean CosineSimilarity"):
+        MetricObjective(part, None, 4, 8)

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from discern.errors import TrainingError
+from discern.learning.batches import TURNS
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import AugmentConfig, ModelConfig, NamedPart, TrainingConfig
-from discern.learning.losses import MetricObjective
+from discern.learning.losses import Batch, MetricObjective
 from discern.learning.models import EmbeddingModel
 from discern.learning.training import TrainingResult, embed, train
 from tests.discern import toy
@@ -28,6 +29,9 @@ EVERYTHING: dict[str, Any] = {
     "loss": NamedPart(name="ProxyAnchorLoss"),
     "miner": NamedPart(name="DistanceWeightedMiner", parameters={"cutoff": 0.2}),
     "augment": AugmentConfig(),
+    "lookalikes": 0.5,
+    "symmetries": "rotations",
+    "patience": 50,
     "checkpoint_every": 3,
     "validate_every": 1,
 }
@@ -39,7 +43,8 @@ def objective(config: TrainingConfig, classes: int = 4) -> MetricObjective:
 
 def trained(config: TrainingConfig, **options: Any) -> TrainingResult:
     torch.manual_seed(7)  # proxies are drawn before the training begins
-    return train(config, toy.photo_set(), objective(config), name="test", **options)
+    part = objective(config, 4 * TURNS[config.symmetries])
+    return train(config, toy.photo_set(), part, name="test", **options)
 
 
 def weights(result: TrainingResult) -> dict[str, Tensor]:
@@ -62,7 +67,7 @@ class _Broken(nn.Module):
         super().__init__()
         self.at, self.loss, self.gradient, self.steps = at, loss, gradient, 0
 
-    def forward(self, embeddings: Tensor, labels: Tensor, photos: Tensor) -> Tensor:
+    def forward(self, embeddings: Tensor, batch: Batch) -> Tensor:
         self.steps += 1
         if self.steps != self.at:
             return embeddings[:, 0].mean()
@@ -77,7 +82,7 @@ def test_the_loss_goes_down_and_the_classes_come_apart() -> None:
     labels = torch.from_numpy(ids)
 
     def loss(model: EmbeddingModel) -> float:
-        return float(objective(config)(embed(model, photos.pixels), labels, labels))
+        return float(objective(config)(embed(model, photos.pixels), Batch(labels, labels, labels)))
 
     result = trained(config)
     assert loss(result.model) < 0.8 * loss(EmbeddingModel(config.model))
@@ -214,9 +219,9 @@ def test_history_is_what_was_logged_and_validation_is_asked_when_due() -> None:
     assert result.history == logged
     assert [(step, sorted(figures)) for step, figures in logged] == [
         (5, ["validation_recall_at_1"]),
-        (10, ["learning_rate", "loss"]),
+        (10, ["effective_rank", "learning_rate", "loss"]),
         (10, ["validation_recall_at_1"]),
-        (13, ["learning_rate", "loss"]),
+        (13, ["effective_rank", "learning_rate", "loss"]),
         (13, ["validation_recall_at_1"]),
     ]
     assert [figures["validation_recall_at_1"] for _, figures in logged if len(figures) == 1] == [0.1, 0.2, 0.3]
@@ -230,7 +235,7 @@ def test_validation_is_asked_at_the_end_where_no_interval_is_given() -> None:
 
 
 def test_looking_at_the_model_does_not_change_the_training() -> None:
-    config = toy.config(**EVERYTHING)
+    config = toy.config(**EVERYTHING | {"patience": 0})
     assert same(trained(config, validate=lambda _: 0.5), trained(config))
 
 
@@ -318,3 +323,63 @@ def test_no_photos_have_no_embeddings() -> None:
 def test_a_net_that_cannot_bear_channels_last_trains_and_embeds() -> None:
     config = toy.config(steps=2, model=ModelConfig(backbone="mobileone_s0", embedding_dim=8))
     assert torch.isfinite(embed(trained(config).model, toy.photo_set().pixels)).all()
+
+
+def test_without_patience_the_training_runs_to_its_end_and_the_last_average_comes_out() -> None:
+    result = trained(toy.config(steps=8, validate_every=2), validate=lambda _: 0.0)
+    assert result.history[-1][0] == 8
+
+
+def test_a_training_that_gets_no_better_stops_and_gives_the_best_model() -> None:
+    recalls = iter([0.5, 0.7, 0.6, 0.7, 0.9])
+    seen: list[dict[str, Tensor]] = []
+
+    def validate(model: EmbeddingModel) -> float:
+        seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+        return next(recalls)
+
+    result = trained(toy.config(steps=40, validate_every=2, patience=2), validate=validate)
+    assert [step for step, figures in result.history if "validation_recall_at_1" in figures] == [2, 4, 6, 8]
+    assert all(torch.equal(tensor, seen[1][name]) for name, tensor in weights(result).items())
+
+
+def test_a_stopped_training_is_still_stopped_when_it_is_taken_up_again(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(str(tmp_path / "state.pt"), MARK)
+    config = toy.config(steps=40, validate_every=2, checkpoint_every=2, patience=2)
+    first = trained(config, validate=lambda _: 0.5, checkpoint=checkpoint)
+    again = trained(config, validate=lambda _: 0.5, checkpoint=checkpoint)
+    assert again.history == first.history
+    assert same(first, again)
+
+
+class _Collapsing(nn.Module):
+    """Draws all embeddings to one point."""
+
+    def forward(self, embeddings: Tensor, batch: Batch) -> Tensor:
+        return 100 * (1 - embeddings[:, 0]).mean()
+
+
+def test_collapsed_embeddings_stop_the_training_and_keep_the_last_checkpoint(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(str(tmp_path / "state.pt"), MARK)
+    config = toy.config(steps=400, learning_rate=0.02, checkpoint_every=10)
+    with pytest.raises(
+        TrainingError, match=r"collapsed: at step \d+ .* effective rank 1\.\d+, under least_rank = 1\.2"
+    ):
+        train(config, toy.photo_set(), _Collapsing(), name="test", checkpoint=checkpoint)
+    state = checkpoint.load()
+    assert state is not None
+    assert 10 <= state["step"] < 400
+
+
+def test_turned_classes_are_learnt_apart() -> None:
+    config = toy.config(steps=3, symmetries="rotations", classes_per_batch=16)
+    assert math.isfinite(trained(config).history[-1][1]["loss"])  # 4 classes of which each is turned by quarters
+    with pytest.raises(TrainingError, match="has 16 classes, fewer than classes_per_batch = 17"):
+        trained(config.model_copy(update={"classes_per_batch": 17}))
+
+
+def test_a_gpu_that_is_asked_for_and_not_there_is_an_error() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    with pytest.raises(TrainingError, match="`device: gpu` needs a GPU that torch can use, and there is none here"):
+        trained(toy.config(device="gpu"))

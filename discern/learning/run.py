@@ -1,0 +1,213 @@
+"""The state of one training, and one step of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from discern.errors import TrainingError
+from discern.evaluation.collapse import effective_rank
+from discern.learning.augment import augment
+from discern.learning.batches import BatchSampler, PhotoSet, Views, step_generator
+from discern.learning.checkpoints import Checkpoint
+from discern.learning.config import TrainingConfig
+from discern.learning.lookalikes import LookAlikes
+from discern.learning.losses import Batch
+from discern.learning.machine import accelerator
+from discern.learning.models import EmbeddingModel, memory_format
+from discern.learning.optimisation import learning_rate, parameter_groups
+
+Log = Callable[[int, dict[str, float]], None]
+History = list[tuple[int, dict[str, float]]]
+LOG_EVERY = 10  # steps
+COLLAPSED = 3  # looks at the rank in a row: one batch alone may be of classes that are hard to tell
+
+
+class Run:
+    """One training; `state` is all that a later process needs to go on with it."""
+
+    def __init__(self, config: TrainingConfig, photos: PhotoSet, objective: nn.Module, log: Log | None) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.log = config, log
+        self.accelerator = accelerator(config)
+        self.device = self.accelerator.device
+        # Every process of a multi-GPU run draws batches of its own.
+        self.seed = config.seed + 1_000_003 * self.accelerator.process_index
+        self.views = Views.of(photos, config.symmetries)
+        self.labels = self.views.class_ids()
+        self.sampler = BatchSampler(self.labels, config.classes_per_batch, config.photos_per_class, self.seed)
+        dim = config.model.embedding_dim
+        self.lookalikes = LookAlikes(len(self.sampler.members), dim, config.lookalikes, self.seed, self.views.turns)
+        model = EmbeddingModel(config.model).to(memory_format=memory_format(config.model))
+        optimizer = torch.optim.AdamW(parameter_groups(model, objective, config))
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, config))
+        self.model, self.objective, self.optimizer = self.accelerator.prepare(
+            model, objective.to(self.device), optimizer
+        )
+        self.ema = AveragedModel(
+            self.accelerator.unwrap_model(self.model),
+            multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay),
+            use_buffers=True,
+        )
+        self.step = 0
+        self.preparing = 0.0
+        self.collapsed = 0
+        self.best: dict[str, Any] = {"recall": -math.inf, "worse": 0, "model": {}}
+        self.history: History = []
+
+    def advance(self) -> float:
+        """Take one step; returns its loss.
+
+        Raises:
+            TrainingError: the loss or a gradient is not finite, or the embeddings collapsed.
+        """
+        started = time.perf_counter()
+        chosen = self.sampler.batch(self.step, self.lookalikes if self.config.lookalikes else None)
+        batch = self._batch(chosen)
+        self.preparing += time.perf_counter() - started
+        embeddings, loss = self._learn(batch)
+        if self.config.lookalikes:
+            self.lookalikes.update(embeddings, batch.labels)
+        self.step += 1
+        if self.step % LOG_EVERY == 0 or self.step == self.config.steps:
+            rank = self._rank(embeddings)
+            rate = float(self.schedule.get_last_lr()[0])
+            self.report({"loss": loss, "learning_rate": rate, "effective_rank": rank})
+        return loss
+
+    def judge(self, recall: float) -> None:
+        """Report the recall of a validation, and remember the model where it is the best so far."""
+        self.report({"validation_recall_at_1": recall})
+        if not self.config.patience:
+            return
+        if recall > self.best["recall"]:
+            weights = {name: tensor.detach().cpu().clone() for name, tensor in self.ema.module.state_dict().items()}
+            self.best = {"recall": recall, "worse": 0, "model": weights}
+        else:
+            self.best["worse"] += 1
+
+    def is_stale(self) -> bool:
+        """Whether the last validations brought nothing better."""
+        return 0 < self.config.patience <= self.best["worse"]
+
+    def report(self, figures: dict[str, float]) -> None:
+        """Log the figures of this step, in the main process."""
+        self.history.append((self.step, figures))
+        if self.log is not None and self.accelerator.is_main_process:
+            self.log(self.step, figures)
+
+    def averaged(self) -> EmbeddingModel:
+        """A copy of the averaged model, in evaluation mode, on the CPU."""
+        return self._model(self.ema.module.state_dict())
+
+    def outcome(self) -> EmbeddingModel:
+        """The model that the training comes to: the averaged one, or with `patience` the best that was validated."""
+        return self._model(self.best["model"]) if self.best["model"] else self.averaged()
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keep the state, in the main process."""
+        if self.accelerator.is_main_process:
+            checkpoint.save(self.state())
+        self.accelerator.wait_for_everyone()
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and plain values of which `resume` makes this run again."""
+        scaler = self.accelerator.scaler
+        return {
+            "step": self.step,
+            "model": self.accelerator.unwrap_model(self.model).state_dict(),
+            "objective": self.objective.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "scaler": {} if scaler is None else scaler.state_dict(),
+            "ema": self.ema.state_dict(),
+            "class_means": self.lookalikes.means,
+            "best": self.best,
+            "collapsed": self.collapsed,
+            "history": self.history,
+        }
+
+    def resume(self, checkpoint: Checkpoint | None) -> None:
+        """Go on from the state that `checkpoint` holds, if it holds one.
+
+        Raises:
+            TrainingError: it is another training's, or damaged.
+        """
+        state = None if checkpoint is None else checkpoint.load()
+        if state is None:
+            return
+        self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
+        self.objective.load_state_dict(state["objective"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(state["scaler"])
+        self.ema.load_state_dict(state["ema"])
+        self.lookalikes.means = state["class_means"]
+        self.step, self.best, self.collapsed = state["step"], state["best"], state["collapsed"]
+        self.history = [tuple(entry) for entry in state["history"]]
+
+    def _batch(self, chosen: NDArray[np.int64]) -> Batch:
+        pixels = torch.from_numpy(self.views.pixels(chosen)).to(self.device)
+        generator = step_generator(self.seed, self.step, self.device)
+        labels, views = (torch.from_numpy(ids).to(self.device) for ids in (self.labels[chosen], chosen))
+        images = augment(pixels, self.config.augment, generator)
+        return Batch(images.contiguous(memory_format=memory_format(self.config.model)), labels, views)
+
+    def _learn(self, batch: Batch) -> tuple[Tensor, float]:
+        self.model.train()
+        # Dropout, and losses and miners that sample, draw from the global generator.
+        torch.manual_seed(_mixed_seed(self.seed, self.step))
+        with self.accelerator.autocast():
+            embeddings = self.model(batch.images)
+        embeddings = embeddings.float()
+        loss = self.objective(embeddings, batch)
+        value = float(loss.detach())
+        self._check_finite("loss", value, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        if self.accelerator.scaler is None:  # the scaler of fp16 skips such a step by itself
+            self._check_finite("gradient", float(norm), batch)
+        self.optimizer.step()
+        self.schedule.step()
+        self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
+        return embeddings.detach(), value
+
+    def _rank(self, embeddings: Tensor) -> float:
+        """The effective rank of a batch's embeddings; after the warm-up, several low ones in a row are an error."""
+        rank = effective_rank(embeddings.cpu().numpy())
+        warm = self.step > self.config.steps * self.config.warmup
+        self.collapsed = self.collapsed + 1 if warm and rank < self.config.least_rank else 0
+        if self.collapsed == COLLAPSED:
+            raise TrainingError(
+                f"The embeddings collapsed: at step {self.step} those of a whole batch are of effective rank "
+                f"{rank:.2f}, under least_rank = {self.config.least_rank}; lower the learning rate, or use another "
+                "loss or miner; the last checkpoint is kept."
+            )
+        return rank
+
+    def _check_finite(self, what: str, value: float, batch: Batch) -> None:
+        if not math.isfinite(value):
+            photos = (batch.views[:4] // self.views.turns).tolist()
+            raise TrainingError(
+                f"The {what} is {value} at step {self.step} (photos {photos} and so on): lower the "
+                "learning rate; the last checkpoint is kept."
+            )
+
+    def _model(self, weights: dict[str, Tensor]) -> EmbeddingModel:
+        model = EmbeddingModel(self.config.model.model_copy(update={"pretrained": False, "weights": None}))
+        model.load_state_dict(weights)
+        return model.eval()
+
+
+def _mixed_seed(seed: int, step: int) -> int:
+    return int(np.random.SeedSequence((seed, step, 2)).generate_state(1, np.uint64)[0]) >> 1
