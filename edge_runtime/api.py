@@ -81,6 +81,7 @@ class AnswerOut(BaseModel):
     explanation: str
     matches: list[MatchOut]
     release: str
+    probability: float | None
 
 
 class Metrics:

@@ -216,13 +216,22 @@ def _read_photo(path: Path, limits: ImageLimits) -> bytes:
 
 
 def _table(answers: list[tuple[Path, Answer]]) -> Table:
-    table = Table("photo", "answer", "score", "margin", "why")
+    table = Table("photo", "answer", "score", "margin", "probability", "why")
     for photo, answer in answers:
         label = Text(answer.label, "bold") if answer.label is not None else Text("unknown", "italic")
-        numbers = (f"{answer.score:.3f}", f"{answer.margin:.3f}")
+        numbers = (f"{answer.score:.3f}", f"{answer.margin:.3f}", _percent(answer.probability))
         # As Text: a label or a file's name may hold what rich takes for markup.
         table.add_row(Text(photo.name), label, *numbers, Text(answer.explanation))
     return table
+
+
+def _percent(probability: float | None) -> str:
+    """For people: no calibrator tells the last half of a percent."""
+    if probability is None:
+        return "-"
+    return (
+        "over 99 %" if probability >= 0.995 else "under 1 %" if probability <= 0.005 else f"{100 * probability:.0f} %"
+    )
 
 
 @contextmanager

@@ -4,7 +4,8 @@ Rules kept:
 - `unknown` is an answer: it is given below the calibrated threshold and inside the calibrated margin;
 - restricting the candidates never turns a foreign object into the nearest candidate: where a class outside them scores
   higher, the answer is unknown;
-- evaluation, promotion and the device all decide with `decide`.
+- the probability is a second opinion: it never changes the decision, and is None where it would not mean what it says;
+- evaluation, promotion and the device all decide with `decide` and state probabilities with `right_probability`.
 """
 
 from __future__ import annotations
@@ -46,6 +47,19 @@ class DecisionRule:
 
 
 @dataclass(frozen=True)
+class Calibrator:
+    """The probability that the best class is right: a logistic function of its score and margin (Platt 1999).
+
+    log(p / (1 - p)) = score * best cosine + margin * (best - second cosine) + intercept. It holds where strangers are
+    as frequent as among the queries that it was fitted on.
+    """
+
+    score: float
+    margin: float
+    intercept: float
+
+
+@dataclass(frozen=True)
 class Match:
     """A class and the cosine of its best gallery item."""
 
@@ -66,6 +80,8 @@ class Answer:
         reason: why it is known or unknown, for programs.
         release: id of the release that answered.
         explanation: why it is known or unknown, for people.
+        probability: that the best class is right; None where the release has no calibrator, or where a class outside
+            the candidates scores higher.
     """
 
     known: bool
@@ -76,6 +92,7 @@ class Answer:
     reason: Reason
     release: str
     explanation: str = ""
+    probability: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain values for JSON."""
@@ -93,11 +110,36 @@ def decide(scores: NDArray[np.float32], rule: DecisionRule) -> NDArray[np.bool_]
         [q], True where the best class is accepted. With one class there is no second to be confused with, and only
         the threshold counts.
     """
-    best = scores[:, 0]
-    second = scores[:, 1] if scores.shape[1] > 1 else np.full_like(best, -np.inf)
+    best, second = _best_two(scores)
     # Written as sums: -inf - -inf is not a number.
     known: NDArray[np.bool_] = (best >= rule.threshold) & (best >= second + rule.margin) & np.isfinite(best)
     return known
+
+
+def score_and_margin(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the calibrator looks at.
+
+    Args:
+        scores: [q, k] cosines of the best classes, best first; -inf where there is no such class.
+
+    Returns:
+        [q, 2], the best cosine and its distance from the second; from the lowest cosine, -1, where there is none.
+    """
+    best, second = _best_two(scores.astype(np.float64))
+    return np.stack([best, best - np.maximum(second, LOWEST_COSINE)], axis=1)
+
+
+def right_probability(scores: NDArray[np.float32], calibrator: Calibrator) -> NDArray[np.float64]:
+    """The probability that the best class is right, [q], of scores as for `score_and_margin`."""
+    logits = score_and_margin(scores) @ [calibrator.score, calibrator.margin] + calibrator.intercept
+    # By tanh, which does not overflow where exp does.
+    probability: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    return probability
+
+
+def _best_two(scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    best = scores[:, 0]
+    return best, scores[:, 1] if scores.shape[1] > 1 else np.full_like(best, -np.inf)
 
 
 def split_candidates(given: Sequence[str] | None, labels: Collection[str]) -> list[str] | None:
@@ -129,6 +171,8 @@ class Identifier:
     def __init__(self, release: Release, threads: int = 1, limits: ImageLimits | None = None) -> None:
         self.release = release
         self.rule = DecisionRule(**release.manifest.decision.model_dump())
+        calibration = release.manifest.calibration
+        self.calibrator = None if calibration is None else Calibrator(**calibration.model_dump())
         self.model = EmbeddingModel(release.folder / MODEL_FILE, release.preprocessing, threads)
         self.index = GalleryIndex.load(
             release.folder, release.gallery_classes, release.manifest.embedding.dim, release.index_parameters
@@ -195,8 +239,16 @@ class Identifier:
         known = decide(shown, self.rule) & ~outside
         # Where even the outsider is below the threshold, that is what there is to say.
         named = outside & (scores[:, 0] >= self.rule.threshold)
+        # Fitted on searches of the whole gallery, so it is asked about one, whatever the candidates are.
+        sure = None if self.calibrator is None else right_probability(scores, self.calibrator)
         return [
-            self._answer(bool(known[row]), shown_ids[row], shown[row], int(ids[row, 0]) if named[row] else None)
+            self._answer(
+                bool(known[row]),
+                shown_ids[row],
+                shown[row],
+                int(ids[row, 0]) if named[row] else None,
+                None if sure is None or outside[row] else float(sure[row]),
+            )
             for row in range(len(ids))
         ]
 
@@ -213,7 +265,9 @@ class Identifier:
                 )
         return np.array(sorted({self.class_ids[label] for label in candidates}), dtype=np.int64)
 
-    def _answer(self, known: bool, ids: NDArray[np.int64], scores: Vectors, outsider: int | None) -> Answer:
+    def _answer(
+        self, known: bool, ids: NDArray[np.int64], scores: Vectors, outsider: int | None, probability: float | None
+    ) -> Answer:
         labels = self.release.labels
         matches = tuple(
             Match(labels[number], float(score)) for number, score in zip(ids, scores, strict=True) if number != NO_CLASS
@@ -222,7 +276,7 @@ class Identifier:
         margin = best - (matches[1].score if len(matches) > 1 else LOWEST_COSINE)
         reason, explanation = self._explain(known, matches, margin, None if outsider is None else labels[outsider])
         label = matches[0].label if known else None
-        return Answer(known, label, best, margin, matches, reason, self.release.id, explanation)
+        return Answer(known, label, best, margin, matches, reason, self.release.id, explanation, probability)
 
     def _explain(
         self, known: bool, matches: tuple[Match, ...], margin: float, outsider: str | None

@@ -4,7 +4,8 @@ Rules kept:
 - `release.json` lists every other file with its length and SHA-256; the release's id is the SHA-256 of `release.json`;
 - nothing is used before all of it was checked: presence, length, hash;
 - unknown fields and file names with a path in them are refused, files that are not listed are ignored;
-- a newer format is refused with the mend, an unreadable one with the place.
+- a newer format is refused with the mend, an unreadable one with the place;
+- format 2 added `calibration` and `represent`; a release of format 1 has neither and answers without a probability.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_runtime.errors import ReleaseError
 from edge_runtime.files import sha256_bytes, sha256_file
 from edge_runtime.images import Fit, Preprocessing
 from edge_runtime.index import GRAPH_FILE, VECTORS_FILE, IndexParameters, load_vectors
 
-FORMAT = 1
+FORMAT = 2
+SINCE_2 = frozenset({"calibration", "represent"})  # fields that format 1 does not know
 MANIFEST_FILE = "release.json"
 MODEL_FILE = "model.onnx"
 CATALOGUE_FILE = "catalogue.json"
@@ -55,6 +57,7 @@ def _plain_name(name: str) -> str:
 
 FileName = Annotated[str, AfterValidator(_plain_name)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Represent = Literal["exemplars", "prototype"]
 
 
 class _Strict(BaseModel):
@@ -97,6 +100,14 @@ class DecisionEntry(_Strict):
     fpir: Annotated[float, Field(ge=0, le=1)]
 
 
+class CalibrationEntry(_Strict):
+    """The logistic calibrator: the log-odds that the best class is right, by its score and margin."""
+
+    score: Finite
+    margin: Finite
+    intercept: Finite
+
+
 class Counts(_Strict):
     """How large the catalogue and the gallery are."""
 
@@ -115,9 +126,14 @@ class Lineage(_Strict):
 
 
 class ReleaseManifest(_Strict):
-    """The content of `release.json`."""
+    """The content of `release.json`.
 
-    format: Literal[1]
+    Attributes:
+        calibration: None where no probability could be fitted.
+        represent: whether the gallery holds every photo or a mean of each class; None where nobody said.
+    """
+
+    format: Literal[1, 2]
     name: Annotated[str, Field(min_length=1, max_length=200)]
     created: AwareDatetime
     files: Mapping[FileName, FileEntry]
@@ -125,9 +141,17 @@ class ReleaseManifest(_Strict):
     embedding: EmbeddingEntry
     index: IndexEntry
     decision: DecisionEntry
+    calibration: CalibrationEntry | None = None
+    represent: Represent | None = None
     counts: Counts
     metrics: Mapping[str, Finite]
     lineage: Lineage
+
+    @model_validator(mode="after")
+    def _fields_of_its_format(self) -> ReleaseManifest:
+        if self.format == 1 and (newer := sorted(SINCE_2 & self.model_fields_set)):
+            raise ValueError(f"format 1 has no {newer[0]}")
+        return self
 
 
 class CatalogueEntry(_Strict):

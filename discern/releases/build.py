@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from discern.errors import PublicationError
 from edge_runtime.errors import EdgeError
 from edge_runtime.files import fsync_file, fsync_folder, sha256_file
-from edge_runtime.identify import DecisionRule
+from edge_runtime.identify import Calibrator, DecisionRule
 from edge_runtime.images import Preprocessing, decode
 from edge_runtime.index import GalleryIndex, IndexParameters
 from edge_runtime.model import EmbeddingModel
@@ -39,6 +39,7 @@ from edge_runtime.release import (
     THUMBNAILS_FILE,
     Lineage,
     Release,
+    Represent,
     open_release,
     release_id,
 )
@@ -68,6 +69,8 @@ def build_release(  # noqa: PLR0913  every part of a release is named once
     golden: Sequence[bytes],
     metrics: Mapping[str, float],
     lineage: Lineage,
+    calibrator: Calibrator | None = None,
+    represent: Represent | None = None,
     index_parameters: IndexParameters | None = None,
 ) -> Release:
     """Build, check and return a release.
@@ -84,6 +87,8 @@ def build_release(  # noqa: PLR0913  every part of a release is named once
         golden: PNG images whose embeddings every device must reproduce, at least one.
         metrics: finite numbers that travel with the release.
         lineage: where it came from.
+        calibrator: states the probability of an answer, if one could be fitted.
+        represent: whether `vectors` are photos or the means of classes.
         index_parameters: how the graph is built and searched.
 
     Raises:
@@ -92,7 +97,7 @@ def build_release(  # noqa: PLR0913  every part of a release is named once
     _check_target(folder)
     ids = np.asarray(class_ids, dtype=np.int64)
     _check_classes(ids, classes)
-    _check_numbers(rule, metrics)
+    _check_numbers(rule, calibrator, metrics)
     if not golden:
         raise PublicationError(f"release {name!r} has no golden images: give at least one PNG, devices test with it.")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +120,8 @@ def build_release(  # noqa: PLR0913  every part of a release is named once
             "embedding": {"dim": model.dim},
             "index": asdict(index.parameters),
             "decision": asdict(rule),
+            "calibration": None if calibrator is None else asdict(calibrator),
+            "represent": represent,
             "counts": counts,
             "metrics": {key: float(value) for key, value in sorted(metrics.items())},
             "lineage": lineage.model_dump(),
@@ -166,9 +173,11 @@ def _check_classes(ids: NDArray[np.int64], classes: Sequence[CatalogueClass]) ->
         raise PublicationError(str(error)) from None
 
 
-def _check_numbers(rule: DecisionRule, metrics: Mapping[str, float]) -> None:
-    numbers = {**{f"rule.{key}": value for key, value in asdict(rule).items()}, **metrics}
-    for key, value in numbers.items():
+def _check_numbers(rule: DecisionRule, calibrator: Calibrator | None, metrics: Mapping[str, float]) -> None:
+    numbers = {f"rule.{key}": value for key, value in asdict(rule).items()}
+    if calibrator is not None:
+        numbers |= {f"calibrator.{key}": value for key, value in asdict(calibrator).items()}
+    for key, value in {**numbers, **metrics}.items():
         if not np.isfinite(value):
             raise PublicationError(f"{key} is {value}: a release carries finite numbers only, fix or leave it out.")
 

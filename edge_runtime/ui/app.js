@@ -17,12 +17,19 @@ async function told(response) {
   return body;
 }
 
-function show(kind, verdict, why = "", matches = []) {
+function show(kind, verdict, why = "", matches = [], probability = null) {
   $("answer").hidden = false;
   $("answer").className = kind;
   $("verdict").textContent = verdict;
   $("why").textContent = why;
+  $("sure").hidden = probability === null;
+  $("sure").textContent = `The best match is right with a probability of ${percent(probability)}.`;
   $("matches").replaceChildren(...matches.map(row));
+}
+
+function percent(probability) {
+  if (probability >= 0.995) return "over 99 %"; // no calibrator tells the last half of a percent
+  return probability <= 0.005 ? "under 1 %" : `${(100 * probability).toFixed(0)} %`;
 }
 
 function row(match) {
@@ -58,8 +65,8 @@ async function identify(file) {
   try {
     const answer = await told(await ask("/v1/identify", { method: "POST", body: form }));
     if (turn !== latest) return;
-    const why = answer.explanation;
-    show(answer.known ? "known" : "unknown", answer.known ? answer.label : "Unknown", why, answer.matches);
+    const verdict = answer.known ? answer.label : "Unknown";
+    show(answer.known ? "known" : "unknown", verdict, answer.explanation, answer.matches, answer.probability);
   } catch (error) {
     if (turn === latest) show("wrong", error.message);
   }

@@ -38,6 +38,7 @@ def test_a_raw_photo_is_identified(client: TestClient, toy_release: Release) -> 
     assert answer["label"] == "red"
     assert answer["release"] == toy_release.id
     assert answer["matches"][0] == {"label": "red", "score": answer["score"], "thumbnail": "/v1/classes/0/thumbnail"}
+    assert 0.5 < answer["probability"] < 1
 
 
 def test_a_form_is_identified(client: TestClient) -> None:
@@ -59,6 +60,7 @@ def test_candidates_in_the_form_and_in_the_query(client: TestClient, given: list
     query = client.post("/v1/identify", params={"candidates": given}, content=photo(COLOURS["blue"])).json()
     assert form == query
     assert form["reason"] == "outside_candidates"
+    assert form["probability"] is None
     assert {match["label"] for match in form["matches"]} == {"red", "green"}
 
 

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from discern.releases.repository import ReleaseRepository
-from edge_runtime.cli import main
+from edge_runtime.cli import _percent, main
 from edge_runtime.home import Home
 from edge_runtime.release import FILES, MANIFEST_FILE, MODEL_FILE, Release
 from tests.edge_runtime.toy_release import COLOURS, STRANGER, flip, photo
@@ -76,6 +76,7 @@ def test_pull_identify_and_status(
     assert "red" in ran.out
     assert "unknown" in ran.out
     assert "x[bold].png" in ran.out
+    assert ran.out.count(" %") == 3  # a probability for each photo
     told = edge(*home, "status")
     assert told.status == 0
     assert toy_release.id in told.out
@@ -90,9 +91,18 @@ def test_json_is_one_object_a_line(edge: Edge, home: Path, photos: dict[str, str
     assert [answer["photo"] for answer in answers] == [photos["red"], photos["stranger"]]
 
 
+@pytest.mark.parametrize(
+    ("probability", "shown"),
+    [(None, "-"), (0, "under 1 %"), (0.005, "under 1 %"), (0.0051, "1 %"), (0.994, "99 %"), (0.995, "over 99 %")],
+)
+def test_a_probability_is_never_shown_as_certainty(probability: float | None, shown: str) -> None:
+    assert _percent(probability) == shown
+
+
 def test_candidates(edge: Edge, home: Path, photos: dict[str, str]) -> None:
     ran = edge("--home", home, "identify", "--json", photos["blue"], "--candidates", "red,green")
     assert json.loads(ran.out)["reason"] == "outside_candidates"
+    assert json.loads(ran.out)["probability"] is None
     ran = edge("--home", home, "identify", "--json", photos["blue"], "--candidates", "red", "--candidates", "blue")
     assert json.loads(ran.out)["label"] == "blue"
     assert "'para' is not a class" in one_sentence(

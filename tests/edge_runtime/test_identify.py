@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from edge_runtime.errors import ImageError, SettingsError
-from edge_runtime.identify import DecisionRule, Identifier, decide
-from tests.edge_runtime.toy_release import COLOURS, STRANGER, photo
+from edge_runtime.identify import Calibrator, DecisionRule, Identifier, decide, right_probability, score_and_margin
+from edge_runtime.release import Release, open_release
+from tests.edge_runtime.toy_release import CALIBRATOR, COLOURS, STRANGER, as_format_1, photo
 
 
 @pytest.mark.parametrize("label", COLOURS)
@@ -74,6 +75,32 @@ def test_a_bad_photo_is_named(identifier: Identifier) -> None:
         identifier.identify(b"text", name="x.jpg")
 
 
+def test_the_probability_is_the_calibrators_of_score_and_margin(identifier: Identifier) -> None:
+    answers = identifier.identify_many([photo(COLOURS["red"], seed=9), photo(STRANGER)])
+    for answer in answers:
+        odds = CALIBRATOR.score * answer.score + CALIBRATOR.margin * answer.margin + CALIBRATOR.intercept
+        assert answer.probability == pytest.approx(1 / (1 + np.exp(-odds)))
+    known, unknown = (answer.probability for answer in answers)
+    assert known is not None
+    assert unknown is not None
+    assert known > unknown
+
+
+def test_candidates_do_not_change_what_the_probability_was_fitted_for(identifier: Identifier) -> None:
+    red = photo(COLOURS["red"])
+    free, restricted = identifier.identify(red), identifier.identify(red, candidates=["red"])
+    assert restricted.margin > free.margin
+    assert restricted.probability == free.probability
+    assert identifier.identify(red, candidates=["green", "blue"]).probability is None
+
+
+def test_a_release_of_format_1_answers_without_a_probability(release: Release) -> None:
+    older = Identifier(open_release(release.folder, as_format_1(release.folder)))
+    answer = older.identify(photo(COLOURS["red"]))
+    assert answer.label == "red"
+    assert answer.probability is None
+
+
 def test_many_are_answered_like_one(identifier: Identifier) -> None:
     photos = [photo(colour, seed) for seed in range(20) for colour in COLOURS.values()]
     many = identifier.identify_many(photos)
@@ -98,6 +125,21 @@ def test_decide_on_the_borders() -> None:
     )
     assert decide(scores, rule).tolist() == [True, False, False, True, False, False]
     assert decide(scores[:, :1], rule).tolist() == [True, True, False, True, False, False]
+
+
+def test_without_a_second_class_the_margin_reaches_down_to_the_lowest_cosine() -> None:
+    scores = np.array([[0.5, 0.25], [0.5, -0.5], [0.5, -np.inf], [-1.0, -np.inf]], np.float32)
+    assert score_and_margin(scores).tolist() == [[0.5, 0.25], [0.5, 1.0], [0.5, 1.5], [-1.0, 0.0]]
+    assert score_and_margin(scores[:, :1]).tolist() == [[0.5, 1.5]] * 3 + [[-1.0, 0.0]]
+
+
+def test_probabilities_by_hand() -> None:
+    scores = np.array([[0.5, 0.25], [0.75, 0.25], [0.75, -np.inf]], np.float32)
+    # Log-odds: 2 - 1 - 1 = 0; 3 - 2 - 1 = 0; 3 - 7 - 1 = -5.
+    found = right_probability(scores, Calibrator(score=4.0, margin=-4.0, intercept=-1.0))
+    np.testing.assert_allclose(found, [0.5, 0.5, 1 / (1 + np.exp(5))])
+    sure = right_probability(scores, Calibrator(score=1e5, margin=0.0, intercept=-6e4))
+    assert sure.tolist() == [0.0, 1.0, 1.0]  # without an overflow
 
 
 @given(

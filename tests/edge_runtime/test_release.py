@@ -19,7 +19,7 @@ from edge_runtime.release import (
     parse_manifest,
     release_id,
 )
-from tests.edge_runtime.toy_release import COLOURS, DIM, flip, repin
+from tests.edge_runtime.toy_release import COLOURS, DIM, as_format_1, flip, repin
 
 
 def test_a_whole_release_opens(release: Release) -> None:
@@ -83,8 +83,24 @@ def changed(release: Release, **changes: Any) -> bytes:
 
 
 def test_a_newer_format_asks_for_an_update(toy_release: Release) -> None:
-    with pytest.raises(ReleaseError, match=r"format 2, .* reads up to 1: update discern-edge\."):
-        parse_manifest(changed(toy_release, format=2, something_new=True))
+    with pytest.raises(ReleaseError, match=r"format 3, .* reads up to 2: update discern-edge\."):
+        parse_manifest(changed(toy_release, format=3, something_new=True))
+
+
+def test_a_release_of_format_1_opens_and_has_no_calibration(release: Release) -> None:
+    number = as_format_1(release.folder)
+    opened = open_release(release.folder, number)
+    assert opened.manifest.format == 1
+    assert opened.manifest.calibration is None
+    assert opened.manifest.represent is None
+    assert opened.labels == tuple(COLOURS)
+
+
+@pytest.mark.parametrize(("field", "value"), [("calibration", None), ("represent", "exemplars")])
+def test_a_field_of_format_2_does_not_stand_in_format_1(release: Release, field: str, value: object) -> None:
+    as_format_1(release.folder)
+    with pytest.raises(ReleaseError, match=f"format 1 has no {field}"):
+        parse_manifest(changed(release, **{field: value}))
 
 
 @pytest.mark.parametrize(
@@ -96,6 +112,10 @@ def test_a_newer_format_asks_for_an_update(toy_release: Release) -> None:
         ({"created": "2026-01-01T00:00:00"}, "created"),
         ({"decision__threshold": "0.5"}, r"decision\.threshold"),
         ({"decision__fpir": 1.5}, r"decision\.fpir"),
+        ({"calibration__score": None}, r"calibration\.score"),
+        ({"calibration__slope": 1.0}, r"calibration\.slope"),
+        ({"calibration__margin": float("inf")}, "is not a valid manifest"),
+        ({"represent": "auto"}, "represent"),
         ({"preprocessing__fit": "crop"}, r"preprocessing\.fit"),
         ({"counts__classes": 0}, r"counts\.classes"),
         ({"metrics": {"recall": None}}, r"metrics\.recall"),

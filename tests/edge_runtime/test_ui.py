@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -81,6 +82,7 @@ def test_a_photo_goes_in_and_the_answer_can_be_read(
     choose.set_input_files(tmp_path / "red.png")
     expect(page.locator("#verdict")).to_have_text("red")
     expect(page.locator("#answer")).to_have_class("known")
+    expect(page.locator("#sure")).to_have_text(re.compile(r"The best match is right with a probability of 9\d %\."))
     first = page.locator("#matches li").first
     expect(first).to_contain_text("red")
     page.wait_for_function("document.querySelector('#matches img').naturalWidth === 24")
@@ -93,9 +95,11 @@ def test_a_photo_goes_in_and_the_answer_can_be_read(
     choose.set_input_files(tmp_path / "text.png")
     expect(page.locator("#verdict")).to_contain_text("is not a picture")
     expect(page.locator("#answer")).to_have_class("wrong")
+    expect(page.locator("#sure")).to_be_hidden()
 
     page.get_by_text("Search some classes only").click()
     page.get_by_label("Labels to search").fill("green, blue")
     choose.set_input_files(tmp_path / "red.png")
     expect(page.locator("#verdict")).to_have_text("Unknown")
     expect(page.locator("#why")).to_contain_text("red, which is not among the candidates")
+    expect(page.locator("#sure")).to_be_hidden()

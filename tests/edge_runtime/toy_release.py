@@ -13,15 +13,16 @@ from onnx import TensorProto, helper, numpy_helper
 
 from discern.releases.build import CatalogueClass, build_release
 from edge_runtime.files import sha256_file
-from edge_runtime.identify import DecisionRule
+from edge_runtime.identify import Calibrator, DecisionRule
 from edge_runtime.images import Pixels, Preprocessing, encode_jpeg, encode_png
 from edge_runtime.model import EmbeddingModel
-from edge_runtime.release import MANIFEST_FILE, Lineage, Release, release_id
+from edge_runtime.release import MANIFEST_FILE, SINCE_2, Lineage, Release, release_id
 
 SIZE = 16  # pixels
 DIM = 8
 PREPROCESSING = Preprocessing(SIZE)
 RULE = DecisionRule(threshold=0.97, margin=0.005, fpir=0.01)
+CALIBRATOR = Calibrator(score=40.0, margin=2.0, intercept=-38.0)
 COLOURS: Mapping[str, tuple[int, int, int]] = {
     "red": (220, 30, 30),
     "green": (30, 200, 40),
@@ -102,6 +103,8 @@ def build_toy(
             golden=[photo(colour, seed=50) for colour in list(colours.values())[:3]],
             metrics={"recall_at_1": 1.0},
             lineage=Lineage(dataset_version="0123456789abcdef"),
+            calibrator=CALIBRATOR,
+            represent="exemplars",
         )
     finally:
         path.unlink()
@@ -114,6 +117,16 @@ def repin(folder: Path) -> str:
     for name, entry in manifest["files"].items():
         entry.update(sha256=sha256_file(folder / name), bytes=(folder / name).stat().st_size)
     path.write_bytes(json.dumps(manifest).encode())
+    return release_id(path.read_bytes())
+
+
+def as_format_1(folder: Path) -> str:
+    """Make the release one of format 1, which knew no probability; returns the new id."""
+    path = folder / MANIFEST_FILE
+    manifest = json.loads(path.read_bytes())
+    for name in SINCE_2:
+        del manifest[name]
+    path.write_bytes(json.dumps(manifest | {"format": 1}).encode())
     return release_id(path.read_bytes())
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from discern.errors import PublicationError
 from discern.releases.build import CatalogueClass, build_release
-from edge_runtime.identify import DecisionRule, Identifier
+from edge_runtime.identify import Calibrator, DecisionRule, Identifier
 from edge_runtime.images import Preprocessing, encode_jpeg
 from edge_runtime.model import EmbeddingModel
 from edge_runtime.release import FILES, MANIFEST_FILE, Lineage, Release, open_release
@@ -79,6 +79,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "metric": (lambda _: {"metrics": {"auroc": float("nan")}}, "auroc is nan"),
     "threshold": (lambda _: {"rule": DecisionRule(float("inf"), 0, 0.1)}, r"rule\.threshold is inf"),
     "margin": (lambda _: {"rule": DecisionRule(0.5, -1, 0.1)}, r"decision\.margin"),
+    "calibrator": (lambda _: {"calibrator": Calibrator(float("nan"), 1, 0)}, r"calibrator\.score is nan"),
     "size": (lambda _: {"preprocessing": Preprocessing(32)}, r"\[n, 32, 32, 3\] is needed"),
     "model": (lambda _: {"onnx": Path("/nowhere.onnx")}, "No such file"),
 }
