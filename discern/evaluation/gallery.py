@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from discern.data.versions import DatasetVersion
 from discern.errors import DataError
+from edge_runtime.release import Represent
 
 Vectors = NDArray[np.float32]
 
@@ -21,12 +22,17 @@ class GalleryConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     photos_per_class: int = Field(default=5, ge=1, description="at most; the first ones in the manifest's order")
-    represent: Literal["exemplars", "prototype"] = Field(
-        default="exemplars", description="every photo a row, or one row: their mean (Snell et al., NeurIPS 2017)"
+    represent: Represent | Literal["auto"] = Field(
+        default="exemplars",
+        description="every photo a row; or one row, their mean (Snell et al., NeurIPS 2017); or what validation says",
     )
     splits: tuple[Literal["train", "validation", "test"], ...] = Field(
         default=("train", "validation", "test"), min_length=1, description="whose gallery photos are enrolled"
     )
+
+    def represented(self, represent: Represent) -> GalleryConfig:
+        """The same with the representation that was chosen."""
+        return self.model_copy(update={"represent": represent})
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,10 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
 
     Raises:
         DataError: the photos of a class are each other's opposite, so that they have no mean direction.
+        ValueError: the representation is still to be chosen (`discern.evaluation.representation`).
     """
+    if config.represent == "auto":
+        raise ValueError("choose a representation before enrolling")
     names, ids = np.unique(np.array(labels), return_inverse=True)
     if config.represent == "prototype":
         sums = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)

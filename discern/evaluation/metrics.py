@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import roc_auc_score
 
 from discern.evaluation.outcomes import NOTHING, STRANGER, Outcomes
-from edge_runtime.identify import DecisionRule
+from discern.evaluation.reliability import reliability_of
+from edge_runtime.identify import Calibrator, DecisionRule
 
 
 class Metrics(BaseModel):
@@ -29,6 +30,8 @@ class Metrics(BaseModel):
         precision: mean over answered classes of the share of right answers among all answers with that name.
         recall: mean over enrolled classes of the detection rate.
         accuracy: share of all queries answered right, `unknown` being right for strangers.
+        expected_calibration_error: mean distance between the stated probability and the share that is right.
+        brier_score: mean squared distance between the stated probability and what came true.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -42,6 +45,8 @@ class Metrics(BaseModel):
     precision: float | None
     recall: float | None
     accuracy: float
+    expected_calibration_error: float | None = None
+    brier_score: float | None = None
     enrolled_queries: int
     unseen_queries: int
     stranger_queries: int
@@ -52,12 +57,13 @@ class Metrics(BaseModel):
         return {key: float(value) for key, value in self.model_dump().items() if value is not None}
 
 
-def measure(outcomes: Outcomes, rule: DecisionRule) -> Metrics:
-    """Compute every figure of `outcomes` under `rule`."""
+def measure(outcomes: Outcomes, rule: DecisionRule, calibrator: Calibrator | None = None) -> Metrics:
+    """Compute every figure of `outcomes` under `rule`, and of the probabilities of `calibrator` where there is one."""
     enrolled = outcomes.enrolled
     unseen = enrolled & ~outcomes.trained
     right = outcomes.right(rule)
     precision, recall = macro_precision_recall(outcomes.truth, outcomes.answers(rule))
+    reliability = reliability_of(outcomes, calibrator)
     return Metrics(
         recall_at_1=_share(outcomes.retrieved, enrolled),
         unseen_recall_at_1=_share(outcomes.retrieved, unseen),
@@ -68,6 +74,8 @@ def measure(outcomes: Outcomes, rule: DecisionRule) -> Metrics:
         precision=precision,
         recall=recall,
         accuracy=float(right.mean()),
+        expected_calibration_error=None if reliability is None else reliability.expected_calibration_error,
+        brier_score=None if reliability is None else reliability.brier_score,
         enrolled_queries=int(enrolled.sum()),
         unseen_queries=int(unseen.sum()),
         stranger_queries=int((~enrolled).sum()),

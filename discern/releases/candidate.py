@@ -15,16 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from discern.data.versions import DatasetVersion
 from discern.errors import DataError
-from discern.evaluation.calibration import fit_rule
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol, gallery_rows
 from discern.evaluation.metrics import Metrics, measure
-from discern.evaluation.outcomes import Outcomes, search
+from discern.evaluation.outcomes import Outcomes
+from discern.evaluation.probability import fit_calibrator
+from discern.evaluation.representation import DECIDING, FittedGallery, Queries, fit_galleries
 from discern.learning.batches import load_photos
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import EmbeddingModel
 from discern.releases.build import CatalogueClass, build_release
 from edge_runtime import model as edge_model
-from edge_runtime.identify import DecisionRule
+from edge_runtime.identify import Calibrator, DecisionRule
 from edge_runtime.images import Preprocessing, encode_jpeg, encode_png
 from edge_runtime.release import Lineage, Release
 
@@ -92,8 +93,10 @@ def build_candidate(
             classes=_catalogue(enrolled, gallery.labels),
             rule=measured.rule,
             golden=_golden(enrolled, config.golden_images),
-            metrics=measured.metrics.figures(),
+            metrics=measured.figures(),
             lineage=lineage,
+            calibrator=measured.calibrator,
+            represent=measured.chosen.represent,
         )
     return release, measured.metrics
 
@@ -104,15 +107,41 @@ class Measured:
 
     Attributes:
         enrolled: the rows that make the gallery.
-        gallery: their embeddings.
-        rule: fitted on the validation queries.
-        metrics: of the test queries under that rule.
+        tried: the representations that were tried, each with its rule, fitted on the validation queries; best first.
+        calibrator: of the first one, fitted on the same queries; None where it could not be.
+        metrics: of the test queries under the first one's rule.
     """
 
     enrolled: DatasetVersion
-    gallery: Gallery
-    rule: DecisionRule
+    tried: tuple[FittedGallery, ...]
+    calibrator: Calibrator | None
     metrics: Metrics
+
+    @property
+    def chosen(self) -> FittedGallery:
+        """The representation that is taken."""
+        return self.tried[0]
+
+    @property
+    def gallery(self) -> Gallery:
+        """The embeddings of `enrolled`."""
+        return self.chosen.gallery
+
+    @property
+    def rule(self) -> DecisionRule:
+        """The decision rule."""
+        return self.chosen.rule
+
+    def figures(self) -> dict[str, float]:
+        """What travels with a release: of the test queries, of the validation queries, and of what was chosen from."""
+        validation = self.chosen.rates.figures()
+        if len(self.tried) > 1:
+            validation |= {
+                f"{name}_{fitted.represent}": fitted.metrics.figures()[name]
+                for fitted in self.tried
+                for name in DECIDING
+            }
+        return self.metrics.figures() | {f"validation_{name}": value for name, value in validation.items()}
 
 
 def calibrate(
@@ -122,16 +151,19 @@ def calibrate(
     gallery_config: GalleryConfig,
     fpir: float,
 ) -> Measured:
-    """Enrol the gallery of `version`, fit the rule on its validation queries and measure its test queries.
+    """Enrol the gallery of `version`, fit rule and calibrator on its validation queries, measure its test queries.
 
     Raises:
         DataError: the version lacks gallery photos, validation queries, strangers or test queries.
     """
-    enrolled, gallery = embed_gallery(model, version, preprocessing, gallery_config)
-    trained = frozenset(version.select(split="train").column("label"))
-    rule = fit_rule(search_split(model, version, "validation", gallery, preprocessing, trained), fpir)
-    metrics = measure(search_split(model, version, "test", gallery, preprocessing, trained), rule)
-    return Measured(enrolled, gallery, rule, metrics)
+    enrolled, vectors = _embed_photos(model, version, preprocessing, gallery_config)
+    labels = enrolled.column("label")
+    validation = embed_queries(model, version, "validation", set(labels), preprocessing)
+    tried = fit_galleries(vectors, labels, gallery_config, validation, fpir)
+    chosen = tried[0]
+    calibrator = fit_calibrator(chosen.outcomes)
+    test = embed_queries(model, version, "test", set(labels), preprocessing)
+    return Measured(enrolled, tried, calibrator, measure(test.search(chosen.gallery), chosen.rule, calibrator))
 
 
 def embed_gallery(
@@ -142,9 +174,8 @@ def embed_gallery(
     Raises:
         DataError: no row is.
     """
-    enrolled = version.take(gallery_rows(version, config))
-    photos = load_photos(enrolled, preprocessing, "decoding gallery")
-    return enrolled, enrol(embed_batches(model, photos.pixels), list(photos.labels), config)
+    enrolled, vectors = _embed_photos(model, version, preprocessing, config)
+    return enrolled, enrol(vectors, enrolled.column("label"), config)
 
 
 def search_split(
@@ -153,20 +184,35 @@ def search_split(
     split: str,
     gallery: Gallery,
     preprocessing: Preprocessing,
-    trained: frozenset[str],
 ) -> Outcomes:
     """Search the queries of one split in `gallery`.
 
     Raises:
         DataError: the split has no queries.
     """
-    queries = asked(version, split, gallery.labels)
+    return embed_queries(model, version, split, set(gallery.labels), preprocessing).search(gallery)
+
+
+def embed_queries(
+    model: edge_model.EmbeddingModel,
+    version: DatasetVersion,
+    split: str,
+    enrolled: Collection[str],
+    preprocessing: Preprocessing,
+) -> Queries:
+    """Embed the queries of one split, where the classes `enrolled` are in the gallery.
+
+    Raises:
+        DataError: the split has no queries.
+    """
+    queries = asked(version, split, enrolled)
     if len(queries) == 0:
         raise DataError(
             f"The {split} split has no query: hold out classes for it that have more photos than are enrolled."
         )
     photos = load_photos(queries, preprocessing, f"decoding {split} queries")
-    return search(gallery, embed_batches(model, photos.pixels), photos.labels, trained)
+    trained = frozenset(version.select(split="train").column("label"))
+    return Queries(embed_batches(model, photos.pixels), photos.labels, trained)
 
 
 def asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> DatasetVersion:
@@ -184,6 +230,15 @@ def embed_batches(model: edge_model.EmbeddingModel, pixels: np.ndarray) -> Vecto
     """Embed `pixels` [n, size, size, 3] with the device's runtime, [n, d]."""
     parts = [model.embed(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
     return np.concatenate(parts) if parts else np.empty((0, model.dim), np.float32)
+
+
+def _embed_photos(
+    model: edge_model.EmbeddingModel, version: DatasetVersion, preprocessing: Preprocessing, config: GalleryConfig
+) -> tuple[DatasetVersion, Vectors]:
+    """The rows of `version` that are enrolled, and their embeddings [n, d]."""
+    enrolled = version.take(gallery_rows(version, config))
+    photos = load_photos(enrolled, preprocessing, "decoding gallery")
+    return enrolled, embed_batches(model, photos.pixels)
 
 
 def _catalogue(enrolled: DatasetVersion, labels: Sequence[str]) -> list[CatalogueClass]:

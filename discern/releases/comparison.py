@@ -1,7 +1,7 @@
 """Run two releases on the same frozen test set, as devices would, and judge.
 
-Each release brings its model, preprocessing and decision rule; the gallery is the test set's own, embedded by each, so
-that both answer the same question even where their catalogues differ.
+Each release brings its model, preprocessing, representation of a class and decision rule; the gallery's photos are the
+test set's own, embedded by each, so that both answer the same question even where their catalogues differ.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from discern.evaluation.metrics import measure
 from discern.evaluation.outcomes import Outcomes
 from discern.releases.candidate import asked, embed_gallery, search_split
 from edge_runtime.identify import Identifier
-from edge_runtime.release import Release
+from edge_runtime.release import Release, Represent
 
 LATENCY_PHOTOS = 200
 
@@ -56,19 +56,32 @@ def examine(release: Release, version: DatasetVersion, gallery_config: GalleryCo
         ReleaseError: the release does not load.
     """
     identifier = Identifier(release)
-    _, gallery = embed_gallery(identifier.model, version, release.preprocessing, gallery_config)
-    trained = frozenset(version.select(split="train").column("label"))
-    outcomes = search_split(identifier.model, version, "test", gallery, release.preprocessing, trained)
+    config = gallery_config.represented(representation(release, gallery_config))
+    _, gallery = embed_gallery(identifier.model, version, release.preprocessing, config)
+    outcomes = search_split(identifier.model, version, "test", gallery, release.preprocessing)
     queries = asked(version, "test", gallery.labels)
     sample = np.unique(np.linspace(0, len(queries) - 1, LATENCY_PHOTOS).astype(int))
     answers = Answers(
         truth=outcomes.truth,
         answered=outcomes.answers(identifier.rule),
-        metrics=measure(outcomes, identifier.rule),
+        metrics=measure(outcomes, identifier.rule, identifier.calibrator),
         latency_ms=p95_latency_ms(identifier, [queries.image_bytes(int(row)) for row in sample]),
         size_mb=sum(entry.bytes for entry in release.manifest.files.values()) / 1e6,
     )
     return Examination(answers, outcomes, queries)
+
+
+def representation(release: Release, config: GalleryConfig) -> Represent:
+    """How `release` represents a class: its rule was fitted for that.
+
+    A release of format 1 does not say so: then what `config` says, and where that is `auto`, what the rows look like.
+    """
+    if release.manifest.represent is not None:
+        return release.manifest.represent
+    if config.represent != "auto":
+        return config.represent
+    counts = release.manifest.counts
+    return "prototype" if counts.gallery == counts.classes else "exemplars"
 
 
 def compare(
@@ -84,6 +97,12 @@ def compare(
         DataError: the version has no gallery or no test queries.
         ConfigError: the gallery is not the one that the candidate ships.
     """
+    shipped = representation(candidate, gallery_config)
+    if gallery_config.represent not in {"auto", shipped}:
+        raise ConfigError(
+            f"The gallery of the promotion has `represent: {gallery_config.represent}`, the release {candidate.id} "
+            f"ships `{shipped}`: write the same, or `auto`, into the training and the promotion config."
+        )
     ours = examine(candidate, version, gallery_config)
     if ours.outcomes.labels != candidate.labels:
         raise ConfigError(

@@ -8,8 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from discern.errors import DataError
-from discern.evaluation.calibration import candidate_margins, fit_rule
+from discern.evaluation.calibration import candidate_margins, fit_rule, rule_rates
+from discern.evaluation.metrics import measure
 from discern.evaluation.outcomes import Outcomes
+from discern.evaluation.rates import exact_rate
 from edge_runtime.identify import DecisionRule, decide
 from tests.discern.evaluation.cases import drawn, outcomes
 
@@ -113,3 +115,44 @@ def test_no_enrolled_queries_is_an_error() -> None:
 def test_too_few_strangers_for_the_rate_is_an_error() -> None:
     with pytest.raises(DataError, match=r"rate of 0.05 cannot be told from 3 stranger queries: at least 20"):
         fit_rule(outcomes([0, -1, -1, -1], [0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6]), 0.05)
+
+
+def test_the_rates_of_a_rule_count_right_names_and_strangers_with_any() -> None:
+    found = outcomes(
+        truth=[0, 0, 1, 1, 2, -1, -1, -1, -1],
+        found=[0, 1, 1, 1, 2, 0, 1, 2, 0],
+        best=[0.9, 0.8, 0.7, 0.4, 0.6, 0.9, 0.55, 0.3, 0.2],
+        second=[0.1, 0.1, 0.1, 0.1, 0.55, 0.1, 0.1, 0.1, 0.1],
+    )
+    # Right, wrong name, right, too low, too near the second; named, named, refused, refused.
+    rates = rule_rates(found, DecisionRule(0.5, 0.1, 0.1))
+    assert rates.detection_rate == exact_rate(2, 5)
+    assert rates.fpir == exact_rate(2, 4)
+    assert rates.figures() == {
+        "fpir": 0.5,
+        "fpir_low": pytest.approx(0.0676, abs=1e-4),
+        "fpir_high": pytest.approx(0.9324, abs=1e-4),
+        "fpir_queries": 4.0,
+        "detection_rate": 0.4,
+        "detection_rate_low": pytest.approx(0.0527, abs=1e-4),
+        "detection_rate_high": pytest.approx(0.8534, abs=1e-4),
+        "detection_rate_queries": 5.0,
+    }
+
+
+@settings(deadline=None, max_examples=40)
+@given(drawn(), st.floats(-1, 1), st.floats(0, 1))
+def test_rates_are_those_of_the_metrics(found: Outcomes, threshold: float, margin: float) -> None:
+    rule = DecisionRule(threshold, margin, 0.1)
+    rates, figures = rule_rates(found, rule), measure(found, rule)
+    assert rates.fpir is not None
+    assert rates.detection_rate is not None
+    assert figures.stranger_refusal == pytest.approx(1 - rates.fpir.value)
+    assert figures.detection_rate == pytest.approx(rates.detection_rate.value)
+
+
+def test_of_queries_that_are_not_there_no_rate_is_told() -> None:
+    rates = rule_rates(outcomes([0, 1], [0, 1], [0.9, 0.8]), DecisionRule(0.5, 0.0, 0.1))
+    assert rates.fpir is None
+    assert all(not name.startswith("fpir") for name in rates.figures())
+    assert rule_rates(outcomes([-1], [0], [0.9]), DecisionRule(0.5, 0.0, 0.1)).detection_rate is None

@@ -81,3 +81,10 @@ def test_a_class_whose_photos_cancel_out_has_no_prototype() -> None:
 def test_a_setting_that_means_nothing_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):
         GalleryConfig.model_validate(setting)
+
+
+def test_what_is_still_to_be_chosen_is_not_enrolled() -> None:
+    auto = GalleryConfig(represent="auto")
+    with pytest.raises(ValueError, match="choose a representation"):
+        enrol(VECTORS, ["b", "a", "b", "c"], auto)
+    assert auto.represented("prototype") == GalleryConfig(represent="prototype")

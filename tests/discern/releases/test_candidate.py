@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,11 +10,12 @@ from discern.data.versions import DatasetVersion
 from discern.errors import DataError, PublicationError
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
+from discern.evaluation.rates import exact_rate
 from discern.learning.models import EmbeddingModel
 from discern.releases.candidate import CandidateConfig, asked, build_candidate
 from edge_runtime.identify import Answer, Identifier
 from edge_runtime.images import decode
-from edge_runtime.release import Release, open_release
+from edge_runtime.release import Release, Represent, open_release
 from edge_runtime.selftest import run_selftest
 from tests.discern import candidates, toy
 
@@ -37,6 +39,7 @@ def test_the_release_is_whole_and_tests_itself(candidate: Candidate) -> None:
     assert again.preprocessing == toy.PREPROCESSING
     assert again.manifest.embedding.dim == 16
     assert again.manifest.counts.golden == 3
+    assert again.manifest.represent == "exemplars"
 
 
 def test_what_is_evaluated_is_what_ships(candidate: Candidate, toy_version: DatasetVersion) -> None:
@@ -76,7 +79,63 @@ def test_a_class_that_trained_and_is_not_enrolled_is_neither_asked_nor_a_strange
 
 def test_the_manifest_carries_the_same_figures(candidate: Candidate) -> None:
     release, metrics = candidate
-    assert dict(release.manifest.metrics) == metrics.figures()
+    travelling = release.manifest.metrics
+    assert {name: value for name, value in travelling.items() if "validation" not in name} == metrics.figures()
+
+
+def test_the_manifest_carries_the_rates_of_the_rule_where_it_was_fitted(
+    candidate: Candidate, toy_version: DatasetVersion
+) -> None:
+    release, _ = candidate
+    answers = answered(release, toy_version, "validation")
+    named = [answer.known for truth, answer in answers if truth in toy.VALIDATION_STRANGERS]
+    right = [answer.label == truth for truth, answer in answers if truth in toy.VALIDATION]
+    rates = {"fpir": exact_rate(sum(named), len(named)), "detection_rate": exact_rate(sum(right), len(right))}
+    for name, rate in rates.items():
+        assert rate is not None
+        assert release.manifest.metrics[f"validation_{name}"] == pytest.approx(rate.value)
+        assert release.manifest.metrics[f"validation_{name}_low"] == pytest.approx(rate.low)
+        assert release.manifest.metrics[f"validation_{name}_high"] == pytest.approx(rate.high)
+        assert release.manifest.metrics[f"validation_{name}_queries"] == rate.queries
+
+
+def test_the_probability_is_fitted_on_validation_and_judged_on_test(
+    candidate: Candidate, toy_version: DatasetVersion
+) -> None:
+    release, metrics = candidate
+    stated = [(answer, truth) for truth, answer in answered(release, toy_version, "validation")]
+    right = [answer.matches[0].label == truth for answer, truth in stated]
+    # The mean of Platt's targets, which the intercept keeps to.
+    hits, misses = sum(right), len(right) - sum(right)
+    targets = hits * (hits + 1) / (hits + 2) + misses / (misses + 2)
+    assert sum(answer.probability or 0 for answer, _ in stated) == pytest.approx(targets, rel=1e-3)
+    tested = answered(release, toy_version, "test")
+    squares = [((answer.probability or 0) - (answer.matches[0].label == truth)) ** 2 for truth, answer in tested]
+    assert metrics.brier_score == pytest.approx(np.mean(squares), rel=1e-4)
+
+
+@pytest.mark.parametrize("photos", [1, 2])
+def test_what_validation_prefers_is_enrolled_and_said(
+    toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path, photos: int
+) -> None:
+    auto = GalleryConfig(photos_per_class=photos, splits=("validation", "test"), represent="auto")
+    release, metrics = _build(tmp_path / "auto", toy_version, toy_model, gallery=auto)
+    chosen, travelling = release.manifest.represent, release.manifest.metrics
+    assert chosen is not None
+    again, same = _build(tmp_path / "again", toy_version, toy_model, gallery=auto.represented(chosen))
+    assert same == metrics
+    assert again.manifest.decision == release.manifest.decision
+    assert again.catalogue == release.catalogue
+    both = {name for name in travelling if name.endswith(("_prototype", "_exemplars"))}
+    if photos == 1:
+        assert (chosen, both) == ("exemplars", set())
+        return
+    assert both == {
+        f"validation_{name}_{way}" for name in ("detection_rate", "auroc", "recall_at_1") for way in get_args(Represent)
+    }
+    (other,) = set(get_args(Represent)) - {chosen}
+    assert travelling["validation_detection_rate"] == travelling[f"validation_detection_rate_{chosen}"]
+    assert travelling[f"validation_detection_rate_{chosen}"] >= travelling[f"validation_detection_rate_{other}"]
 
 
 def test_the_rule_keeps_the_rate_on_the_validation_strangers(candidate: Candidate, toy_version: DatasetVersion) -> None:

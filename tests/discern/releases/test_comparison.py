@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from discern.errors import ConfigError, DataError
 from discern.evaluation.comparison import GateConfig
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
-from discern.releases.comparison import Comparison, compare, examine
+from discern.releases.comparison import Comparison, compare, examine, representation
 from edge_runtime.identify import Identifier
 from edge_runtime.release import Release
 from tests.discern import candidates, toy
@@ -50,6 +52,34 @@ def test_a_gallery_that_is_not_the_candidates_is_an_error_that_says_where_to_loo
     for other in (GalleryConfig(photos_per_class=1), GalleryConfig(splits=("test",))):
         with pytest.raises(ConfigError, match=r"ships 8 others: write the same `gallery` into the training and"):
             compare(candidate[0], None, toy_version, other, GATES)
+
+
+def test_a_release_is_examined_with_the_representation_it_ships(
+    candidate: Candidate, production: Release, toy_version: DatasetVersion
+) -> None:
+    release, metrics = candidate
+    other = candidates.GALLERY.represented("prototype")
+    assert release.manifest.represent == "exemplars"
+    for config in (other, other.model_copy(update={"represent": "auto"})):
+        assert representation(release, config) == "exemplars"
+        assert examine(release, toy_version, config).answers.metrics == metrics
+    # Production does not say: what the config says, and under `auto` what its rows look like, two photos a class.
+    assert production.manifest.represent is None
+    assert representation(production, other) == "prototype"
+    assert representation(production, GalleryConfig(represent="auto")) == "exemplars"
+    single = production.manifest.counts.model_copy(update={"gallery": 8})
+    means = replace(production, manifest=production.manifest.model_copy(update={"counts": single}))
+    assert representation(means, GalleryConfig(represent="auto")) == "prototype"
+
+
+def test_a_representation_that_is_not_the_candidates_is_an_error(
+    candidate: Candidate, toy_version: DatasetVersion
+) -> None:
+    with pytest.raises(ConfigError, match=r"has `represent: prototype`, the release .* ships `exemplars`: write"):
+        compare(candidate[0], None, toy_version, candidates.GALLERY.represented("prototype"), GATES)
+    auto = candidates.GALLERY.model_copy(update={"represent": "auto"})
+    chosen, stated = (compare(candidate[0], None, toy_version, config, GATES) for config in (auto, candidates.GALLERY))
+    np.testing.assert_array_equal(chosen.candidate.answers.answered, stated.candidate.answers.answered)
 
 
 def test_both_answer_the_same_queries_each_with_its_own_preprocessing(

@@ -1,0 +1,93 @@
+"""Whether probabilities mean what they say: of the answers called 80 % sure, are 80 % right?
+
+To be judged on other queries than those that the probabilities were fitted on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from discern.evaluation.outcomes import Outcomes
+from discern.evaluation.rates import Rate, exact_rate
+from edge_runtime.identify import Calibrator, right_probability
+
+BINS = 10
+
+
+class ReliabilityBin(BaseModel):
+    """The queries whose probability lies above `low` and not above `high`; the first bin holds 0 as well.
+
+    Attributes:
+        predicted: their mean probability; None where there is no query.
+        observed: the share of them that is right; None where there is no query.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    low: float
+    high: float
+    queries: int
+    predicted: float | None
+    observed: Rate | None
+
+
+class Reliability(BaseModel):
+    """How far stated probabilities lie from observed shares.
+
+    Attributes:
+        bins: of equal width, ascending.
+        expected_calibration_error: mean over queries of the distance between predicted and observed in their bin
+            (Naeini et al., AAAI 2015).
+        brier_score: mean squared distance between the probability and the outcome, 1 or 0 (Brier 1950).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    bins: tuple[ReliabilityBin, ...]
+    expected_calibration_error: float
+    brier_score: float
+
+
+def reliability_of(outcomes: Outcomes, calibrator: Calibrator | None) -> Reliability | None:
+    """The reliability of `calibrator` on `outcomes`; None where there is no calibrator."""
+    if calibrator is None:
+        return None
+    return reliability(right_probability(outcomes.scores, calibrator), outcomes.retrieved)
+
+
+def reliability(probability: NDArray[np.float64], right: NDArray[np.bool_], bins: int = BINS) -> Reliability | None:
+    """Compare stated probabilities with outcomes; None where there is no query.
+
+    Args:
+        probability: [q] between 0 and 1.
+        right: [q] what came true.
+        bins: how many, of equal width.
+
+    Raises:
+        ValueError: a probability is not one.
+    """
+    if not len(right):
+        return None
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise ValueError("a probability must lie between 0 and 1")
+    edges = np.linspace(0, 1, bins + 1)
+    place = np.searchsorted(edges[1:-1], probability)
+    counts = np.bincount(place, minlength=bins)
+    stated = np.bincount(place, probability, minlength=bins)
+    hits = np.bincount(place, right, minlength=bins)
+    return Reliability(
+        bins=tuple(
+            ReliabilityBin(
+                low=edges[number],
+                high=edges[number + 1],
+                queries=counts[number],
+                predicted=stated[number] / counts[number] if counts[number] else None,
+                observed=exact_rate(int(hits[number]), int(counts[number])),
+            )
+            for number in range(bins)
+        ),
+        expected_calibration_error=float(np.abs(stated - hits).sum() / len(right)),
+        brier_score=float(((probability - right) ** 2).mean()),
+    )
