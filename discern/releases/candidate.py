@@ -17,7 +17,6 @@ from discern.data.versions import DatasetVersion
 from discern.errors import DataError
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol, gallery_rows
 from discern.evaluation.metrics import Metrics, measure
-from discern.evaluation.outcomes import Outcomes
 from discern.evaluation.probability import fit_calibrator
 from discern.evaluation.representation import DECIDING, FittedGallery, Queries, fit_galleries
 from discern.learning.batches import load_photos
@@ -176,21 +175,6 @@ def embed_gallery(
     """
     enrolled, vectors = _embed_photos(model, version, preprocessing, config)
     return enrolled, enrol(vectors, enrolled.column("label"), config)
-
-
-def search_split(
-    model: edge_model.EmbeddingModel,
-    version: DatasetVersion,
-    split: str,
-    gallery: Gallery,
-    preprocessing: Preprocessing,
-) -> Outcomes:
-    """Search the queries of one split in `gallery`.
-
-    Raises:
-        DataError: the split has no queries.
-    """
-    return embed_queries(model, version, split, set(gallery.labels), preprocessing).search(gallery)
 
 
 def embed_queries(

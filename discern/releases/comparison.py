@@ -17,7 +17,7 @@ from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.latency import p95_latency_ms
 from discern.evaluation.metrics import measure
 from discern.evaluation.outcomes import Outcomes
-from discern.releases.candidate import asked, embed_gallery, search_split
+from discern.releases.candidate import asked, embed_gallery, embed_queries
 from edge_runtime.identify import Identifier
 from edge_runtime.release import Release, Represent
 
@@ -58,7 +58,7 @@ def examine(release: Release, version: DatasetVersion, gallery_config: GalleryCo
     identifier = Identifier(release)
     config = gallery_config.represented(representation(release, gallery_config))
     _, gallery = embed_gallery(identifier.model, version, release.preprocessing, config)
-    outcomes = search_split(identifier.model, version, "test", gallery, release.preprocessing)
+    outcomes = embed_queries(identifier.model, version, "test", gallery.labels, release.preprocessing).search(gallery)
     queries = asked(version, "test", gallery.labels)
     sample = np.unique(np.linspace(0, len(queries) - 1, LATENCY_PHOTOS).astype(int))
     answers = Answers(
