@@ -18,13 +18,14 @@ FOLDER = Path(__file__).parent / "results"
 REPOSITORY = FOLDER.parent.parent
 
 
-def save(name: str, figures: dict[str, Any], command: str) -> Path:
+def save(name: str, figures: dict[str, Any], command: str, folder: Path = FOLDER) -> Path:
     """Write `results/NAME.json` and print its figures.
 
     Args:
         name: of the benchmark.
         figures: name -> number; None where one could not be computed.
         command: what a person types to get them again.
+        folder: another place than `results`.
     """
     content = {
         "command": command,
@@ -33,8 +34,8 @@ def save(name: str, figures: dict[str, Any], command: str) -> Path:
         "machine": machine(),
         "figures": figures,
     }
-    FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{name}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(content, indent=1) + "\n")
     table = Table("figure", "value", title=name)
     for key, value in figures.items():

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from discern.errors import DataError
-from edge_runtime.images import Pixels
 
 NORMAL_95 = 1.96  # standard deviations of a normal distribution on either side of a 95 % interval
 
@@ -31,12 +30,13 @@ class EpisodeAccuracy(BaseModel):
 
 
 class GroupErrors(BaseModel):
-    """Share of wrong answers, 0 to 1: over all queries, and over those of each group."""
+    """Share of wrong answers, 0 to 1: over all queries, and over those of each group; and whether each was right."""
 
     model_config = ConfigDict(frozen=True)
 
     error: float
     by_group: dict[str, float]
+    right: tuple[bool, ...]
 
 
 def episode_accuracy(
@@ -152,25 +152,4 @@ def within_group_error(
         nearest = (queries[ours] @ gallery[theirs].T).argmax(axis=1)
         wrong[ours] = known[theirs][nearest] != asked[ours]
     by_group = {str(group): float(wrong[query_groups == group].mean()) for group in np.unique(query_groups)}
-    return GroupErrors(error=float(wrong.mean()), by_group=by_group)
-
-
-def turned_classes(pixels: Pixels, class_ids: NDArray[np.int64], turns: int = 4) -> tuple[Pixels, NDArray[np.int64]]:
-    """Make a class of its own of each class turned by 90 degrees, as Omniglot is used since Santoro et al. (ICML 2016).
-
-    Args:
-        pixels: [n, S, S, 3] uint8.
-        class_ids: [n].
-        turns: how many quarter turns, that of 0 degrees among them; 1 to 4.
-
-    Returns:
-        [turns * n, S, S, 3] pixels, all of one turn together, and [turns * n] ids: class c turned counter-clockwise
-        by k * 90 degrees is class `turns * c + k`.
-
-    Raises:
-        ValueError: the pictures are not square, or there are not so many different turns.
-    """
-    if pixels.shape[1] != pixels.shape[2] or not 1 <= turns <= 4:
-        raise ValueError(f"square pictures and 1 to 4 turns are needed, not {pixels.shape[1:3]} and {turns}")
-    turned = [np.rot90(pixels, turn, axes=(1, 2)) for turn in range(turns)]
-    return np.concatenate(turned), np.concatenate([turns * class_ids + turn for turn in range(turns)])
+    return GroupErrors(error=float(wrong.mean()), by_group=by_group, right=tuple((~wrong).tolist()))

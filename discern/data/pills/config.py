@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from discern.data.photos import Role, Split
+
+HELD_OUT_SPLITS: tuple[Split, ...] = ("test", "validation")
 
 
 class PillsConfig(BaseModel):
@@ -40,6 +44,23 @@ class PillsConfig(BaseModel):
         description="0: shapes and colours as common as in a pharmacy; 1: all shapes alike, half of them two-toned",
     )
 
+    heldout_families: int = Field(
+        default=0,
+        ge=0,
+        description="the last families, with all their siblings, never train and go to test and validation by turns; "
+        "0: `splits` holds classes out, siblings apart",
+    )
+    strangers: int = Field(default=0, ge=0, description="how many of the held-out families are never enrolled")
+    shots: int = Field(default=4, ge=1, description="gallery photos of each class of the other held-out families")
+
+    @model_validator(mode="after")
+    def _make_sense(self) -> PillsConfig:
+        if self.heldout_families and not self.strangers < self.heldout_families < self.families:
+            raise ValueError("heldout_families are some of the families, and strangers some of them: lower them")
+        if self.heldout_families and self.shots >= self.photos_per_class:
+            raise ValueError("shots leave no photo to ask about: lower them, or raise photos_per_class")
+        return self
+
     @property
     def classes(self) -> int:
         """How many classes there are."""
@@ -59,3 +80,15 @@ class PillsConfig(BaseModel):
         """The label of a class: `pill-0007-b` is the second sibling of family 7."""
         family, sibling = self.class_of(class_index)
         return f"pill-{family:04d}-{'abcdefgh'[sibling]}"
+
+    def place_of(self, class_index: int, number: int) -> tuple[Split | None, Role | None]:
+        """The split and the role of a photo; None and None where no family is held out."""
+        if not self.heldout_families:
+            return None, None
+        family, _ = self.class_of(class_index)
+        heldout = family - (self.families - self.heldout_families)
+        if heldout < 0:
+            return "train", "gallery"
+        enrolled = heldout < self.heldout_families - self.strangers
+        role: Role = "gallery" if enrolled and number < self.shots else "query"
+        return HELD_OUT_SPLITS[heldout % 2], role

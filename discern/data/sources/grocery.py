@@ -68,6 +68,15 @@ class GroceryConfig(BaseModel):
         return self
 
 
+def coarse_classes(path: str) -> dict[str, str]:
+    """The coarse class, by its number, of every fine class of the data set at `path`.
+
+    Raises:
+        DataError: as `GrocerySource`.
+    """
+    return {one.label: one.coarse for one in _Reader(open_tree(path)).classes().values()}
+
+
 @dataclass(frozen=True)
 class _Class:
     label: str

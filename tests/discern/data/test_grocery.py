@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from discern.data.photos import Photo
 from discern.data.sources import GroceryConfig, open_source
-from discern.data.sources.grocery import HELD_OUT_SPLITS
+from discern.data.sources.grocery import HELD_OUT_SPLITS, coarse_classes
 from discern.errors import DataError
 from tests.discern.data.pictures import jpeg
 
@@ -179,3 +179,7 @@ def test_a_list_that_is_no_text_is_named(dataset: Path) -> None:
     (dataset / "train.txt").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(DataError, match=r"train\.txt in .* is not UTF-8 text"):
         photos(dataset)
+
+
+def test_the_coarse_class_of_every_fine_one(dataset: Path) -> None:
+    assert coarse_classes(str(dataset)) == {label: coarse for coarse, label in CLASSES}

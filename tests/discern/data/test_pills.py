@@ -313,3 +313,46 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(sys, "executable", str(broken))
     with pytest.raises(DataError, match=r"status 3 \(no room on the disk\): run it again"):
         list(PillSource(MANY, workers=2).photos())
+
+
+def heldout(**changes: int) -> PillsConfig:
+    settings = {"families": 7, "siblings": 2, "photos_per_class": 3, "heldout_families": 4, "strangers": 2, "shots": 2}
+    return PillsConfig.model_validate({"size": 32} | settings | changes)
+
+
+def test_the_last_families_are_held_out_with_their_siblings_and_some_stay_strangers() -> None:
+    settings = heldout()
+    places = {
+        settings.label_of(number): [settings.place_of(number, photo) for photo in range(3)] for number in range(14)
+    }
+    for family in range(7):
+        assert places[f"pill-{family:04d}-a"] == places[f"pill-{family:04d}-b"]
+    assert places["pill-0002-a"] == [("train", "gallery")] * 3
+    assert places["pill-0003-a"] == [("test", "gallery"), ("test", "gallery"), ("test", "query")]
+    assert places["pill-0004-a"] == [("validation", "gallery"), ("validation", "gallery"), ("validation", "query")]
+    assert places["pill-0005-a"] == [("test", "query")] * 3
+    assert places["pill-0006-a"] == [("validation", "query")] * 3
+
+
+def test_the_photos_come_with_their_places_and_holding_out_changes_no_picture() -> None:
+    settings = heldout(families=3, siblings=1, heldout_families=2, strangers=1)
+    found = list(PillSource(settings).photos())
+    assert [(photo.split, photo.role) for photo in found] == [
+        settings.place_of(number, photo) for number in range(3) for photo in range(3)
+    ]
+    plain = PillsConfig(families=3, photos_per_class=3, size=32)
+    assert [photo.load() for photo in PillSource(plain).photos()] == [photo.load() for photo in found]
+    assert plain.place_of(2, 0) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strangers": 4}, "strangers some of them"),
+        ({"heldout_families": 7}, "heldout_families are some of the families"),
+        ({"shots": 3}, "leave no photo to ask about"),
+    ],
+)
+def test_what_cannot_be_held_out_is_an_error(changes: dict[str, int], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        heldout(**changes)

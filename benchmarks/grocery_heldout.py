@@ -1,0 +1,85 @@
+"""`python -m benchmarks.grocery_heldout --photos PATH`: products that never trained, enrolled by few photos.
+
+For each of ten draws 30 of the 81 products are held out of training: 20 are enrolled, by their catalogue picture alone,
+by 1 or by 5 photos, and 10 by nobody. Photos of all 30 are asked. Means over the draws, with their standard deviation.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.distillation import gap_figures
+from benchmarks.learning import (
+    Embed,
+    Part,
+    Recipe,
+    keep,
+    learn,
+    open_set_figures,
+    options,
+    read_recipe,
+    read_version,
+    spread,
+)
+from discern.data.versions import DatasetVersion
+from discern.evaluation.gallery import GalleryConfig, enrol
+from discern.evaluation.outcomes import Outcomes, search
+from discern.learning.batches import load_photos
+
+COMMAND = "python -m benchmarks.grocery_heldout --photos PATH"
+DRAWS = 10
+GALLERIES = {"catalogue": (True, 0), "1shot": (False, 1), "5shot": (False, 5)}  # catalogue picture, photos
+OPEN_SET = "5shot"  # what AUROC and detection are told of without a suffix
+
+
+def main() -> None:
+    """Train once a draw; search its held-out products in three galleries."""
+    chosen = options(__doc__, "folder or zip of the Grocery Store Dataset")
+    recipe = read_recipe("groceries", {"GROCERY_PHOTOS": chosen.photos}).with_trainings(steps=chosen.steps)
+    work = chosen.work / "grocery_heldout"
+    found: dict[str, list[float]] = defaultdict(list)
+    right: dict[Part, list[NDArray[np.bool_]]] = {"teacher": [], "student": []}
+    classes: list[str] = []
+    for draw in range(DRAWS if chosen.steps is None else 1):
+        versions = {
+            name: read_version(recipe, work, seed=draw, catalogue=catalogue, shots=shots)
+            for name, (catalogue, shots) in GALLERIES.items()
+        }
+        models = learn(recipe.with_trainings(seed=draw), versions["catalogue"], work / str(draw))
+        for name, version in versions.items():
+            outcomes = {part: _asked(embed, version, recipe) for part, embed in models.parts()}
+            for figure, value in open_set_figures(outcomes["student"]).items():
+                found[f"{figure}_{name}"].append(value)
+            if name == OPEN_SET:
+                enrolled = outcomes["student"].enrolled
+                for part, hits in right.items():
+                    hits.append(outcomes[part].retrieved[enrolled])
+                names = np.array(outcomes["student"].names)[enrolled]
+                classes += [f"{draw}/{label}" for label in names]
+    figures: dict[str, float | int | None] = {"draws": len(right["student"])}
+    for name, values in found.items():
+        figures |= {name: float(np.mean(values)), f"{name}_spread": spread(values)}
+    figures |= {
+        "auroc": figures[f"auroc_{OPEN_SET}"],
+        "detection_at_fpir_1": figures[f"detection_at_fpir_1_{OPEN_SET}"],
+    }
+    teacher, student = (np.concatenate(hits) for hits in right.values())
+    figures |= gap_figures(teacher, student, classes, models.macs_ratio)
+    keep("grocery_heldout", figures, COMMAND, chosen)
+
+
+def _asked(embed: Embed, version: DatasetVersion, recipe: Recipe) -> Outcomes:
+    """The held-out products' queries of both held-out splits, in a gallery of the held-out products."""
+    trained = set(version.select(split="train").labels)
+    heldout = version.select(labels=set(version.labels) - trained)
+    preprocessing = recipe.image.preprocessing
+    gallery, queries = (load_photos(heldout.select(role=role), preprocessing) for role in ("gallery", "query"))
+    enrolled = enrol(embed(gallery.pixels), list(gallery.labels), GalleryConfig(represent="exemplars"))
+    return search(enrolled, embed(queries.pixels), queries.labels, frozenset(trained))
+
+
+if __name__ == "__main__":
+    main()

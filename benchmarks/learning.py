@@ -1,0 +1,220 @@
+"""What the learning benchmarks share: the recipe of a use case, its trainings, and embeddings by the device's runtime.
+
+A training leaves its log, its checkpoint and its model in the work folder: run again, a benchmark goes on where it was
+stopped, and trains nothing twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from benchmarks.results import FOLDER, REPOSITORY, save
+from discern.data.cleaning import CleaningConfig
+from discern.data.heldout import SplitConfig
+from discern.data.ingest import write_version
+from discern.data.sources import SourceConfig, open_source
+from discern.data.versions import DatasetVersion
+from discern.evaluation.metrics import unknown_auroc
+from discern.evaluation.openset import detection_at_fpir
+from discern.evaluation.outcomes import Outcomes
+from discern.learning.batches import load_photos
+from discern.learning.checkpoints import Checkpoint, fingerprint
+from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
+from discern.learning.export import check_parity, export_onnx
+from discern.learning.models import EmbeddingModel, count_multiply_adds
+from discern.learning.recipes import distil_student, train_teacher
+from discern.learning.tensors import load_tensors
+from discern.learning.training import TrainingResult
+from discern.progress import bar
+from edge_runtime import model as edge_model
+from edge_runtime.images import Pixels
+from pipelines.configs import read_config
+
+BATCH = 64  # photos embedded at once
+PARITY_PHOTOS = 64
+FPIR = 0.01  # of the detection rates
+Vectors = NDArray[np.float32]
+Embed = Callable[[Pixels], Vectors]
+Part = Literal["teacher", "student"]
+
+
+class Recipe(BaseModel):
+    """What `configs/USE_CASE/{data,training}.yaml` say of the photos and of the two trainings."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: SourceConfig
+    splits: SplitConfig = SplitConfig()
+    cleaning: CleaningConfig = CleaningConfig()
+    image: ImageConfig
+    teacher: TrainingConfig
+    student: TrainingConfig
+    distillation: DistillConfig = DistillConfig()
+
+    def with_trainings(self, **changes: Any) -> Recipe:
+        """The same with changes to both trainings, such as their seed; what is None changes nothing."""
+        told = {key: value for key, value in changes.items() if value is not None}
+        teacher, student = (part.model_copy(update=told) for part in (self.teacher, self.student))
+        return self.model_copy(update={"teacher": teacher, "student": student})
+
+
+@dataclass(frozen=True)
+class Models:
+    """A teacher and its student, exported.
+
+    Attributes:
+        teacher, student: photos [n, size, size, 3] uint8 to embeddings [n, d], by the device's runtime.
+        macs_ratio: multiply-adds of the teacher over the student's.
+    """
+
+    teacher: Embed
+    student: Embed
+    macs_ratio: float
+
+    def parts(self) -> tuple[tuple[Part, Embed], ...]:
+        """Both by name."""
+        return ("teacher", self.teacher), ("student", self.student)
+
+
+def options(description: str | None, photos: str = "") -> argparse.Namespace:
+    """The command line of a learning benchmark; `photos` says what `--photos` wants, and without it there is none."""
+    parser = argparse.ArgumentParser(description=description)
+    if photos:
+        parser.add_argument("--photos", required=True, help=photos)
+    parser.add_argument("--work", type=Path, default=REPOSITORY / "logs", help="logs, checkpoints, models")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings that differ by their seed")
+    parser.add_argument("--steps", type=int, help="of each training, for a trial; its figures stay in the work folder")
+    return parser.parse_args()
+
+
+def keep(name: str, figures: Mapping[str, float | int | None], command: str, chosen: argparse.Namespace) -> None:
+    """Save rounded figures: for the README, or those of a trial in the work folder."""
+    rounded = {key: _rounded(value) for key, value in figures.items()}
+    save(name, rounded, command, FOLDER if chosen.steps is None else chosen.work)
+
+
+def read_recipe(use_case: str, environment: Mapping[str, str] | None = None) -> Recipe:
+    """The recipe of a use case; `environment` fills in what its configs leave open."""
+    folder = REPOSITORY / "configs" / use_case
+    filled = {**os.environ, **(environment or {})}
+    parts = (read_config(folder / f"{name}.yaml", filled)["parameters"] for name in ("data", "training"))
+    return Recipe.model_validate({key: value for part in parts for key, value in part.items()})
+
+
+def read_version(recipe: Recipe, work: Path, **changes: Any) -> DatasetVersion:
+    """The dataset version of a recipe, whose source may be changed; its shards stay in the work folder."""
+    source: Any = TypeAdapter(SourceConfig).validate_python(recipe.source.model_dump() | changes)
+    photos = open_source(source).photos()
+    shown = bar(photos, name=f"reading {source.kind}", unit="photo")
+    version, _ = write_version(
+        shown, str(work / "shards"), source=source.kind, splits=recipe.splits, cleaning=recipe.cleaning
+    )
+    return version
+
+
+def learn(recipe: Recipe, version: DatasetVersion, work: Path) -> Models:
+    """Train teacher and student, or take them from the work folder, and export both."""
+    teacher = _teach(recipe, version, work)
+    student = _distil(recipe, version, teacher, work)
+    size = recipe.image.size
+    ratio = count_multiply_adds(teacher, size) / count_multiply_adds(student, size)
+    sample = load_photos(version.take(range(min(PARITY_PHOTOS, len(version)))), recipe.image.preprocessing)
+    return Models(
+        _exported(teacher, recipe, work / "teacher.onnx", sample.pixels),
+        _exported(student, recipe, work / "student.onnx", sample.pixels),
+        ratio,
+    )
+
+
+def open_set_figures(outcomes: Outcomes) -> dict[str, float]:
+    """Recall@1, AUROC and detection at 1 % false identifications; not a number where one cannot be computed."""
+    figures = {
+        "recall_at_1": float(outcomes.retrieved[outcomes.enrolled].mean()),
+        "auroc": unknown_auroc(outcomes),
+        "detection_at_fpir_1": detection_at_fpir(outcomes, FPIR),
+    }
+    return {name: float("nan") if value is None else value for name, value in figures.items()}
+
+
+def spread(values: list[float]) -> float:
+    """Sample standard deviation of `values`; nothing spreads where there is one."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _rounded(value: float | int | None) -> float | int | None:
+    """Five digits; what is not a number could not be computed."""
+    if value is None or isinstance(value, int):
+        return value
+    return None if np.isnan(value) else round(value, 5)
+
+
+def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> EmbeddingModel:
+    mark = fingerprint(recipe.teacher, version.id, recipe.image.model_dump_json())
+
+    def run(checkpoint: Checkpoint, log: Callable[[int, dict[str, float]], None]) -> TrainingResult:
+        return train_teacher(version, recipe.image.preprocessing, recipe.teacher, log=log, checkpoint=checkpoint)
+
+    return _kept("teacher", mark, recipe.teacher, work, run)
+
+
+def _distil(recipe: Recipe, version: DatasetVersion, teacher: EmbeddingModel, work: Path) -> EmbeddingModel:
+    settings = (recipe.distillation, recipe.teacher, recipe.image)
+    mark = fingerprint(recipe.student, version.id, *(part.model_dump_json() for part in settings))
+
+    def run(checkpoint: Checkpoint, log: Callable[[int, dict[str, float]], None]) -> TrainingResult:
+        preprocessing = recipe.image.preprocessing
+        return distil_student(
+            version, preprocessing, recipe.student, recipe.distillation, teacher, log=log, checkpoint=checkpoint
+        )
+
+    return _kept("student", mark, recipe.student, work, run)
+
+
+def _kept(
+    part: str,
+    mark: str,
+    config: TrainingConfig,
+    work: Path,
+    run: Callable[[Checkpoint, Callable[[int, dict[str, float]], None]], TrainingResult],
+) -> EmbeddingModel:
+    """The model that `run` trains, or the one that an earlier run of the same settings left in the work folder."""
+    work.mkdir(parents=True, exist_ok=True)
+    weights, log = work / f"{part}-{mark}.pt", work / f"{part}-{mark}.jsonl"
+    if weights.exists():
+        model = EmbeddingModel(config.model.model_copy(update={"pretrained": False, "weights": None}))
+        model.load_state_dict(load_tensors(weights.read_bytes()))
+        return model.eval()
+    checkpoint = Checkpoint(str(work / f"{part}-{mark}.checkpoint"), mark)
+
+    def write(step: int, figures: dict[str, float]) -> None:
+        with log.open("a") as file:
+            file.write(json.dumps({"step": step, **figures}) + "\n")
+
+    result = run(checkpoint, write)
+    torch.save(result.model.state_dict(), weights)
+    checkpoint.remove()
+    return result.model
+
+
+def _exported(model: EmbeddingModel, recipe: Recipe, path: Path, sample: Pixels) -> Embed:
+    export_onnx(model, path, recipe.image.size)
+    check_parity(model, path, sample)
+    runtime = edge_model.EmbeddingModel(path, recipe.image.preprocessing, os.cpu_count() or 1)
+
+    def embed(pixels: Pixels) -> Vectors:
+        blocks = range(0, len(pixels), BATCH)
+        parts = [runtime.embed(pixels[start : start + BATCH]) for start in bar(blocks, name="embedding", unit="batch")]
+        return np.concatenate(parts)
+
+    return embed

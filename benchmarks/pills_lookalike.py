@@ -1,0 +1,64 @@
+"""`python -m benchmarks.pills_lookalike`: sample pills with siblings of one shape and colour that differ by imprint.
+
+Whole families are held out of training: two thirds of them are enrolled by a few photos, the others by nobody. Every
+enrolled class has its sibling beside it in the gallery, so that only what reads the imprint tells the two apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.distillation import gap_figures
+from benchmarks.learning import keep, learn, open_set_figures, options, read_recipe, read_version, spread
+from discern.evaluation.families import family_recall_at_1
+from discern.evaluation.gallery import GalleryConfig, enrol
+from discern.evaluation.outcomes import Outcomes, search
+from discern.learning.batches import load_photos
+
+COMMAND = "python -m benchmarks.pills_lookalike"
+
+
+def main() -> None:
+    """Train on the other families, ask about those held out for the test."""
+    chosen = options(__doc__)
+    recipe = read_recipe("pills_lookalike").with_trainings(steps=chosen.steps)
+    work = chosen.work / "pills_lookalike"
+    version = read_version(recipe, work)
+    test, preprocessing = version.select(split="test"), recipe.image.preprocessing
+    gallery, queries = (load_photos(test.select(role=role), preprocessing) for role in ("gallery", "query"))
+    found: dict[str, list[Outcomes]] = {"teacher": [], "student": []}
+    for seed in range(chosen.seeds):
+        models = learn(recipe.with_trainings(seed=seed), version, work / str(seed))
+        for name, embed in models.parts():
+            prototypes = enrol(embed(gallery.pixels), list(gallery.labels), GalleryConfig(represent="prototype"))
+            found[name].append(search(prototypes, embed(queries.pixels), queries.labels, frozenset()))
+    enrolled = found["student"][0].enrolled
+    figures: dict[str, float | int | None] = {
+        "classes": len(set(gallery.labels)),
+        "queries": int(enrolled.sum()),
+        "stranger_queries": int((~enrolled).sum()),
+        "seeds": chosen.seeds,
+    }
+    for name, prefix in (("student", ""), ("teacher", "teacher_")):
+        each = [_figures(one) for one in found[name]]
+        for figure in each[0]:
+            values = [one[figure] for one in each]
+            figures |= {f"{prefix}{figure}": float(np.mean(values)), f"{prefix}{figure}_spread": spread(values)}
+    teacher, student = (found[name][0].retrieved[enrolled] for name in ("teacher", "student"))
+    asked = [label for label, known in zip(queries.labels, enrolled, strict=True) if known]
+    figures |= gap_figures(teacher, student, asked, models.macs_ratio)
+    keep("pills_lookalike", figures, COMMAND, chosen)
+
+
+def family_of(label: str) -> str:
+    """`pill-0007` of `pill-0007-b`."""
+    return label.rpartition("-")[0]
+
+
+def _figures(outcomes: Outcomes) -> dict[str, float]:
+    families = family_recall_at_1(outcomes, family_of)
+    return open_set_figures(outcomes) | {"family_recall_at_1": float("nan") if families is None else families}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""`python -m benchmarks.training_throughput`: photos a second of the training loop, and its share of waiting for data.
+
+Waiting is what drawing, turning, copying and changing a batch takes, before the model sees it. Photos lie decoded in
+memory, as in every training here. In float32 and, where the processor multiplies it, in bfloat16.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from benchmarks.learning import read_recipe
+from benchmarks.results import save
+from discern.data.pills import PillsConfig, PillSource
+from discern.learning.batches import PhotoSet
+from discern.learning.config import TrainingConfig
+from discern.learning.losses import MetricObjective
+from discern.learning.machine import precision
+from discern.learning.training import TrainingResult, train
+from edge_runtime.images import Preprocessing, decode
+
+COMMAND = "python -m benchmarks.training_throughput"
+FAMILIES, PHOTOS = 60, 6
+USE_CASES = ("pills", "pills_lookalike")
+
+
+def main() -> None:
+    """Train the models of two use cases for a few steps each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=40)
+    chosen = parser.parse_args()
+    figures: dict[str, float | int] = {}
+    for use_case in USE_CASES:
+        recipe = read_recipe(use_case)
+        photos = _photos(recipe.image.preprocessing)
+        for part, config in (("teacher", recipe.teacher), ("student", recipe.student)):
+            for short in dict.fromkeys(("no", precision(config))):
+                name = f"{use_case}_{part}_{'float32' if short == 'no' else short}"
+                found = _timed(
+                    config.model_copy(update={"mixed_precision": short, "steps": chosen.steps}), photos, name
+                )
+                figures[f"{name}_photos_per_second"] = round(found.photos_per_second, 1)
+                figures[f"{name}_waiting"] = round(found.waiting, 4)
+    save("training_throughput", figures, COMMAND)
+
+
+def _photos(preprocessing: Preprocessing) -> PhotoSet:
+    source = PillSource(PillsConfig(families=FAMILIES, photos_per_class=PHOTOS))
+    photos = list(source.photos())
+    pixels = np.stack([preprocessing.apply(decode(photo.load(), photo.name)) for photo in photos])
+    return PhotoSet(pixels, tuple(str(photo.label) for photo in photos))
+
+
+def _timed(config: TrainingConfig, photos: PhotoSet, name: str) -> TrainingResult:
+    """A training whose first steps, which reserve memory, are not counted."""
+    objective = MetricObjective(config.loss, config.miner, FAMILIES, config.model.embedding_dim)
+    train(config.model_copy(update={"steps": 3}), photos, objective, name="warming up")
+    return train(config, photos, objective, name=name)
+
+
+if __name__ == "__main__":
+    main()
