@@ -37,7 +37,7 @@ def promotion_report(
         _head(
             candidate, comparison.verdict, f"Compared with {against} on the test split of dataset version {version.id}."
         ),
-        _figures(comparison.candidate, comparison.production),
+        _figures(comparison, candidate, production),
         _pictures(comparison),
         _origin(candidate),
     ]
@@ -66,24 +66,42 @@ def _gate(gate: Gate) -> str:
     return f'<tr><td>{escape(gate.name)}</td><td class="{kind}">{word}</td><td>{escape(gate.detail)}</td></tr>'
 
 
-def _figures(candidate: Examination, production: Examination | None) -> str:
-    ours, theirs = candidate.answers.metrics, production.answers.metrics if production else None
-    rows = [_row(name.replace("_", " "), _value(ours, name), _value(theirs, name)) for name in Metrics.model_fields]
-    cost = [("p95 latency, ms", "latency_ms"), ("size, MB", "size_mb")]
-    for title, name in cost:
-        other = f"{getattr(production.answers, name):.1f}" if production else ""
-        rows.append(_row(title, f"{getattr(candidate.answers, name):.1f}", other))
+def _figures(comparison: Comparison, candidate: Release, production: Release | None) -> str:
+    ours = _column(candidate, comparison.candidate)
+    theirs = _column(production, comparison.production) if production and comparison.production else {}
+    rows = [_row(title, value, theirs.get(title, "")) for title, value in ours.items()]
     head = '<tr><th>Figure</th><th class="number">Candidate</th><th class="number">Production</th></tr>'
     return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
+
+
+def _column(release: Release, examination: Examination) -> dict[str, str]:
+    """Every figure of one release by its title."""
+    answers = examination.answers
+    figures = {name.replace("_", " "): _value(answers.metrics, name) for name in Metrics.model_fields}
+    return figures | {
+        "p95 latency, ms": f"{answers.latency_ms:.1f}",
+        "size, MB": f"{answers.size_mb:.1f}",
+        "validation FPIR, 95 % interval": _fitted_rate(release, "fpir"),
+        "validation detection rate, 95 % interval": _fitted_rate(release, "detection_rate"),
+        "gallery rows": release.manifest.represent or "not stated",
+    }
+
+
+def _fitted_rate(release: Release, name: str) -> str:
+    """A rate on the queries that the rule was fitted on, as the release itself states it."""
+    stated = release.manifest.metrics
+    keys = [f"validation_{name}{end}" for end in ("", "_low", "_high")]
+    if not stated.keys() >= set(keys):
+        return "not stated"
+    value, low, high = (stated[key] for key in keys)
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _row(title: str, ours: str, theirs: str) -> str:
     return f'<tr><td>{escape(title)}</td><td class="number">{ours}</td><td class="number">{theirs}</td></tr>'
 
 
-def _value(metrics: Metrics | None, name: str) -> str:
-    if metrics is None:
-        return ""
+def _value(metrics: Metrics, name: str) -> str:
     value = getattr(metrics, name)
     if value is None:
         return "not computed"

@@ -78,6 +78,15 @@ def test_figures_of_both_releases_stand_side_by_side(page: str, comparison: Comp
     assert f"stranger refusal{ours.stranger_refusal:.3f}{theirs.stranger_refusal:.3f}" in found.text
     assert "gallery classes88" in found.text
     assert "p95 latency, ms" in found.text
+    assert f"brier score{ours.brier_score:.3f}not computed" in found.text
+
+
+def test_the_rates_where_the_rule_was_fitted_come_with_their_intervals(page: str, candidate: Candidate) -> None:
+    found, stated = Page(page), candidate[0].manifest.metrics
+    for title, name in (("FPIR", "fpir"), ("detection rate", "detection_rate")):
+        value, low, high = (stated[f"validation_{name}{end}"] for end in ("", "_low", "_high"))
+        assert f"validation {title}, 95 % interval{value:.3f} [{low:.3f}, {high:.3f}]not stated" in found.text
+    assert "gallery rowsexemplarsnot stated" in found.text
 
 
 def test_every_changed_answer_is_shown_and_no_other(page: str, comparison: Comparison) -> None:
