@@ -31,18 +31,16 @@ class RuleRates(BaseModel):
 
     def figures(self) -> dict[str, float]:
         """Each rate that could be computed, with its interval and number of queries, under names of its own."""
-        rates = {"fpir": self.fpir, "detection_rate": self.detection_rate}
-        found = {name: rate for name, rate in rates.items() if rate is not None}
-        return {
-            key: float(value)
-            for name, rate in found.items()
-            for key, value in {
-                name: rate.value,
-                f"{name}_low": rate.low,
-                f"{name}_high": rate.high,
-                f"{name}_queries": rate.queries,
-            }.items()
-        }
+        figures: dict[str, float] = {}
+        for name, rate in (("fpir", self.fpir), ("detection_rate", self.detection_rate)):
+            if rate is not None:
+                figures |= {
+                    name: rate.value,
+                    f"{name}_low": rate.low,
+                    f"{name}_high": rate.high,
+                    f"{name}_queries": float(rate.queries),
+                }
+        return figures
 
 
 def rule_rates(outcomes: Outcomes, rule: DecisionRule) -> RuleRates:

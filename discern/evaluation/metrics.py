@@ -30,7 +30,7 @@ class Metrics(BaseModel):
         precision: mean over answered classes of the share of right answers among all answers with that name.
         recall: mean over enrolled classes of the detection rate.
         accuracy: share of all queries answered right, `unknown` being right for strangers.
-        expected_calibration_error: mean distance between the stated probability and the share that is right.
+        expected_calibration_error: mean distance between the stated probability and the share that is right, in bins.
         brier_score: mean squared distance between the stated probability and what came true.
     """
 

@@ -11,8 +11,8 @@ CONFIDENCE = 0.95
 class Rate(BaseModel):
     """A share between 0 and 1 with its exact 95 % interval (Clopper and Pearson, Biometrika 1934).
 
-    Exact for queries that are independent. Those of one class are alike, so where classes are few the truth is less
-    certain than the interval says.
+    Exact for queries that are independent. Those of one class are alike, so the truth is less certain than it says: of
+    eight rules fitted on 50 Omniglot strangers with 10 queries each, four had a FPIR outside it on 50 others.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -21,9 +21,6 @@ class Rate(BaseModel):
     low: float
     high: float
     queries: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
 def exact_rate(hits: int, queries: int) -> Rate | None:
