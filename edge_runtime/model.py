@@ -41,6 +41,11 @@ class EmbeddingModel:
         self._input = _check_input(self._session, path, preprocessing.size)
         self.dim = self._probe()
 
+    @property
+    def provider(self) -> str:
+        """The execution provider that onnxruntime took, which may be another than the first that it lists."""
+        return str(self._session.get_providers()[0])
+
     def embed(self, batch: Pixels) -> NDArray[np.float32]:
         """Embed `batch` [n, size, size, 3] uint8 as [n, d] float32 of unit length.
 

@@ -1,15 +1,18 @@
-"""How long one identification takes, from encoded bytes to the answer, on this machine and one thread."""
+"""How long one identification takes on this machine and one thread, and how long its model alone."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from edge_runtime.identify import Identifier
+from edge_runtime.images import Pixels
+from edge_runtime.model import EmbeddingModel
 
 WARM_UP = 3  # calls that are not counted
+TURN = 5  # calls of one model before the next has its turn
 
 
 def p95_latency_ms(identifier: Identifier, photos: Sequence[bytes]) -> float:
@@ -28,3 +31,32 @@ def p95_latency_ms(identifier: Identifier, photos: Sequence[bytes]) -> float:
         identifier.identify(photo)
         times.append(time.perf_counter() - started)
     return float(np.quantile(times, 0.95) * 1000)
+
+
+def median_latency_ms(models: Mapping[str, EmbeddingModel], photos: Pixels, repetitions: int) -> dict[str, float]:
+    """Median time of `embed` for one photo, milliseconds, of each of several models.
+
+    They take turns, so that a busy machine slows all of them alike. A turn begins with a call that is not counted: it
+    brings the model's weights back into the cache, where they lie on a device that runs no other model.
+
+    Args:
+        models: by name.
+        photos: [n, size, size, 3] uint8; each call takes the next one.
+        repetitions: counted calls of each model, rounded up to whole turns.
+
+    Raises:
+        ValueError: there is no photo, or no repetition.
+        ReleaseError: a model fails.
+    """
+    if len(photos) == 0 or repetitions < 1:
+        raise ValueError("latency needs at least one photo and one repetition")
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for turn in range(-(-repetitions // TURN)):
+        for name, model in models.items():
+            model.embed(photos[:1])
+            for call in range(TURN):
+                number = (turn * TURN + call) % len(photos)
+                started = time.perf_counter()
+                model.embed(photos[number : number + 1])
+                times[name].append(time.perf_counter() - started)
+    return {name: float(np.median(each) * 1000) for name, each in times.items()}

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
@@ -23,6 +24,13 @@ def test_embeddings_have_unit_length_whatever_the_batch(tmp_path: Path) -> None:
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(vectors[3], model.embed(batch[3:4])[0], atol=1e-5)
+
+
+def test_the_execution_provider_is_one_that_this_machine_has(tmp_path: Path) -> None:
+    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    assert model.provider in onnxruntime.get_available_providers()
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        assert model.provider == "CPUExecutionProvider"
 
 
 @pytest.mark.parametrize("batch", [np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, SIZE, SIZE, 3), np.float32)])

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from discern.evaluation.latency import p95_latency_ms
-from edge_runtime.errors import ImageError
+from discern.evaluation.latency import median_latency_ms, p95_latency_ms
+from edge_runtime.errors import ImageError, ReleaseError
 from edge_runtime.identify import Identifier
-from tests.edge_runtime.toy_release import COLOURS, build_toy, photo
+from edge_runtime.images import Pixels, Preprocessing
+from edge_runtime.model import EmbeddingModel
+from tests.edge_runtime.toy_release import COLOURS, PREPROCESSING, SIZE, build_toy, photo, write_model
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +34,39 @@ def test_no_photo_is_an_error(identifier: Identifier) -> None:
 def test_a_broken_photo_is_not_passed_over(identifier: Identifier, tmp_path: Path) -> None:
     with pytest.raises(ImageError):
         p95_latency_ms(identifier, [b"not a photo"])
+
+
+def black(count: int, size: int = SIZE) -> Pixels:
+    return np.zeros((count, size, size, 3), np.uint8)
+
+
+def test_models_are_timed_by_name_and_the_larger_one_takes_longer(tmp_path: Path) -> None:
+    class Padded(EmbeddingModel):
+        """As slow as its input is large."""
+
+        def embed(self, batch: Pixels) -> np.ndarray:
+            return super().embed(np.resize(batch, (len(batch), 256, 256, 3)) if batch.shape[1] == SIZE else batch)
+
+    small = EmbeddingModel(write_model(tmp_path / "small.onnx"), PREPROCESSING)
+    large = Padded(write_model(tmp_path / "large.onnx", size=256), Preprocessing(256))
+    times = median_latency_ms({"small": small, "large": large}, black(3), 20)
+    assert list(times) == ["small", "large"]
+    assert 0 < times["small"] < times["large"] < 1000
+
+
+def test_one_photo_and_one_repetition_are_enough_for_the_median(tmp_path: Path) -> None:
+    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    assert median_latency_ms({"model": model}, black(1), 1)["model"] > 0
+
+
+@pytest.mark.parametrize(("photos", "repetitions"), [(0, 10), (1, 0)])
+def test_a_median_of_nothing_is_an_error(tmp_path: Path, photos: int, repetitions: int) -> None:
+    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    with pytest.raises(ValueError, match="at least one photo and one repetition"):
+        median_latency_ms({"model": model}, black(photos), repetitions)
+
+
+def test_a_model_that_fails_has_no_median(tmp_path: Path) -> None:
+    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    with pytest.raises(ReleaseError, match="wants uint8"):
+        median_latency_ms({"model": model}, black(1, SIZE + 1), 5)
