@@ -117,12 +117,13 @@ class Counts(_Strict):
 
 
 class Lineage(_Strict):
-    """Where a release came from; what is not known is None."""
+    """Where a release came from, and why its model has the precision that it has; what is not known is None."""
 
     dataset_version: str | None = None
     git_commit: str | None = None
     pipeline_run: str | None = None
     mlflow_run: str | None = None
+    precision: str | None = None
 
 
 class ReleaseManifest(_Strict):

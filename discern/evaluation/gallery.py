@@ -11,9 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from discern.data.versions import DatasetVersion
 from discern.errors import DataError
+from edge_runtime.images import Pixels
+from edge_runtime.model import EmbeddingModel
 from edge_runtime.release import Represent
 
 Vectors = NDArray[np.float32]
+BATCH = 64  # photos embedded at once
 
 
 class GalleryConfig(BaseModel):
@@ -94,3 +97,9 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
             )
         vectors, ids = sums / lengths, np.arange(len(names))
     return Gallery(vectors.astype(np.float32), ids.astype(np.int64), tuple(str(name) for name in names))
+
+
+def embed_batches(model: EmbeddingModel, pixels: Pixels) -> Vectors:
+    """Embed `pixels` [n, size, size, 3] with the device's runtime, [n, d]."""
+    parts = [model.embed(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+    return np.concatenate(parts) if parts else np.empty((0, model.dim), np.float32)

@@ -1,4 +1,5 @@
-"""A release candidate: the student exported, every class enrolled, the rule calibrated, the test split measured.
+"""A release candidate: the student exported and, where it pays, quantised; classes enrolled, the rule calibrated, the
+test split measured.
 
 Embeddings, search and decision are `edge_runtime`'s, on the exported graph: what is measured is what ships.
 """
@@ -15,21 +16,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from discern.data.versions import DatasetVersion
 from discern.errors import DataError
-from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol, gallery_rows
+from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, embed_batches, enrol, gallery_rows
 from discern.evaluation.metrics import Metrics, measure
+from discern.evaluation.precision import Choice, PrecisionConfig
 from discern.evaluation.probability import fit_calibrator
 from discern.evaluation.representation import DECIDING, FittedGallery, Queries, fit_galleries
-from discern.learning.batches import load_photos
+from discern.learning.batches import PhotoSet, load_photos
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import EmbeddingModel
 from discern.releases.build import CatalogueClass, build_release
+from discern.releases.precision import Examination, pick_precision
 from edge_runtime import model as edge_model
 from edge_runtime.identify import Calibrator, DecisionRule
 from edge_runtime.images import Preprocessing, encode_jpeg, encode_png
 from edge_runtime.release import Lineage, Release
 
 THUMBNAIL = Preprocessing(size=96)
-BATCH = 64  # photos embedded at once
 PARITY_PHOTOS = 64
 
 
@@ -40,6 +42,7 @@ class CandidateConfig(BaseModel):
 
     fpir: float = Field(default=0.05, gt=0, lt=1, description="false-identification rate the threshold is fitted for")
     golden_images: int = Field(default=8, ge=1, le=64)
+    precision: PrecisionConfig = Field(default=PrecisionConfig(), description="what may ship in place of fp32")
 
 
 def build_candidate(
@@ -51,7 +54,7 @@ def build_candidate(
     gallery_config: GalleryConfig,
     config: CandidateConfig,
     lineage: Lineage,
-) -> tuple[Release, Metrics]:
+) -> tuple[Release, Metrics, Choice]:
     """Build a candidate from a trained student and measure it.
 
     Args:
@@ -65,7 +68,7 @@ def build_candidate(
         lineage: where it comes from.
 
     Returns:
-        The release, and its figures on the test split.
+        The release, its figures on the test split, and why it ships in this precision.
 
     Raises:
         DataError: as `calibrate`.
@@ -73,31 +76,38 @@ def build_candidate(
         PublicationError: the release cannot be built.
     """
     with tempfile.TemporaryDirectory(prefix="export-") as temporary:
-        onnx = Path(temporary) / "model.onnx"
-        export_onnx(student, onnx, preprocessing.size)
+        exported = Path(temporary) / "fp32.onnx"
+        export_onnx(student, exported, preprocessing.size)
+        enrolled = version.take(gallery_rows(version, gallery_config))
+        photos = load_photos(enrolled, preprocessing, "decoding gallery")
+        check_parity(student, exported, photos.pixels[:PARITY_PHOTOS])
+        examination = Examination(
+            photos,
+            load_queries(version, "validation", set(photos.labels), preprocessing),
+            version.select(split="train"),
+            preprocessing,
+            gallery_config,
+            config.fpir,
+        )
+        onnx, choice = pick_precision(exported, examination, config.precision)
         model = edge_model.EmbeddingModel(onnx, preprocessing)
         measured = calibrate(model, version, preprocessing, gallery_config, config.fpir)
-        enrolled, gallery = measured.enrolled, measured.gallery
-        sample = load_photos(
-            enrolled.take(range(min(PARITY_PHOTOS, len(enrolled)))), preprocessing, "checking the export"
-        )
-        check_parity(student, onnx, sample.pixels)
         release = build_release(
             folder,
             name=name,
             onnx=onnx,
             preprocessing=preprocessing,
-            vectors=gallery.vectors,
-            class_ids=gallery.class_ids,
-            classes=_catalogue(enrolled, gallery.labels),
+            vectors=measured.gallery.vectors,
+            class_ids=measured.gallery.class_ids,
+            classes=_catalogue(enrolled, measured.gallery.labels),
             rule=measured.rule,
             golden=_golden(enrolled, config.golden_images),
             metrics=measured.figures(),
-            lineage=lineage,
+            lineage=lineage.model_copy(update={"precision": choice.reason}),
             calibrator=measured.calibrator,
             represent=measured.chosen.represent,
         )
-    return release, measured.metrics
+    return release, measured.metrics, choice
 
 
 @dataclass(frozen=True)
@@ -189,14 +199,25 @@ def embed_queries(
     Raises:
         DataError: the split has no queries.
     """
+    photos = load_queries(version, split, enrolled, preprocessing)
+    trained = frozenset(version.select(split="train").column("label"))
+    return Queries(embed_batches(model, photos.pixels), photos.labels, trained)
+
+
+def load_queries(
+    version: DatasetVersion, split: str, enrolled: Collection[str], preprocessing: Preprocessing
+) -> PhotoSet:
+    """Decode the queries of one split, as `asked` tells them.
+
+    Raises:
+        DataError: the split has no queries.
+    """
     queries = asked(version, split, enrolled)
     if len(queries) == 0:
         raise DataError(
             f"The {split} split has no query: hold out classes for it that have more photos than are enrolled."
         )
-    photos = load_photos(queries, preprocessing, f"decoding {split} queries")
-    trained = frozenset(version.select(split="train").column("label"))
-    return Queries(embed_batches(model, photos.pixels), photos.labels, trained)
+    return load_photos(queries, preprocessing, f"decoding {split} queries")
 
 
 def asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> DatasetVersion:
@@ -208,12 +229,6 @@ def asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> Dat
     left_out = set(version.select(split="train").labels) - set(enrolled)
     queries = version.select(split=split, role="query")
     return queries.select(labels=set(queries.labels) - left_out)
-
-
-def embed_batches(model: edge_model.EmbeddingModel, pixels: np.ndarray) -> Vectors:
-    """Embed `pixels` [n, size, size, 3] with the device's runtime, [n, d]."""
-    parts = [model.embed(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
-    return np.concatenate(parts) if parts else np.empty((0, model.dim), np.float32)
 
 
 def _embed_photos(

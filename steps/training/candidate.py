@@ -35,6 +35,7 @@ logger = get_logger(__name__)
         "discern/learning",
         "discern/releases/candidate.py",
         "discern/releases/build.py",
+        "discern/releases/precision.py",
         *(f"edge_runtime/{name}.py" for name in ("identify", "images", "index", "model", "release", "selftest")),
     ),
     output_materializers={"release_candidate": ReleaseMaterializer},
@@ -55,11 +56,14 @@ def assemble(
         mlflow_run=tracking.run_id(),
     )
     temporary = Path(tempfile.mkdtemp(prefix="candidate-"))
-    release, metrics = build_candidate(
+    release, metrics, choice = build_candidate(
         temporary / "release", use_case, dataset, student, image.preprocessing, gallery, candidate, lineage
     )
     # ZenML stores what a step returns after the step: the folder goes when the release does.
     weakref.finalize(release, shutil.rmtree, temporary, ignore_errors=True)
     mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()})
+    mlflow.log_param("precision", choice.precision)
+    mlflow.log_metrics({f"precision_{name}": value for name, value in choice.figures().items()})
+    logger.info("Ships as %s", choice.reason)
     logger.info("Release candidate %s: %s", release.id, ", ".join(f"{k} {v:.3g}" for k, v in metrics.figures().items()))
     return release, metrics

@@ -6,10 +6,11 @@ import tempfile
 from pathlib import Path
 
 from discern.data.versions import DatasetVersion
-from discern.evaluation.gallery import GalleryConfig, enrol, gallery_rows
+from discern.evaluation.gallery import GalleryConfig, embed_batches, enrol, gallery_rows
+from discern.evaluation.precision import PrecisionConfig
 from discern.learning.batches import load_photos
 from discern.releases.build import CatalogueClass, build_release
-from discern.releases.candidate import CandidateConfig, embed_batches
+from discern.releases.candidate import CandidateConfig
 from edge_runtime.identify import DecisionRule
 from edge_runtime.images import encode_jpeg, encode_png
 from edge_runtime.model import EmbeddingModel
@@ -18,7 +19,7 @@ from tests.discern import toy
 from tests.edge_runtime import toy_release
 
 GALLERY = GalleryConfig(photos_per_class=2, splits=("validation", "test"))
-CONFIG = CandidateConfig(fpir=0.25, golden_images=3)
+CONFIG = CandidateConfig(fpir=0.25, golden_images=3, precision=PrecisionConfig(variants=()))
 LINEAGE = Lineage(dataset_version="0123456789abcdef", git_commit="c0ffee", pipeline_run="run <1>")
 
 

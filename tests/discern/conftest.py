@@ -48,7 +48,7 @@ def candidate(
 ) -> tuple[Release, Metrics]:
     """A release candidate of the toy model with its figures; not to be changed."""
     folder = tmp_path_factory.mktemp("candidate") / "release"
-    return build_candidate(
+    release, metrics, _ = build_candidate(
         folder,
         "toy <pills>",
         toy_version,
@@ -58,6 +58,7 @@ def candidate(
         candidates.CONFIG,
         candidates.LINEAGE,
     )
+    return release, metrics
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,8 @@ def test_the_release_is_whole_and_tests_itself(candidate: Candidate) -> None:
     again = open_release(release.folder, release.id)
     run_selftest(release.folder, release.id)
     assert again.manifest.name == "toy <pills>"
-    assert again.manifest.lineage == candidates.LINEAGE
+    assert again.manifest.lineage.model_copy(update={"precision": None}) == candidates.LINEAGE
+    assert again.manifest.lineage.precision == "fp32: nothing else was tried"
     assert again.preprocessing == toy.PREPROCESSING
     assert again.manifest.embedding.dim == 16
     assert again.manifest.counts.golden == 3
@@ -220,4 +221,7 @@ def _build(
     gallery: GalleryConfig = candidates.GALLERY,
     config: CandidateConfig = candidates.CONFIG,
 ) -> Candidate:
-    return build_candidate(folder, "toy", version, model, toy.PREPROCESSING, gallery, config, candidates.LINEAGE)
+    release, metrics, _ = build_candidate(
+        folder, "toy", version, model, toy.PREPROCESSING, gallery, config, candidates.LINEAGE
+    )
+    return release, metrics
