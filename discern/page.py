@@ -1,5 +1,10 @@
 """The looks of every page that people review: quiet, light or dark as the reader's machine is."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --good: #26844f; --bad: #c4342c; --wait: #9a6b00; --soft: #8881; }
 @media (prefers-color-scheme: dark) { :root { --good: #5cc98b; --bad: #ff8a80; --wait: #e3b341; } }
@@ -28,3 +33,17 @@ figure img { display: block; width: 96px; height: 96px; margin: 0 auto .3rem; }
 figcaption { font-size: .8rem; overflow-wrap: anywhere; }
 nav a { margin-right: 1rem; } a { color: inherit; }
 """
+
+
+def page(title: str, body: Sequence[str]) -> str:
+    """One HTML text that needs no network.
+
+    Args:
+        title: plain text.
+        body: HTML, part by part.
+    """
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
+        f"<body>{''.join(body)}</body></html>"
+    )

@@ -82,16 +82,26 @@ def search(
     """
     if len(queries) == 0:
         raise DataError("There is no query to evaluate: the split holds gallery photos alone, give it more photos.")
-    index = GalleryIndex.build(gallery.vectors, gallery.class_ids)
+    return search_index(GalleryIndex.build(gallery.vectors, gallery.class_ids), gallery.labels, queries, names, trained)
+
+
+def search_index(
+    index: GalleryIndex,
+    labels: tuple[str, ...],
+    queries: NDArray[np.float32],
+    names: Sequence[str],
+    trained: Sequence[str] | frozenset[str],
+) -> Outcomes:
+    """Search `queries` as `search` does, in an index whose classes are positions in `labels`."""
     found, scores = index.best_classes(queries, 2)
-    position = {label: number for number, label in enumerate(gallery.labels)}
+    position = {label: number for number, label in enumerate(labels)}
     truth = np.array([position.get(name, STRANGER) for name in names], dtype=np.int64)
     known = frozenset(trained)
     return Outcomes(
         truth,
         found[:, 0],
         scores,
-        gallery.labels,
+        labels,
         tuple(names),
         np.array([name in known for name in names], dtype=bool),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -12,7 +11,7 @@ from discern.data.versions import DatasetVersion
 from discern.evaluation.comparison import Gate, Verdict
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.outcomes import NOTHING, Outcomes
-from discern.page import STYLE
+from discern.page import page
 from discern.releases.comparison import Comparison, Examination
 from edge_runtime.images import Preprocessing, encode_jpeg
 from edge_runtime.release import Release
@@ -41,12 +40,12 @@ def promotion_report(
         _pictures(comparison),
         _origin(candidate),
     ]
-    return _page(f"Promotion of {candidate.id}", body)
+    return page(f"Promotion of {candidate.id}", body)
 
 
 def empty_report(candidate: Release, verdict: Verdict) -> str:
     """The page for a verdict that needed no comparison."""
-    return _page(
+    return page(
         f"Promotion of {candidate.id}", [_head(candidate, verdict, "Nothing was compared."), _origin(candidate)]
     )
 
@@ -147,11 +146,3 @@ def _origin(candidate: Release) -> str:
         for key, value in lineage.items()
     )
     return f"<h2>Where it came from</h2><table>{rows}</table>"
-
-
-def _page(title: str, body: Sequence[str]) -> str:
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
-        f"<body>{''.join(body)}</body></html>"
-    )

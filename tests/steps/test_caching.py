@@ -9,6 +9,7 @@ from steps.data.ingest import ingest
 from steps.promotion.judge import judge
 from steps.training.candidate import assemble
 from steps.training.models import distil, teach
+from steps.training.pictures import depict
 
 
 def test_every_file_of_a_folder_is_in_the_key() -> None:
@@ -33,6 +34,8 @@ def test_a_place_without_code_is_an_error(place: str) -> None:
         (distil, "discern/learning/losses.py"),
         (assemble, "discern/evaluation/calibration.py"),
         (assemble, "edge_runtime/identify.py"),
+        (depict, "discern/evaluation/embedding_map.py"),
+        (depict, "edge_runtime/index.py"),
         (judge, "discern/evaluation/comparison.py"),
     ],
 )
