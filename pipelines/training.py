@@ -10,6 +10,7 @@ from pipelines.checked import checked_pipeline
 from pipelines.datasets import VersionName, pinned
 from steps.training.candidate import assemble
 from steps.training.models import distil, teach
+from steps.training.pictures import depict
 from steps.training.register import register
 
 
@@ -51,3 +52,4 @@ def training_pipeline(
         dataset=version, student=light, use_case=use_case, image=image, gallery=gallery, candidate=candidate
     )
     register(candidate=release, metrics=metrics, use_case=use_case)
+    depict(candidate=release, dataset=version, gallery=gallery)
