@@ -42,7 +42,8 @@ def accuracy(**changes: Any) -> Accuracy:
         "fp32_rule_fpir": 0.06,
         "agreement": 0.9,
         "recall_gap": gap(-0.02, 0.01),
-        "detection_gap": gap(-0.03, 0.02),
+        "detection_gap": gap(-0.06, 0.0),
+        "fp32_rule_detection_gap": gap(-0.03, 0.02),
         "fp32_rule_fpir_gap": gap(-0.01, 0.04),
         "cosine_mean": 0.5,
         "cosine_min": -0.5,
@@ -79,20 +80,23 @@ def test_cosine_decides_nothing() -> None:
 
 REFUSALS: Mapping[str, tuple[dict[str, Any], str]] = {
     "recall": ({"recall_gap": gap(-0.0201, 0.01)}, r"recall@1 -0.005 \[-0.020, \+0.010\], and may fall by 0.020"),
-    "detection": ({"detection_gap": gap(-0.0301, 0.02)}, r"the detection rate .*, and may fall by 0.030"),
-    "strangers": ({"fp32_rule_fpir_gap": gap(-0.01, 0.0401)}, r"the false-identification rate .* may rise by 0.040"),
+    "detection": ({"fp32_rule_detection_gap": gap(-0.0301, 0.02)}, r"detection .*, and may fall by 0.030"),
+    "own rule": ({"detection_gap": gap(-0.0602, 0.0)}, r"detection by its own rule -0.030, at least -0.030 needed"),
+    "strangers": ({"fp32_rule_fpir_gap": gap(-0.01, 0.0401)}, r"false identification .* may rise by 0.040"),
     "agreement": ({"agreement": 0.8999}, "agreement 0.900, at least 0.900 needed"),
     "speed": ({"latency_ms": 0.801}, "0.80 ms is not 1.25 times as fast as fp32's 1.00 ms"),
     "few queries": ({"recall_gap": gap(0, 0, 49)}, "49 queries cannot tell recall@1: 50 are needed"),
-    "few detections": ({"detection_gap": gap(0, 0, 49)}, "49 queries cannot tell the detection rate"),
-    "few strangers": ({"fp32_rule_fpir_gap": gap(0, 0, 49)}, "49 queries cannot tell the false-identification rate"),
+    "few detections": ({"fp32_rule_detection_gap": gap(0, 0, 49)}, "49 queries cannot tell detection"),
+    "few strangers": ({"fp32_rule_fpir_gap": gap(0, 0, 49)}, "49 queries cannot tell false identification"),
     "recall unknown": ({"recall_gap": None}, "recall@1 was not compared: queries of two classes or more are needed"),
-    "detection unknown": ({"detection_gap": None}, "the detection rate was not compared"),
-    "strangers unknown": ({"fp32_rule_fpir_gap": None}, "the false-identification rate was not compared"),
+    "detection unknown": ({"fp32_rule_detection_gap": None}, "detection was not compared"),
+    "own rule unknown": ({"detection_gap": None}, "detection by its own rule was not compared"),
+    "strangers unknown": ({"fp32_rule_fpir_gap": None}, "false identification was not compared"),
     "latency unknown": ({"latency_ms": None}, "latency was not measured"),
     "no number": ({"agreement": NAN}, "agreement nan"),
     "recall no number": ({"recall_gap": gap(NAN, 0)}, "recall@1"),
-    "strangers no number": ({"fp32_rule_fpir_gap": gap(0, NAN)}, "the false-identification rate"),
+    "own rule no number": ({"detection_gap": gap(NAN, 0)}, "detection by its own rule nan"),
+    "strangers no number": ({"fp32_rule_fpir_gap": gap(0, NAN)}, "false identification"),
     "latency no number": ({"latency_ms": NAN}, "nan ms is not"),
 }
 
@@ -151,8 +155,8 @@ def test_figures_carry_the_name_of_the_precision_and_nothing_unknown() -> None:
     assert figures["fp32_latency_ms"] == 1.0
     assert figures["int8_latency_ms"] == 0.5
     assert figures["int8_agreement"] == 0.9
-    assert (figures["int8_detection_gap_low"], figures["int8_detection_gap_high"]) == (-0.03, 0.02)
-    assert figures["int8_detection_gap"] == pytest.approx(-0.005)
+    assert (figures["int8_detection_gap_low"], figures["int8_detection_gap_high"]) == (-0.06, 0.0)
+    assert figures["int8_detection_gap"] == pytest.approx(-0.03)
     assert not any(name.startswith(("int8_recall_gap", "fp16")) for name in figures)
     assert all(isinstance(value, float) for value in figures.values())
 
@@ -185,6 +189,8 @@ def test_answers_are_compared_as_by_hand() -> None:
     assert (found.recall_gap.difference, found.recall_gap.pairs) == (-0.5, 4)
     assert found.detection_gap is not None
     assert found.detection_gap.difference == 0.25 - 0.75  # fp32 with its own rule detects three
+    assert found.fp32_rule_detection_gap is not None
+    assert found.fp32_rule_detection_gap.difference == 0.5 - 0.75
     assert found.fp32_rule_fpir_gap is not None
     assert (found.fp32_rule_fpir_gap.difference, found.fp32_rule_fpir_gap.pairs) == (0.25, 4)
     # Two draws of two strangers: their classes gain 1/2 and 0, so the bootstrap sees 0, 1/4 and 1/2.
@@ -196,7 +202,7 @@ def test_answers_are_compared_as_by_hand() -> None:
 def test_fp32_against_itself_loses_nothing() -> None:
     found = compare_answers(BEFORE, FP32_RULE, BEFORE, FP32_RULE, np.ones(8, np.float32))
     assert found.agreement == 1
-    for each in (found.recall_gap, found.detection_gap, found.fp32_rule_fpir_gap):
+    for each in (found.recall_gap, found.detection_gap, found.fp32_rule_detection_gap, found.fp32_rule_fpir_gap):
         assert each is not None
         assert (each.low, each.difference, each.high) == (0, 0, 0)
 
@@ -204,7 +210,8 @@ def test_fp32_against_itself_loses_nothing() -> None:
 def test_one_class_gives_no_interval_and_hence_no_pass() -> None:
     one = BEFORE.subset(np.array([True, True, False, False, True, True, False, False]))
     found = compare_answers(one, FP32_RULE, one, FP32_RULE, np.ones(4, np.float32))
-    assert (found.recall_gap, found.detection_gap, found.fp32_rule_fpir_gap) == (None, None, None)
+    gaps = (found.recall_gap, found.detection_gap, found.fp32_rule_detection_gap, found.fp32_rule_fpir_gap)
+    assert gaps == (None,) * 4
     int8 = Measurement(precision="int8", latency_ms=0.1, accuracy=found)
     assert choose([FP32, int8], CONFIG).precision == "fp32"
 
