@@ -33,6 +33,8 @@ def test_a_place_without_code_is_an_error(place: str) -> None:
         (teach, "discern/learning/training.py"),
         (distil, "discern/learning/losses.py"),
         (assemble, "discern/evaluation/calibration.py"),
+        (assemble, "discern/learning/quantise.py"),
+        (assemble, "discern/releases/precision.py"),
         (assemble, "edge_runtime/identify.py"),
         (depict, "discern/evaluation/embedding_map.py"),
         (depict, "edge_runtime/index.py"),
