@@ -6,14 +6,23 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from discern.errors import ConfigError, GateError
+from discern.evaluation.confusions import ConfusionTable
 from edge_runtime.home import Home
 from edge_runtime.identify import Identifier
+from edge_runtime.images import decode
+from edge_runtime.model import EmbeddingModel
 from edge_runtime.updates import pull
 from tests.e2e.conftest import Workplace
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
 
 
 def cached(run: object) -> dict[str, bool]:
@@ -57,17 +66,53 @@ def test_the_model_control_plane_knows_the_stage(loop: Workplace) -> None:
     assert names == {"teacher", "student", "release_candidate", "test_metrics"}
 
 
-def test_mlflow_has_parameters_and_curves(loop: Workplace) -> None:
+def tracked(loop: Workplace) -> tuple[MlflowClient, Run]:
+    """MLflow, and the run of the training."""
     from mlflow.tracking import MlflowClient
     from zenml.client import Client
 
     tracker = Client().active_stack.experiment_tracker
     assert tracker is not None
-    run = MlflowClient(tracker.get_tracking_uri()).get_run(  # type: ignore[attr-defined]
-        loop.output("training", "release_candidate").manifest.lineage.mlflow_run
-    )
+    client = MlflowClient(tracker.get_tracking_uri())  # type: ignore[attr-defined]
+    return client, client.get_run(loop.output("training", "release_candidate").manifest.lineage.mlflow_run)
+
+
+def test_mlflow_has_parameters_and_curves(loop: Workplace) -> None:
+    _, run = tracked(loop)
     assert run.data.params["teacher.model.backbone"] == "resnet10t"
     assert {"teacher_loss", "student_loss", "test_accuracy", "teacher_validation_recall_at_1"} <= set(run.data.metrics)
+
+
+def test_mlflow_has_the_pictures_and_the_table(loop: Workplace, tmp_path: Path) -> None:
+    client, run = tracked(loop)
+    folder = Path(client.download_artifacts(run.info.run_id, "", str(tmp_path)))
+    pictures = {path.stem: decode(path.read_bytes()) for path in (folder / "pictures").iterdir()}
+    assert set(pictures) == {"retrieval_grid", "confusion_pairs", "embedding_map", "reliability"}
+    assert all(max(picture.shape) < 5000 for picture in pictures.values())
+    table = ConfusionTable.model_validate_json((folder / "tables" / "confusion_pairs.json").read_bytes())
+    assert table.pairs
+    assert (folder / "tables" / "confusion_pairs.csv").read_text() == table.csv()
+
+
+def test_mlflow_has_the_model_that_ships_and_nothing_is_registered(loop: Workplace, tmp_path: Path) -> None:
+    from mlflow.artifacts import download_artifacts
+
+    client, run = tracked(loop)
+    candidate = loop.output("training", "release_candidate")
+    (model,) = client.search_logged_models([run.info.experiment_id], f"source_run_id = '{run.info.run_id}'")
+    folder = Path(download_artifacts(artifact_uri=model.artifact_location, dst_path=str(tmp_path)))
+    queries = loop.output("data", "dataset_version").select(split="test", role="query")
+    pixels = np.stack([candidate.preprocessing.apply(queries.pixels(row)) for row in range(3)])
+    theirs, ours = (EmbeddingModel(path / "model.onnx", candidate.preprocessing) for path in (folder, candidate.folder))
+    assert np.array_equal(theirs.embed(pixels), ours.embed(pixels))
+    assert model.name == "model"
+    assert not client.search_registered_models()
+
+
+def test_the_pictures_are_a_page_of_the_dashboard(loop: Workplace) -> None:
+    page = loop.output("training", "candidate_pictures")
+    assert loop.output("training", "release_candidate").id in page
+    assert page.count("<img ") == 4
 
 
 def test_reports_are_written(loop: Workplace) -> None:
