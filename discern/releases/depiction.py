@@ -26,7 +26,7 @@ from discern.evaluation.retrieval_grid import GridRow, Neighbour, retrieval_grid
 from discern.evaluation.verdicts import Verdict, verdicts
 from discern.learning.batches import load_photos
 from discern.progress import bar
-from discern.releases.candidate import asked, embed_batches, embed_queries
+from discern.releases.candidate import THUMBNAIL, asked, embed_batches, embed_queries
 from edge_runtime.identify import TOP_K, Identifier, right_probability
 from edge_runtime.images import Pixels, decode
 from edge_runtime.index import NO_CLASS
@@ -122,7 +122,7 @@ def _class_photos(release: Release, version: DatasetVersion) -> Callable[[str], 
     def photo_of(label: str) -> Pixels:
         if label in numbers:
             return decode(release.thumbnail(numbers[label]), label)
-        return version.pixels(first[label])
+        return THUMBNAIL.apply(version.pixels(first[label]))
 
     return photo_of
 
@@ -137,7 +137,7 @@ def _grid(found: _Asked, enrolled: DatasetVersion) -> Image.Image:
     nearest = _nearest_photos(found, enrolled.select(labels=set(chain(*labels))))
     rows = [
         GridRow(
-            photo=found.queries.pixels(int(row)),
+            photo=THUMBNAIL.apply(found.queries.pixels(int(row))),
             words=_words(found, row),
             verdict=marks[row],
             neighbours=tuple(
@@ -158,7 +158,8 @@ def _nearest_photos(found: _Asked, enrolled: DatasetVersion) -> Callable[[str, i
 
     def nearest(label: str, query: int) -> Pixels:
         rows = np.flatnonzero(names == label)
-        return enrolled.pixels(int(rows[(vectors[rows] @ found.vectors[query]).argmax()]))
+        best = int(rows[(vectors[rows] @ found.vectors[query]).argmax()])
+        return THUMBNAIL.apply(enrolled.pixels(best))  # a hundred photos at full size would fill the memory
 
     return nearest
 

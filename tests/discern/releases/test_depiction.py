@@ -14,6 +14,7 @@ from discern.evaluation.gallery import gallery_rows
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.retrieval_grid import GridRow, retrieval_grid
 from discern.releases import depiction
+from discern.releases.candidate import THUMBNAIL
 from discern.releases.depiction import NO_QUERIES, Depiction, depict_release
 from edge_runtime.identify import Answer, Identifier
 from edge_runtime.images import Pixels
@@ -110,13 +111,16 @@ def test_a_neighbour_is_shown_by_its_photo_that_is_nearest(
     rows: list[GridRow], candidate: Candidate, toy_version: DatasetVersion
 ) -> None:
     identifier, enrolled = Identifier(candidate[0]), toy_version.take(gallery_rows(toy_version, candidates.GALLERY))
+    asked = toy_version.select(split="test", role="query")
+    photos_asked = [asked.pixels(number) for number in range(len(asked))]
     not_the_first = 0
     for row in rows:
-        query = identifier.embed_pixels([row.photo])[0]
+        (photo,) = [photo for photo in photos_asked if np.array_equal(THUMBNAIL.apply(photo), row.photo)]
+        query = identifier.embed_pixels([photo])[0]
         for neighbour in row.neighbours:
             photos = enrolled.select(labels={neighbour.label})
             scores = identifier.embed_pixels([photos.pixels(number) for number in range(len(photos))]) @ query
-            assert np.array_equal(neighbour.photo, photos.pixels(int(scores.argmax())))
+            assert np.array_equal(neighbour.photo, THUMBNAIL.apply(photos.pixels(int(scores.argmax()))))
             assert neighbour.score == pytest.approx(scores.max(), abs=1e-5)  # every photo is a row of this gallery
             not_the_first += int(scores.argmax()) > 0
     assert not_the_first
