@@ -162,9 +162,11 @@ def _draw_thumbnails(
     first = {label: row for row, label in reversed(list(enumerate(points.labels))) if points.kinds[row] == "gallery"}
     taken = np.empty((0, 2))
     for label in np.random.default_rng(seed).permutation(sorted(first)):
+        if len(taken) == THUMBNAILS:
+            break
         place = places[first[label]]
         centre = _calm_place(place, places, taken)
-        if centre is None or len(taken) == THUMBNAILS:
+        if centre is None:
             continue
         taken = np.concatenate([taken, centre[None]])
         draw.line((*place, *centre), GREY, FINER)
