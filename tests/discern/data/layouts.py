@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from pydantic import TypeAdapter
 
 from discern.data.photos import Photo
 from discern.data.sources import SourceConfig, open_source
 from discern.errors import DataError
 from edge_runtime.images import Box
+from tests.discern.data.pictures import jpeg
 
 Files = Mapping[str, bytes | str]
+OMNIGLOT_BACKGROUND = ("Angelic", "Bengali", "N_Ko", "Latin")
+OMNIGLOT_EVALUATION = ("ULOG", "Tengwar")
+VINYALS = {
+    "train": ("Angelic/character01", "Angelic/character02", "ULOG/character01"),
+    "val": ("ULOG/character02",),
+    "test": ("Tengwar/character01", "Latin/character02"),
+}
 
 
 def plant(root: Path, files: Files) -> Path:
@@ -33,6 +44,58 @@ def pack(archive: Path, files: Files, top: str = "") -> Path:
         for name, content in files.items():
             file.writestr(top + name, content)
     return archive
+
+
+def omniglot(drawings: int = 3, vinyals: Mapping[str, Sequence[str]] = VINYALS) -> dict[str, bytes | str]:
+    """Omniglot's layout: 6 alphabets of 2 characters, 2 runs of 2 classes, and the lists `vinyals` of characters."""
+    found: dict[str, bytes | str] = {"SOURCE.md": "x"}
+    folders = (("images_background", OMNIGLOT_BACKGROUND), ("images_evaluation", OMNIGLOT_EVALUATION))
+    for folder, alphabets in folders:
+        for alphabet in alphabets:
+            for character in ("character01", "character02"):
+                for drawer in range(drawings):
+                    found[f"{folder}/{alphabet}/{character}/{drawer}.png"] = _drawing(len(found))
+    for run in ("run01", "run02"):
+        for kind, name in (("training", "class"), ("test", "item")):
+            for number in ("01", "02"):
+                found[f"one_shot_runs/{run}/{kind}/{name}{number}.png"] = _drawing(len(found))
+        pairs = (("01", "02"), ("02", "01")) if run == "run01" else (("01", "01"), ("02", "02"))
+        lines = [f"{run}/test/item{item}.png {run}/training/class{number}.png" for item, number in pairs]
+        found[f"one_shot_runs/{run}/class_labels.txt"] = "\n".join(lines)
+    for name, characters in vinyals.items():
+        lines = [f"{one}/rot{turn:03d}" for one in characters for turn in (0, 90, 180, 270)]
+        found[f"splits_vinyals/{name}.txt"] = "\n".join(lines) + "\n"
+    return found
+
+
+def grocery(classes: Sequence[tuple[str, str]], train: int = 5, val: int = 1, test: int = 3) -> dict[str, bytes | str]:
+    """The Grocery Store Dataset's layout: (coarse, fine) classes, so many photos in each list, and catalogue pictures.
+
+    Every photo is unlike the others.
+    """
+    found: dict[str, bytes | str] = {}
+    lines: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    table = [
+        "Class Name (str),Class ID (int),Coarse Class Name (str),Coarse Class ID (int),Iconic Image Path (str),Desc"
+    ]
+    for fine, (coarse, label) in enumerate(classes):
+        iconic = f"iconic/{label}.jpg"
+        table.append(f"{label},{fine},{coarse},0,/{iconic},/none.txt")
+        paths = [iconic]
+        for name, count in (("train", train), ("val", val), ("test", test)):
+            photos = [f"{name}/{label}/{label}_{i}.jpg" for i in range(count)]
+            lines[name] += [f"{path}, {fine}, 0" for path in photos]
+            paths += photos
+        found |= {path: jpeg(len(found) + number) for number, path in enumerate(paths)}
+    found["classes.csv"] = "\n".join(table)
+    return found | {f"{name}.txt": "\n".join(text) + "\n" for name, text in lines.items()}
+
+
+def _drawing(number: int) -> bytes:
+    """A picture of 1 bit a pixel, as Omniglot's are; another number, another picture."""
+    buffer = io.BytesIO()
+    Image.frombytes("1", (16, 16), np.random.default_rng(number).bytes(32)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def said(photos: Sequence[Photo]) -> list[tuple[str, str | None, Box | None]]:

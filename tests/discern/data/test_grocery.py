@@ -13,7 +13,7 @@ from discern.data.photos import Photo
 from discern.data.sources import GroceryConfig, open_source
 from discern.data.sources.grocery import HELD_OUT_SPLITS, coarse_classes
 from discern.errors import DataError
-from tests.discern.data.pictures import jpeg
+from tests.discern.data.layouts import grocery, plant
 
 CLASSES = [("Apple", f"Apple-{i}") for i in range(4)] + [("Milk", f"Milk-{i}") for i in range(3)] + [("Kiwi", "Kiwi")]
 
@@ -21,28 +21,7 @@ CLASSES = [("Apple", f"Apple-{i}") for i in range(4)] + [("Milk", f"Milk-{i}") f
 @pytest.fixture
 def dataset(tmp_path: Path) -> Path:
     """8 fine classes of 3 coarse ones; 5 train, 1 val and 3 test photos and a catalogue picture each."""
-    root = tmp_path / "grocery"
-    lines: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    table = [
-        "Class Name (str),Class ID (int),Coarse Class Name (str),Coarse Class ID (int),Iconic Image Path (str),Desc"
-    ]
-    number = 0
-    for fine, (coarse, label) in enumerate(CLASSES):
-        iconic = f"iconic/{label}.jpg"
-        table.append(f"{label},{fine},{coarse},0,/{iconic},/none.txt")
-        paths = [iconic]
-        for name, count in (("train", 5), ("val", 1), ("test", 3)):
-            found = [f"{name}/{label}/{label}_{i}.jpg" for i in range(count)]
-            lines[name] += [f"{path}, {fine}, 0" for path in found]
-            paths += found
-        for path in paths:
-            number += 1
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_bytes(jpeg(number))
-    (root / "classes.csv").write_text("\n".join(table))
-    for name, text in lines.items():
-        (root / f"{name}.txt").write_text("\n".join(text) + "\n")
-    return root
+    return plant(tmp_path / "grocery", grocery(CLASSES))
 
 
 def photos(path: Path, **settings: object) -> list[Photo]:

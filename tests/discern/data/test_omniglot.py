@@ -2,60 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 from pydantic import ValidationError
 
 from discern.data.photos import Photo
 from discern.data.sources.omniglot import OmniglotConfig, OmniglotSource
 from discern.errors import DataError
 from edge_runtime.images import decode
-from tests.discern.data.layouts import pack, plant, sentence
+from tests.discern.data.layouts import OMNIGLOT_BACKGROUND, omniglot, pack, plant, sentence
 
-BACKGROUND = ("Angelic", "Bengali", "N_Ko", "Latin")
-EVALUATION = ("ULOG", "Tengwar")
-
-
-def drawing(number: int) -> bytes:
-    """A picture of 1 bit a pixel, as the data set's are."""
-    buffer = io.BytesIO()
-    Image.frombytes("1", (16, 16), np.random.default_rng(number).bytes(32)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def files() -> dict[str, bytes | str]:
-    """6 alphabets of 2 characters of 3 drawings, 2 runs of 2 classes, and lists."""
-    found: dict[str, bytes | str] = {"SOURCE.md": "x"}
-    for folder, alphabets in (("images_background", BACKGROUND), ("images_evaluation", EVALUATION)):
-        for alphabet in alphabets:
-            for character in ("character01", "character02"):
-                for drawer in range(3):
-                    found[f"{folder}/{alphabet}/{character}/{drawer}.png"] = drawing(len(found))
-    for run in ("run01", "run02"):
-        for kind, name in (("training", "class"), ("test", "item")):
-            for number in ("01", "02"):
-                found[f"one_shot_runs/{run}/{kind}/{name}{number}.png"] = drawing(len(found))
-        pairs = (("01", "02"), ("02", "01")) if run == "run01" else (("01", "01"), ("02", "02"))
-        lines = [f"{run}/test/item{item}.png {run}/training/class{number}.png" for item, number in pairs]
-        found[f"one_shot_runs/{run}/class_labels.txt"] = "\n".join(lines)
-    for name, characters in (
-        ("train", ["Angelic/character01", "Angelic/character02", "ULOG/character01"]),
-        ("val", ["ULOG/character02"]),
-        ("test", ["Tengwar/character01", "Latin/character02"]),
-    ):
-        lines = [f"{one}/rot{turn:03d}" for one in characters for turn in (0, 90, 180, 270)]
-        found[f"splits_vinyals/{name}.txt"] = "\n".join(lines) + "\n"
-    return found
-
-
-FILES = files()
+FILES = omniglot()
 
 
 def photos(path: Path, **settings: Any) -> list[Photo]:
@@ -89,7 +50,7 @@ def test_lake_trains_on_the_background_and_tests_on_the_runs(tmp_path: Path) -> 
         split: {photo.name.split("/")[1] for photo in found if photo.split == split}
         for split in ("train", "validation")
     }
-    assert alphabets["train"] | alphabets["validation"] == set(BACKGROUND)
+    assert alphabets["train"] | alphabets["validation"] == set(OMNIGLOT_BACKGROUND)
     assert not alphabets["train"] & alphabets["validation"]
     assert {photo.label for photo in found if "Angelic" in photo.name} == {"Angelic/character01", "Angelic/character02"}
     assert not any("images_evaluation" in photo.name for photo in found)
