@@ -5,8 +5,11 @@ Every learning benchmark asks teacher and student the same queries and keeps the
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +19,6 @@ from discern.evaluation.paired import paired_gap
 
 COMMAND = "python -m benchmarks.distillation"
 SETS = ("omniglot_lake", "omniglot_vinyals", "grocery_closed", "grocery_heldout", "pills_lookalike")
-FIGURES = ("gap_points", "gap_low", "gap_high", "macs_ratio")
 
 
 def gap_figures(
@@ -41,12 +43,20 @@ def gap_figures(
 
 def main() -> None:
     """Gather the gaps of all sets that were measured."""
-    figures: dict[str, float | None] = {}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--results", type=Path, default=FOLDER, help="where the figures lie, and go")
+    folder = parser.parse_args().results
+    figures: dict[str, Any] = {}
     for name in SETS:
-        path = FOLDER / f"{name}.json"
+        path = folder / f"{name}.json"
         measured = json.loads(path.read_text())["figures"] if path.exists() else {}
-        figures |= {f"{name}_{figure}": measured.get(figure) for figure in FIGURES}
-    save("distillation", figures, COMMAND)
+        interval = [measured.get("gap_low"), measured.get("gap_high")]
+        figures |= {
+            f"{name}_gap_points": measured.get("gap_points"),
+            f"{name}_gap_interval": None if None in interval else interval,
+            f"{name}_macs_ratio": measured.get("macs_ratio"),
+        }
+    save("distillation", figures, COMMAND, folder)
 
 
 if __name__ == "__main__":

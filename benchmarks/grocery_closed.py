@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.distillation import gap_figures
-from benchmarks.learning import keep, learn, options, read_recipe, read_version, spread
+from benchmarks.learning import keep, learn, options, or_nan, read_recipe, read_version, spread
 from discern.data.sources.grocery import coarse_classes
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.gallery import Gallery, GalleryConfig, enrol
@@ -22,7 +22,7 @@ COMMAND = "python -m benchmarks.grocery_closed --photos PATH"
 
 def main() -> None:
     """Train on the training list, ask the test list."""
-    chosen = options(__doc__, "folder or zip of the Grocery Store Dataset")
+    chosen = options(__doc__, "folder or zip of the Grocery Store Dataset", seeds=True)
     recipe = read_recipe("groceries_closed", {"GROCERY_PHOTOS": chosen.photos}).with_trainings(steps=chosen.steps)
     work = chosen.work / "grocery_closed"
     version = read_version(recipe, work)
@@ -38,7 +38,7 @@ def main() -> None:
     figures: dict[str, float | int | None] = {"queries": len(queries.labels), "seeds": chosen.seeds}
     for name, prefix in (("student", ""), ("teacher", "teacher_")):
         fine = [float(one.retrieved.mean()) for one in found[name]]
-        coarse_right = [family_recall_at_1(one, coarse.__getitem__) or 0.0 for one in found[name]]
+        coarse_right = [or_nan(family_recall_at_1(one, coarse.__getitem__)) for one in found[name]]
         figures |= {f"{prefix}fine_accuracy": float(np.mean(fine)), f"{prefix}fine_accuracy_spread": spread(fine)}
         figures[f"{prefix}coarse_accuracy"] = float(np.mean(coarse_right))
     teacher, student = (found[name][0].retrieved for name in ("teacher", "student"))

@@ -7,6 +7,7 @@ stopped, and trains nothing twice.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from discern.data.versions import DatasetVersion
 from discern.evaluation.metrics import unknown_auroc
 from discern.evaluation.openset import detection_at_fpir
 from discern.evaluation.outcomes import Outcomes
+from discern.files import write_file
 from discern.learning.batches import load_photos
 from discern.learning.checkpoints import Checkpoint, fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
@@ -87,20 +89,32 @@ class Models:
         return ("teacher", self.teacher), ("student", self.student)
 
 
-def options(description: str | None, photos: str = "") -> argparse.Namespace:
-    """The command line of a learning benchmark; `photos` says what `--photos` wants, and without it there is none."""
+def options(description: str | None, photos: str = "", *, seeds: bool = False) -> argparse.Namespace:
+    """The command line of a learning benchmark.
+
+    Args:
+        description: of the benchmark.
+        photos: what `--photos` wants; without it there is no such option.
+        seeds: whether the training can be repeated with other seeds.
+    """
     parser = argparse.ArgumentParser(description=description)
     if photos:
         parser.add_argument("--photos", required=True, help=photos)
     parser.add_argument("--work", type=Path, default=REPOSITORY / "logs", help="logs, checkpoints, models")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings that differ by their seed")
-    parser.add_argument("--steps", type=int, help="of each training, for a trial; its figures stay in the work folder")
+    parser.set_defaults(seeds=1)
+    if seeds:
+        parser.add_argument("--seeds", type=_count, help="trainings that differ by their seed")
+    parser.add_argument("--steps", type=_count, help="of each training, for a trial; its figures stay in --work")
     return parser.parse_args()
 
 
 def keep(name: str, figures: Mapping[str, float | int | None], command: str, chosen: argparse.Namespace) -> None:
     """Save rounded figures: for the README, or those of a trial in the work folder."""
     rounded = {key: _rounded(value) for key, value in figures.items()}
+    if chosen.seeds > 1:
+        command += f" --seeds {chosen.seeds}"
+    if chosen.steps is not None:
+        command += f" --steps {chosen.steps}"
     save(name, rounded, command, FOLDER if chosen.steps is None else chosen.work)
 
 
@@ -139,24 +153,36 @@ def learn(recipe: Recipe, version: DatasetVersion, work: Path) -> Models:
 
 def open_set_figures(outcomes: Outcomes) -> dict[str, float]:
     """Recall@1, AUROC and detection at 1 % false identifications; not a number where one cannot be computed."""
-    figures = {
-        "recall_at_1": float(outcomes.retrieved[outcomes.enrolled].mean()),
-        "auroc": unknown_auroc(outcomes),
-        "detection_at_fpir_1": detection_at_fpir(outcomes, FPIR),
+    enrolled = outcomes.enrolled
+    return {
+        "recall_at_1": float(outcomes.retrieved[enrolled].mean()) if enrolled.any() else np.nan,
+        "auroc": or_nan(unknown_auroc(outcomes)),
+        "detection_at_fpir_1": or_nan(detection_at_fpir(outcomes, FPIR)),
     }
-    return {name: float("nan") if value is None else value for name, value in figures.items()}
+
+
+def or_nan(figure: float | None) -> float:
+    """Not a number for what could not be computed, so that no mean over it can be computed either."""
+    return np.nan if figure is None else figure
 
 
 def spread(values: list[float]) -> float:
-    """Sample standard deviation of `values`; nothing spreads where there is one."""
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    """Sample standard deviation of `values`; of a single one there is none."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is less than 1")
+    return number
 
 
 def _rounded(value: float | int | None) -> float | int | None:
-    """Five digits; what is not a number could not be computed."""
+    """Five digits; what is not finite could not be computed."""
     if value is None or isinstance(value, int):
         return value
-    return None if np.isnan(value) else round(value, 5)
+    return round(value, 5) if np.isfinite(value) else None
 
 
 def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> EmbeddingModel:
@@ -202,7 +228,9 @@ def _kept(
             file.write(json.dumps({"step": step, **figures}) + "\n")
 
     result = run(checkpoint, write)
-    torch.save(result.model.state_dict(), weights)
+    buffer = io.BytesIO()
+    torch.save(result.model.state_dict(), buffer)
+    write_file(str(weights), buffer.getvalue())
     checkpoint.remove()
     return result.model
 

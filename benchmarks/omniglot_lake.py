@@ -19,7 +19,7 @@ COMMAND = "python -m benchmarks.omniglot_lake --photos PATH"
 
 def main() -> None:
     """Train teacher and student, and ask them the 400 questions."""
-    chosen = options(__doc__, "folder or zip of Omniglot")
+    chosen = options(__doc__, "folder or zip of Omniglot", seeds=True)
     recipe = read_recipe("omniglot", {"OMNIGLOT": chosen.photos}).with_trainings(steps=chosen.steps)
     work = chosen.work / "omniglot_lake"
     version = read_version(recipe, work)

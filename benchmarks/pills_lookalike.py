@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.distillation import gap_figures
-from benchmarks.learning import keep, learn, open_set_figures, options, read_recipe, read_version, spread
+from benchmarks.learning import keep, learn, open_set_figures, options, or_nan, read_recipe, read_version, spread
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.gallery import GalleryConfig, enrol
 from discern.evaluation.outcomes import Outcomes, search
@@ -20,7 +20,7 @@ COMMAND = "python -m benchmarks.pills_lookalike"
 
 def main() -> None:
     """Train on the other families, ask about those held out for the test."""
-    chosen = options(__doc__)
+    chosen = options(__doc__, seeds=True)
     recipe = read_recipe("pills_lookalike").with_trainings(steps=chosen.steps)
     work = chosen.work / "pills_lookalike"
     version = read_version(recipe, work)
@@ -56,8 +56,7 @@ def family_of(label: str) -> str:
 
 
 def _figures(outcomes: Outcomes) -> dict[str, float]:
-    families = family_recall_at_1(outcomes, family_of)
-    return open_set_figures(outcomes) | {"family_recall_at_1": float("nan") if families is None else families}
+    return open_set_figures(outcomes) | {"family_recall_at_1": or_nan(family_recall_at_1(outcomes, family_of))}
 
 
 if __name__ == "__main__":

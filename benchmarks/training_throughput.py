@@ -6,12 +6,9 @@ memory, as in every training here. In float32 and, where the processor multiplie
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 
-from benchmarks.learning import read_recipe
-from benchmarks.results import save
+from benchmarks.learning import keep, options, read_recipe
 from discern.data.pills import PillsConfig, PillSource
 from discern.learning.batches import PhotoSet
 from discern.learning.config import TrainingConfig
@@ -22,27 +19,24 @@ from edge_runtime.images import Preprocessing, decode
 
 COMMAND = "python -m benchmarks.training_throughput"
 FAMILIES, PHOTOS = 60, 6
+STEPS = 40
 USE_CASES = ("pills", "pills_lookalike")
 
 
 def main() -> None:
     """Train the models of two use cases for a few steps each."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=40)
-    chosen = parser.parse_args()
-    figures: dict[str, float | int] = {}
+    chosen = options(__doc__)
+    steps = chosen.steps or STEPS
+    figures: dict[str, float | int | None] = {}
     for use_case in USE_CASES:
         recipe = read_recipe(use_case)
         photos = _photos(recipe.image.preprocessing)
         for part, config in (("teacher", recipe.teacher), ("student", recipe.student)):
             for short in dict.fromkeys(("no", precision(config))):
                 name = f"{use_case}_{part}_{'float32' if short == 'no' else short}"
-                found = _timed(
-                    config.model_copy(update={"mixed_precision": short, "steps": chosen.steps}), photos, name
-                )
-                figures[f"{name}_photos_per_second"] = round(found.photos_per_second, 1)
-                figures[f"{name}_waiting"] = round(found.waiting, 4)
-    save("training_throughput", figures, COMMAND)
+                found = _timed(config.model_copy(update={"mixed_precision": short, "steps": steps}), photos, name)
+                figures |= {f"{name}_photos_per_second": found.photos_per_second, f"{name}_waiting": found.waiting}
+    keep("training_throughput", figures, COMMAND, chosen)
 
 
 def _photos(preprocessing: Preprocessing) -> PhotoSet:

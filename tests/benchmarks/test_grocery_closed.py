@@ -1,0 +1,38 @@
+"""The official split on a data set in the Grocery Store Dataset's layout, from the command line to the figures."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import grocery_closed
+from tests.benchmarks import trials
+from tests.benchmarks.trials import Trial
+
+CLASSES, TEST = 8, 3
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    photos = trials.small_grocery(tmp_path_factory.mktemp("data"), CLASSES, TEST)
+    return trials.twice(grocery_closed, tmp_path_factory.mktemp("work"), "--photos", str(photos))
+
+
+def test_the_figures_are_there(trial: Trial) -> None:
+    for prefix in ("", "teacher_"):
+        trials.check_shares(trial.figures, (f"{prefix}fine_accuracy", f"{prefix}coarse_accuracy"))
+        assert trial.figures[f"{prefix}coarse_accuracy"] >= trial.figures[f"{prefix}fine_accuracy"]
+        assert trial.figures[f"{prefix}fine_accuracy_spread"] is None
+    trials.check_gap(trial.figures)
+    assert trial.figures["queries"] == CLASSES * TEST
+    gap = trial.figures["teacher_fine_accuracy"] - trial.figures["fine_accuracy"]
+    assert trial.figures["gap_points"] == pytest.approx(100 * gap, abs=1e-2)
+
+
+def test_no_query_answers_itself(trial: Trial) -> None:
+    # The photos of a class have nothing in common here: who does much better than 1 in 8 saw the queries.
+    assert trial.figures["fine_accuracy"] < 0.5
+    assert trial.figures["teacher_fine_accuracy"] < 0.5
+
+
+def test_nothing_is_trained_again(trial: Trial) -> None:
+    trials.check_nothing_was_trained_again(trial, 2)
