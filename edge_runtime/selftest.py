@@ -22,7 +22,7 @@ from edge_runtime.release import Release, open_release
 
 # PNG decodes to the same pixels everywhere, and Pillow's resize differs by at most one level of 255 in a few of them.
 # Kernels of two CPUs differ by about 1e-6 in an embedding of fp32. int8 with 7-bit weights came out the same to the bit
-# on x86 with and without VNNI, and at a cosine of 0.99998 or more on ARM (both emulated); a level more or less in every pixel
+# on x86 with and without VNNI, and at a cosine of 0.99998 on ARM (both emulated); a level more or less in every pixel
 # moved three such nets to 0.9996. A wrong colour order, size or normalisation moves the cosine by far more than 0.001,
 # and so do 8-bit weights, whose products saturate without VNNI (to 0.83).
 GOLDEN_COSINE = 0.999
