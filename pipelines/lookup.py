@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 from zenml.client import Client
@@ -54,6 +55,34 @@ def newest_input(pipeline: str, step: str, name: str, use_case: str) -> Artifact
     raise _missing(pipeline, name, use_case)
 
 
+def earlier(artifact: str, version: str) -> ArtifactVersionResponse:
+    """A version of an artifact by its number, its name or its id.
+
+    Raises:
+        ConfigError: there is none, or it lies in another artifact store.
+    """
+    # Not `get_artifact_version`: inside a pipeline's body it promises to look later.
+    client = Client()
+    page = (
+        client.list_artifact_versions(id=version)
+        if _is_id(version)
+        else client.list_artifact_versions(artifact=artifact, version=version)
+    )
+    if not page.items:
+        raise ConfigError(
+            f"There is no version {version!r} of the artifact {artifact!r}: `zenml artifact version list "
+            f"--artifact {artifact}` tells which there are."
+        )
+    found = page.items[0]
+    if found.artifact.name != artifact or not _is_here(found):
+        stack = Client().active_stack_model.name
+        raise ConfigError(
+            f"{version!r} is no {artifact!r} in the artifact store of the stack {stack!r}: set the stack that made it, "
+            "or name another."
+        )
+    return found
+
+
 def version_before(use_case: str, asked: Mapping[str, Any]) -> ArtifactVersionResponse | None:
     """The dataset version that a data pipeline grows from: the newest one ingested for `use_case`, checked or not.
 
@@ -78,6 +107,14 @@ def version_before(use_case: str, asked: Mapping[str, Any]) -> ArtifactVersionRe
             return made[0]
         newest = newest or made[0]
     return newest
+
+
+def _is_id(version: str) -> bool:
+    try:
+        UUID(version)
+    except ValueError:
+        return False
+    return True
 
 
 def _runs(

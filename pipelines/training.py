@@ -8,6 +8,7 @@ from discern.learning.models import weights_fingerprint
 from discern.releases.candidate import CandidateConfig
 from pipelines.checked import checked_pipeline
 from pipelines.datasets import VersionName, pinned
+from pipelines.lookup import earlier
 from steps.training.candidate import assemble
 from steps.training.models import distil, teach
 from steps.training.pictures import depict
@@ -15,7 +16,7 @@ from steps.training.register import register
 
 
 @checked_pipeline
-def training_pipeline(
+def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
     use_case: str,
     image: ImageConfig,
     teacher: TrainingConfig,
@@ -24,6 +25,7 @@ def training_pipeline(
     gallery: GalleryConfig = GalleryConfig(),
     candidate: CandidateConfig = CandidateConfig(),
     dataset: VersionName | None = None,
+    teacher_version: VersionName | None = None,
 ) -> None:
     """Train on a dataset version of `use_case` in the active stack's store.
 
@@ -37,9 +39,15 @@ def training_pipeline(
         candidate: how the release is calibrated and built.
         dataset: id of the version, the first digits of it, or USE_CASE@N; in quotes, lest YAML takes it for a number.
             Without it, the newest one that passed its checks.
+        teacher_version: number, in quotes, or id of an earlier artifact `teacher`, which the student then learns from
+            again, with the `image` of then; no teacher is trained.
     """
     version = pinned(dataset, use_case)
-    taught = teach(dataset=version, image=image, config=teacher, weights=weights_fingerprint(teacher.model))
+    taught = (
+        teach(dataset=version, image=image, config=teacher, weights=weights_fingerprint(teacher.model))
+        if teacher_version is None
+        else earlier("teacher", teacher_version)
+    )
     light = distil(
         dataset=version,
         teacher=taught,

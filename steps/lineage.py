@@ -30,8 +30,9 @@ def _git(*arguments: str) -> str:
     ).stdout.strip()
 
 
-def output_versions(names: Collection[str]) -> list[ArtifactVersionResponse]:
-    """The artifact versions of these names that the current run's steps gave out so far, cached ones too."""
+def versions_of_run(names: Collection[str]) -> list[ArtifactVersionResponse]:
+    """The artifact versions of these names that the current run's steps took in or gave out so far, cached ones too."""
     run = Client().get_pipeline_run(get_step_context().pipeline_run.id)
-    outputs = [version for step in run.steps.values() for versions in step.outputs.values() for version in versions]
-    return [version for version in outputs if version.artifact.name in names]
+    places = [place for step in run.steps.values() for place in (step.inputs, step.outputs)]
+    found = {version.id: version for place in places for versions in place.values() for version in versions}
+    return [version for version in found.values() if version.artifact.name in names]

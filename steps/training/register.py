@@ -12,7 +12,7 @@ from zenml.model.utils import link_artifact_version_to_model_version
 
 from discern.evaluation.metrics import Metrics
 from edge_runtime.release import Release
-from steps.lineage import output_versions
+from steps.lineage import versions_of_run
 
 LINKED = ("teacher", "student", "release_candidate", "test_metrics")
 
@@ -31,6 +31,6 @@ def register(candidate: Release, metrics: Metrics, use_case: str) -> Annotated[s
     with suppress(EntityExistsError):  # an earlier try was cut off after this
         client.create_model_version(use_case, name=candidate.id, description=figures)
     version = client.get_model_version(use_case, candidate.id)
-    for artifact in output_versions(LINKED):
+    for artifact in versions_of_run(LINKED):
         link_artifact_version_to_model_version(artifact, version)
     return candidate.id

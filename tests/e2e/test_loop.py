@@ -186,6 +186,34 @@ def test_a_losing_candidate_changes_nothing_and_its_report_is_kept(loop: Workpla
     assert "Not promoted" in report.read_text()
 
 
+def test_a_student_is_taught_again_by_an_earlier_teacher(loop: Workplace) -> None:
+    from zenml.client import Client
+
+    teacher = Client().get_artifact_version("teacher", "1")
+    loop.run("training", teacher_version=str(teacher.version), distillation={"cosine": 3.0})
+    run = loop.newest_run("training")
+    assert "teach" not in run.steps
+    assert run.steps["distil"].inputs["teacher"][0].id == teacher.id
+    candidate = loop.output("training", "release_candidate").id
+    links = (
+        Client()
+        .list_model_version_artifact_links(model_version_id=Client().get_model_version("tiny", candidate).id)
+        .items
+    )
+    assert {link.artifact_version.artifact.name for link in links} == {
+        "teacher",
+        "student",
+        "release_candidate",
+        "test_metrics",
+    }
+    for wrong, complaint in (("77", "no version '77' of the artifact 'teacher'"), (str(links[0].id), "no version")):
+        with pytest.raises(ConfigError, match=complaint):
+            loop.run("training", teacher_version=wrong)
+    student = run.steps["distil"].outputs["student"][0].id
+    with pytest.raises(ConfigError, match="is no 'teacher' in the artifact store of the stack"):
+        loop.run("training", teacher_version=str(student))
+
+
 def test_manual_approval_stops_at_staging(loop: Workplace) -> None:
     from zenml.client import Client
 
