@@ -26,15 +26,12 @@ from edge_runtime.release import Lineage
 
 COMMAND = "python -m benchmarks.quantisation"
 STEPS = 600  # depthwise nets learn slower than the recipe's own
-PRECISIONS = ("fp32", "fp16", "int8")
 FIGURES = {
     "latency_ms": "ms",
     "size_mb": "mb",
     "recall_at_1": "recall_at_1",
     "detection_rate": "detection_rate",
     "agreement": "agreement",
-    "recall_gap_low": "recall_gap_low",
-    "recall_gap_high": "recall_gap_high",
 }
 GALLERY = GalleryConfig(photos_per_class=4, represent="prototype", splits=("validation", "test"))
 CANDIDATE = CandidateConfig(fpir=0.05, precision=PrecisionConfig(repetitions=500))
@@ -72,14 +69,15 @@ def nets(recipe: Recipe) -> dict[str, ModelConfig]:
 
 
 def precision_figures(choice: Choice) -> dict[str, float | str | None]:
-    """What was measured of each precision, None where it was not, and the one that ships."""
-    measured = {name: round(value, 5) for name, value in choice.figures().items()}
-    found: dict[str, float | str | None] = {
-        f"{precision}_{short}": measured.get(f"{precision}_{figure}")
-        for precision in PRECISIONS
-        for figure, short in FIGURES.items()
-    }
-    return {**found, "chosen": choice.precision}
+    """What was measured of each precision, and the one that ships; of one that was refused unmeasured, `ms` is None."""
+    figures: dict[str, float | str | None] = {}
+    for each in choice.measurements:
+        measured = each.figures()
+        for name, short in FIGURES.items():
+            if (value := measured.get(f"{each.precision}_{name}")) is not None:
+                figures[f"{each.precision}_{short}"] = round(value, 5)
+        figures.setdefault(f"{each.precision}_ms", None)
+    return {**figures, "chosen": choice.precision}
 
 
 def _version(recipe: Recipe, work: Path) -> DatasetVersion:

@@ -35,7 +35,7 @@ def test_every_net_has_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert figures[f"{net}_{precision}_mb"] > 0
             trials.check_shares(figures, [f"{net}_{precision}_recall_at_1", f"{net}_{precision}_agreement"])
         assert figures[f"{net}_fp32_agreement"] == 1
-        assert figures[f"{net}_int8_recall_gap_low"] <= figures[f"{net}_int8_recall_gap_high"]
+        assert figures[f"{net}_fp16_ms"] is None or figures[f"{net}_fp16_ms"] > 0
     assert figures["tiny_int8_mb"] < figures["deep_int8_mb"] < figures["deep_fp32_mb"]
 
 
@@ -51,8 +51,4 @@ def test_what_was_not_measured_is_none() -> None:
     fp32 = Measurement(precision="fp32", latency_ms=1.2345678)
     refused = Measurement(precision="fp16", refused="there is no such provider")
     choice = Choice(precision="fp32", reason="", refused={}, measurements=(fp32, refused))
-    figures = quantisation.precision_figures(choice)
-    assert figures.pop("fp32_ms") == 1.23457
-    assert figures.pop("chosen") == "fp32"
-    assert len(figures) == 3 * len(quantisation.FIGURES) - 1
-    assert set(figures.values()) == {None}
+    assert quantisation.precision_figures(choice) == {"fp32_ms": 1.23457, "fp16_ms": None, "chosen": "fp32"}
