@@ -6,6 +6,7 @@ that an interrupted training goes on with the very batches that an unbroken one 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from discern.learning.config import Symmetries
 from discern.learning.lookalikes import LookAlikes
 from discern.progress import bar
 from edge_runtime.images import Pixels, Preprocessing
+
+logger = logging.getLogger(__name__)
 
 TURNS: dict[Symmetries, int] = {"none": 1, "rotations": 4, "dihedral": 8}
 
@@ -120,6 +123,14 @@ class BatchSampler:
                 f"{classes_per_batch}: lower it, or hold out fewer classes."
             )
         self.classes_per_batch, self.photos_per_class, self.seed = classes_per_batch, photos_per_class, seed
+        if small := sum(len(members) < photos_per_class for members in self.members):
+            logger.warning(
+                "%d of %d training classes have fewer than photos_per_class = %d photos and give some of them twice: "
+                "add photos, or lower it.",
+                small,
+                len(self.members),
+                photos_per_class,
+            )
 
     def batch(self, step: int, lookalikes: LookAlikes | None = None) -> NDArray[np.int64]:
         """The views of batch `step`, [P * K], class by class; classes near each other where `lookalikes` are given."""

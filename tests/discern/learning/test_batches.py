@@ -60,9 +60,18 @@ def test_every_photo_has_its_turn() -> None:
     assert counts.max() < 1.7 * counts.mean()
 
 
-def test_a_class_of_one_photo_gives_it_several_times() -> None:
+def test_a_class_of_one_photo_gives_it_several_times_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
     batch = BatchSampler([0, 1, 1, 1, 1], 2, 4, seed=0).batch(0)
     assert sorted(batch.tolist()) == [0, 0, 0, 0, 1, 2, 3, 4]
+    assert caplog.messages == [
+        "1 of 2 training classes have fewer than photos_per_class = 4 photos and give some of them twice: add photos, "
+        "or lower it."
+    ]
+
+
+def test_classes_with_enough_photos_are_not_talked_about(caplog: pytest.LogCaptureFixture) -> None:
+    BatchSampler([0, 0, 1, 1], 2, 2, seed=0)
+    assert caplog.messages == []
 
 
 def test_too_few_classes_are_an_error_that_names_the_key() -> None:
