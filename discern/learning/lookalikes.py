@@ -15,6 +15,7 @@ from torch.nn import functional
 
 MOMENTUM = 0.3  # share of a class's old mean in its new one: a class is seen seldom, so what is new counts more
 REACH = 3  # a look-alike is drawn from this many times as many nearest classes as are wanted
+DECAY = 0.5  # how much more seldom each of them is drawn than the one before: the nearest teach most
 
 
 class LookAlikes:
@@ -45,10 +46,10 @@ class LookAlikes:
         """`count` different classes, [count]: seeds at random, then for each seed in turn one of its nearest."""
         order = rng.permutation(len(self.means))
         seeds = order[: max(1, count - round(count * self.share))]
-        wanted = -(-(count - len(seeds)) // len(seeds))
+        wanted = min(-(-(count - len(seeds)) // len(seeds)), len(self.means) - self.turns)
         chosen = dict.fromkeys(seeds.tolist())
         if wanted:
-            picks = np.stack([rng.permutation(near)[:wanted] for near in self._nearest(seeds, REACH * wanted)])
+            picks = np.stack([_draw(near, wanted, rng) for near in self._nearest(seeds, REACH * wanted)])
             chosen |= dict.fromkeys(picks.T.reshape(-1).tolist())
         # Near classes of several seeds coincide at times: random ones fill the batch up.
         chosen |= dict.fromkeys(order.tolist())
@@ -61,3 +62,9 @@ class LookAlikes:
         similarity[torch.from_numpy(seeds)[:, None] // self.turns == things] = -torch.inf
         found: NDArray[np.int64] = similarity.topk(min(len(things) - self.turns, count), dim=1).indices.numpy()
         return found
+
+
+def _draw(near: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """`count` different ones of `near`, the first ones the likeliest."""
+    weights = DECAY ** np.arange(len(near))
+    return rng.choice(near, count, replace=False, p=weights / weights.sum())

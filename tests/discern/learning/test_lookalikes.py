@@ -26,8 +26,8 @@ def test_a_draw_is_so_many_different_classes(count: int, extra: int, share: floa
 def test_half_of_the_classes_are_near_the_others() -> None:
     drawn = pairs(400, 0.5).draw(24, np.random.default_rng(3))
     seeds, near = drawn[:12], drawn[12:]
-    # One of the three nearest is drawn, and a class of these means has one that is near: about a third of the twelve.
-    assert 1 <= len(set((near ^ 1).tolist()) & set(seeds.tolist())) <= 9
+    # A class of these means has one that is near: it is drawn with 4 chances in 7.
+    assert 3 <= len(set((near ^ 1).tolist()) & set(seeds.tolist())) <= 11
 
 
 def test_without_a_share_classes_are_drawn_at_random() -> None:
