@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -14,7 +15,7 @@ LOG_INTERVAL = 10.0  # seconds between lines where there is no terminal
 def bar(
     work: Iterable[Any] | None = None, *, total: int | None = None, initial: int = 0, name: str, unit: str = "it"
 ) -> tqdm:
-    """A progress bar over `work`, or one to be advanced by hand.
+    """A progress bar over `work`, or one to be advanced by hand; of several processes the first one alone shows it.
 
     Args:
         work: what is iterated over, or None.
@@ -34,4 +35,5 @@ def bar(
         maxinterval=interval,
         dynamic_ncols=True,
         delay=1.0,  # what is over at once shows nothing
+        disable=os.environ.get("RANK", "0") != "0",  # set by torchrun and `accelerate launch`
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
+from accelerate.utils import InitProcessGroupKwargs
 
 from discern.errors import TrainingError
 from discern.learning.config import TrainingConfig
@@ -14,6 +16,9 @@ from discern.learning.config import TrainingConfig
 Precision = Literal["no", "fp16", "bf16"]
 # What torch tells of a processor that multiplies bfloat16 itself; others would emulate it, slower than float32.
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
+
+# How long processes wait for each other: the others for the main one, while it validates or writes.
+PATIENCE = timedelta(hours=2)
 
 
 def accelerator(config: TrainingConfig) -> Accelerator:
@@ -34,7 +39,8 @@ def accelerator(config: TrainingConfig) -> Accelerator:
     AcceleratorState._reset_state()
     if PartialState._shared_state and PartialState().num_processes == 1:
         PartialState._reset_state()
-    return Accelerator(mixed_precision=precision(config), cpu=cpu)
+    waiting = InitProcessGroupKwargs(timeout=PATIENCE)
+    return Accelerator(mixed_precision=precision(config), cpu=cpu, kwargs_handlers=[waiting])
 
 
 def precision(config: TrainingConfig) -> Precision:

@@ -1,4 +1,14 @@
-"""The state of one training, and one step of it."""
+"""The state of one training, and one step of it.
+
+Several processes (`discern.learning.processes`) train as one on a batch as many times as large, and hold the same state
+after every step, which the main process keeps:
+- each draws and embeds a batch of its own, and all compute the one loss of all embeddings, so that losses and miners
+  see the classes of every process (pytorch-metric-learning's wrappers for this let miners draw differently in each,
+  and give proxies as many times their gradient);
+- gradients are averaged, and so are the running statistics of batch norms, each of which normalises by its own photos;
+- the main process alone validates, logs and writes, and an error there ends the others too; what else ends a training,
+  a figure that is not finite or embeddings that collapsed, is the same in all.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +25,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from discern.errors import TrainingError
 from discern.evaluation.collapse import effective_rank
+from discern.learning import processes
 from discern.learning.augment import augment
 from discern.learning.batches import BatchSampler, PhotoSet, Views, step_generator
 from discern.learning.checkpoints import Checkpoint
@@ -26,6 +37,7 @@ from discern.learning.models import EmbeddingModel, memory_format
 from discern.learning.optimisation import learning_rate, parameter_groups
 
 Log = Callable[[int, dict[str, float]], None]
+Validate = Callable[[EmbeddingModel], float]
 History = list[tuple[int, dict[str, float]]]
 LOG_EVERY = 10  # steps
 COLLAPSED = 3  # looks at the rank in a row: one batch alone may be of classes that are hard to tell
@@ -39,19 +51,21 @@ class Run:
         self.config, self.log = config, log
         self.accelerator = accelerator(config)
         self.device = self.accelerator.device
-        # Every process of a multi-GPU run draws batches of its own.
+        # Every process draws batches of its own.
         self.seed = config.seed + 1_000_003 * self.accelerator.process_index
         self.views = Views.of(photos, config.symmetries)
         self.labels = self.views.class_ids()
         self.sampler = BatchSampler(self.labels, config.classes_per_batch, config.photos_per_class, self.seed)
         dim = config.model.embedding_dim
-        self.lookalikes = LookAlikes(len(self.sampler.members), dim, config.lookalikes, self.seed, self.views.turns)
+        self.lookalikes = LookAlikes(len(self.sampler.members), dim, config.lookalikes, config.seed, self.views.turns)
         model = EmbeddingModel(config.model).to(memory_format=memory_format(config.model))
         optimizer = torch.optim.AdamW(parameter_groups(model, objective, config))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, config))
-        self.model, self.objective, self.optimizer = self.accelerator.prepare(
-            model, objective.to(self.device), optimizer
-        )
+        # Proxies may have been drawn at random in each process.
+        objective.load_state_dict(processes.from_main(objective.state_dict))
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        # Prepared without DistributedDataParallel, which takes no loss that has no parameters: `_learn` averages.
+        self.objective = self.accelerator.prepare_model(objective.to(self.device), evaluation_mode=True)
         self.ema = AveragedModel(
             self.accelerator.unwrap_model(self.model),
             multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay),
@@ -83,16 +97,18 @@ class Run:
             self.report({"loss": loss, "learning_rate": rate, "effective_rank": rank})
         return loss
 
-    def judge(self, recall: float) -> None:
-        """Report the recall of a validation, and remember the model where it is the best so far."""
+    def judge(self, validate: Validate) -> float:
+        """Report the recall of the averaged model, and remember the model where it is the best so far."""
+        recall = processes.from_main(lambda: validate(self.averaged()))
         self.report({"validation_recall_at_1": recall})
         if not self.config.patience:
-            return
+            return recall
         if recall > self.best["recall"]:
             weights = {name: tensor.detach().cpu().clone() for name, tensor in self.ema.module.state_dict().items()}
             self.best = {"recall": recall, "worse": 0, "model": weights}
         else:
             self.best["worse"] += 1
+        return recall
 
     def is_stale(self) -> bool:
         """Whether the last validations brought nothing better."""
@@ -101,8 +117,7 @@ class Run:
     def report(self, figures: dict[str, float]) -> None:
         """Log the figures of this step, in the main process."""
         self.history.append((self.step, figures))
-        if self.log is not None and self.accelerator.is_main_process:
-            self.log(self.step, figures)
+        processes.from_main(lambda: self.log and self.log(self.step, figures))
 
     def averaged(self) -> EmbeddingModel:
         """A copy of the averaged model, in evaluation mode, on the CPU."""
@@ -114,14 +129,13 @@ class Run:
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep the state, in the main process."""
-        if self.accelerator.is_main_process:
-            checkpoint.save(self.state())
-        self.accelerator.wait_for_everyone()
+        processes.from_main(lambda: checkpoint.save(self.state()))
 
     def state(self) -> dict[str, Any]:
         """Tensors and plain values of which `resume` makes this run again."""
         scaler = self.accelerator.scaler
         return {
+            "processes": processes.count(),
             "step": self.step,
             "model": self.accelerator.unwrap_model(self.model).state_dict(),
             "objective": self.objective.state_dict(),
@@ -139,11 +153,17 @@ class Run:
         """Go on from the state that `checkpoint` holds, if it holds one.
 
         Raises:
-            TrainingError: it is another training's, or damaged.
+            TrainingError: it is another training's, or damaged, or of another number of processes, whose batches
+                would be others.
         """
-        state = None if checkpoint is None else checkpoint.load()
-        if state is None:
+        state = None if checkpoint is None else processes.from_main(checkpoint.load)
+        if checkpoint is None or state is None:
             return
+        if (before := state.get("processes", 1)) != processes.count():
+            raise TrainingError(
+                f"The checkpoint {checkpoint.url} is of a training in {before} process(es), and here are "
+                f"{processes.count()}: start as many, or remove it to start afresh."
+            )
         self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
         self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -158,27 +178,34 @@ class Run:
     def _batch(self, chosen: NDArray[np.int64]) -> Batch:
         pixels = torch.from_numpy(self.views.pixels(chosen)).to(self.device)
         generator = step_generator(self.seed, self.step, self.device)
-        labels, views = (torch.from_numpy(ids).to(self.device) for ids in (self.labels[chosen], chosen))
+        labels, views = (
+            processes.gather(torch.from_numpy(ids).to(self.device)) for ids in (self.labels[chosen], chosen)
+        )
         images = augment(pixels, self.config.augment, generator)
         return Batch(images.contiguous(memory_format=memory_format(self.config.model)), labels, views)
 
     def _learn(self, batch: Batch) -> tuple[Tensor, float]:
         self.model.train()
-        # Dropout, and losses and miners that sample, draw from the global generator.
-        torch.manual_seed(_mixed_seed(self.seed, self.step))
+        torch.manual_seed(_mixed_seed(self.seed, self.step))  # of dropout
         with self.accelerator.autocast():
-            embeddings = self.model(batch.images)
-        embeddings = embeddings.float()
+            own = self.model(batch.images)
+        embeddings = processes.gather(own.float())
+        # Losses and miners that sample draw the same in every process.
+        torch.manual_seed(_mixed_seed(self.config.seed, self.step))
         loss = self.objective(embeddings, batch)
-        value = float(loss.detach())
+        seen = loss.detach().clone()
+        processes.average([seen])
+        value = float(seen)
         self._check_finite("loss", value, batch)
         self.optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
+        processes.average(part.grad for part in self.objective.parameters() if part.grad is not None)
         norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         if self.accelerator.scaler is None:  # the scaler of fp16 skips such a step by itself
             self._check_finite("gradient", float(norm), batch)
         self.optimizer.step()
         self.schedule.step()
+        processes.average(buffer for name, buffer in self.model.named_buffers() if "running_" in name)
         self.ema.update_parameters(self.accelerator.unwrap_model(self.model))
         return embeddings.detach(), value
 

@@ -5,13 +5,15 @@ Rules kept:
   would have;
 - the model that comes out is the moving average of the weights;
 - a loss or a gradient that is not finite, or embeddings that fall together into one, end the training with the number
-  of its step, before it reaches the checkpoint, and the last one stays.
+  of its step, before it reaches the checkpoint, and the last one stays;
+- several processes (`accelerate launch` on GPUs, `torchrun` also on CPUs) train as one on a batch as many times as
+  large, and `discern.learning.run` says how; the learning rate is taken as it stands. An error in a step's figures, or
+  in what the main process does alone, ends all of them; where one dies of itself, the launcher ends the rest.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,11 +25,9 @@ from discern.learning.batches import PhotoSet
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import TrainingConfig
 from discern.learning.models import EmbeddingModel, memory_format
-from discern.learning.run import LOG_EVERY, History, Log, Run
+from discern.learning.run import LOG_EVERY, History, Log, Run, Validate
 from discern.progress import bar
 from edge_runtime.images import Pixels
-
-Validate = Callable[[EmbeddingModel], float]
 
 
 @dataclass
@@ -59,16 +59,17 @@ def train(
     validate: Validate | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> TrainingResult:
-    """Train a model on `photos`.
+    """Train a model on `photos`; in several processes, call it with the same arguments in all of them.
 
     Args:
         config: the model and how it is trained.
         photos: the training photos.
-        objective: (embeddings [n, d], `discern.learning.losses.Batch`) -> loss; its parameters are trained too.
+        objective: (embeddings [n, d], `discern.learning.losses.Batch`) -> loss; its parameters are trained too. In
+            several processes the embeddings, labels and views are those of all, the images this process's own.
         name: what the progress bar calls it.
-        log: called with step and figures every few steps.
-        validate: gives a figure of the averaged model, logged as `validation_recall_at_1`.
-        checkpoint: where the state is kept; None keeps none.
+        log: called with step and figures every few steps, in the main process.
+        validate: gives a figure of the averaged model, logged as `validation_recall_at_1`; also asked there alone.
+        checkpoint: where the state is kept, by the main process; None keeps none.
 
     Raises:
         TrainingError: the config does not fit the data or the machine, the loss is not finite, or the embeddings
@@ -87,9 +88,7 @@ def train(
                 shown["photos/s"] = f"{_photos(run.step - first, config) / (time.perf_counter() - started):.0f}"
                 progress.set_postfix(shown, refresh=False)
             if validate is not None and _is_due(run.step, config.validate_every, config.steps):
-                recall = validate(run.averaged())
-                run.judge(recall)
-                shown["recall@1"] = f"{recall:.3f}"
+                shown["recall@1"] = f"{run.judge(validate):.3f}"
             if checkpoint is not None and _is_due(run.step, config.checkpoint_every, config.steps):
                 run.save(checkpoint)
     seconds = max(time.perf_counter() - started, 1e-9)

@@ -47,3 +47,13 @@ def test_work_that_is_over_at_once_shows_nothing(capfd: pytest.CaptureFixture[st
 def test_a_log_is_not_flooded(capfd: pytest.CaptureFixture[str]) -> None:
     list(bar(slow(200), total=200, name="many"))
     assert capfd.readouterr().err.count("\r") < 3
+
+
+@pytest.mark.parametrize(("rank", "shown"), [("0", True), ("1", False)])
+def test_of_several_processes_the_first_alone_shows_a_bar(
+    rank: str, shown: bool, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LOG_INTERVAL", 0.01)
+    monkeypatch.setenv("RANK", rank)
+    assert list(bar(slow(12), total=12, name="decoding")) == list(range(12))
+    assert ("decoding" in capfd.readouterr().err) == shown
