@@ -12,12 +12,12 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from benchmarks.results import FOLDER, REPOSITORY, save
@@ -26,6 +26,7 @@ from discern.data.heldout import SplitConfig
 from discern.data.ingest import write_version
 from discern.data.sources import SourceConfig, open_source
 from discern.data.versions import DatasetVersion
+from discern.evaluation.gallery import Vectors, embed_batches
 from discern.evaluation.metrics import unknown_auroc
 from discern.evaluation.openset import detection_at_fpir
 from discern.evaluation.outcomes import Outcomes
@@ -43,10 +44,8 @@ from edge_runtime import model as edge_model
 from edge_runtime.images import Pixels
 from pipelines.configs import read_config
 
-BATCH = 64  # photos embedded at once
 PARITY_PHOTOS = 64
 FPIR = 0.01  # of the detection rates
-Vectors = NDArray[np.float32]
 Embed = Callable[[Pixels], Vectors]
 Part = Literal["teacher", "student"]
 
@@ -239,11 +238,4 @@ def _kept(
 def _exported(model: EmbeddingModel, recipe: Recipe, path: Path, sample: Pixels) -> Embed:
     export_onnx(model, path, recipe.image.size)
     check_parity(model, path, sample)
-    runtime = edge_model.EmbeddingModel(path, recipe.image.preprocessing, os.cpu_count() or 1)
-
-    def embed(pixels: Pixels) -> Vectors:
-        blocks = range(0, len(pixels), BATCH)
-        parts = [runtime.embed(pixels[start : start + BATCH]) for start in bar(blocks, name="embedding", unit="batch")]
-        return np.concatenate(parts)
-
-    return embed
+    return partial(embed_batches, edge_model.EmbeddingModel(path, recipe.image.preprocessing, os.cpu_count() or 1))

@@ -15,8 +15,7 @@ from scipy.sparse import csr_array
 
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.outcomes import NOTHING, STRANGER
-
-CONFIDENCE = 0.95
+from discern.evaluation.rates import CONFIDENCE
 
 
 class GateConfig(BaseModel):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from discern.data.versions import DatasetVersion
 from discern.errors import DataError
+from discern.progress import bar
 from edge_runtime.images import Pixels
 from edge_runtime.model import EmbeddingModel
 from edge_runtime.release import Represent
@@ -100,6 +101,7 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
 
 
 def embed_batches(model: EmbeddingModel, pixels: Pixels) -> Vectors:
-    """Embed `pixels` [n, size, size, 3] with the device's runtime, [n, d]."""
-    parts = [model.embed(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+    """Embed `pixels` [n, size, size, 3] with the device's runtime, [n, d], with progress."""
+    blocks = bar(range(0, len(pixels), BATCH), name="embedding", unit="batch")
+    parts = [model.embed(pixels[start : start + BATCH]) for start in blocks]
     return np.concatenate(parts) if parts else np.empty((0, model.dim), np.float32)
