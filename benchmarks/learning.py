@@ -35,7 +35,7 @@ from discern.learning.batches import load_photos
 from discern.learning.checkpoints import Checkpoint, fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.export import check_parity, export_onnx
-from discern.learning.models import EmbeddingModel, count_multiply_adds
+from discern.learning.models import EmbeddingModel, count_multiply_adds, restored
 from discern.learning.recipes import distil_student, train_teacher
 from discern.learning.tensors import load_tensors
 from discern.learning.training import TrainingResult
@@ -218,9 +218,7 @@ def _kept(
     work.mkdir(parents=True, exist_ok=True)
     weights, log = work / f"{part}-{mark}.pt", work / f"{part}-{mark}.jsonl"
     if weights.exists():
-        model = EmbeddingModel(config.model.model_copy(update={"pretrained": False, "weights": None}))
-        model.load_state_dict(load_tensors(weights.read_bytes()))
-        return model.eval()
+        return restored(config.model, load_tensors(weights.read_bytes()))
     checkpoint = Checkpoint(str(work / f"{part}-{mark}.checkpoint"), mark)
 
     def write(step: int, figures: dict[str, float]) -> None:

@@ -14,7 +14,7 @@ from zenml.materializers.base_materializer import BaseMaterializer
 
 from discern.data.versions import DatasetVersion, load_manifest, save_manifest
 from discern.learning.config import ModelConfig
-from discern.learning.models import EmbeddingModel, count_parameters
+from discern.learning.models import EmbeddingModel, count_parameters, restored
 from edge_runtime.release import Release, open_release
 
 MANIFEST = "manifest.parquet"
@@ -59,10 +59,8 @@ class EmbeddingModelMaterializer(BaseMaterializer):
         """Build the model and fill it."""
         with self.artifact_store.open(f"{self.uri}/model.json", "r") as file:
             config = ModelConfig.model_validate_json(file.read())
-        model = EmbeddingModel(config.model_copy(update={"pretrained": False, "weights": None}))
         with self.artifact_store.open(f"{self.uri}/weights.pt", "rb") as file:
-            model.load_state_dict(torch.load(io.BytesIO(file.read()), map_location="cpu", weights_only=True))
-        return model.eval()
+            return restored(config, torch.load(io.BytesIO(file.read()), map_location="cpu", weights_only=True))
 
     def save(self, data: EmbeddingModel) -> None:
         """Write config and weights."""

@@ -60,6 +60,17 @@ class EmbeddingModel(nn.Module):
         return functional.normalize(self.head(features), dim=1)
 
 
+def restored(config: ModelConfig, weights: dict[str, Tensor]) -> EmbeddingModel:
+    """The model of `config` with `weights`, its own state dict, in evaluation mode; nothing is fetched or read.
+
+    Raises:
+        RuntimeError: the weights are another model's.
+    """
+    model = EmbeddingModel(config.model_copy(update={"pretrained": False, "weights": None}))
+    model.load_state_dict(weights)
+    return model.eval()
+
+
 def memory_format(config: ModelConfig) -> torch.memory_format:
     """How weights and photos of this model lie in memory; channels last is quicker where it is safe."""
     return torch.channels_last if config.backbone.startswith(CHANNELS_LAST) else torch.contiguous_format

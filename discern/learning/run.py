@@ -33,7 +33,7 @@ from discern.learning.config import TrainingConfig
 from discern.learning.lookalikes import LookAlikes
 from discern.learning.losses import Batch
 from discern.learning.machine import accelerator
-from discern.learning.models import EmbeddingModel, memory_format
+from discern.learning.models import EmbeddingModel, memory_format, restored
 from discern.learning.optimisation import learning_rate, parameter_groups
 
 Log = Callable[[int, dict[str, float]], None]
@@ -121,11 +121,11 @@ class Run:
 
     def averaged(self) -> EmbeddingModel:
         """A copy of the averaged model, in evaluation mode, on the CPU."""
-        return self._model(self.ema.module.state_dict())
+        return restored(self.config.model, self.ema.module.state_dict())
 
     def outcome(self) -> EmbeddingModel:
         """The model that the training comes to: the averaged one, or with `patience` the best that was validated."""
-        return self._model(self.best["model"]) if self.best["model"] else self.averaged()
+        return restored(self.config.model, self.best["model"]) if self.best["model"] else self.averaged()
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep the state, in the main process."""
@@ -229,11 +229,6 @@ class Run:
                 f"The {what} is {value} at step {self.step} (photos {photos} and so on): lower the "
                 "learning rate; the last checkpoint is kept."
             )
-
-    def _model(self, weights: dict[str, Tensor]) -> EmbeddingModel:
-        model = EmbeddingModel(self.config.model.model_copy(update={"pretrained": False, "weights": None}))
-        model.load_state_dict(weights)
-        return model.eval()
 
 
 def _mixed_seed(seed: int, step: int) -> int:
