@@ -119,6 +119,10 @@ def judge(candidate: Answers, production: Answers, groups: list[str], config: Ga
     """
     if not np.array_equal(candidate.truth, production.truth) or len(groups) != len(candidate.truth):
         raise ValueError("candidate and production answered different queries")
+    if len(set(groups)) < 2:
+        detail = "the test queries are of one class, which shows no spread: add photos of others to the test split"
+        gate = Gate(name="classes to draw from", passed=False, detail=detail)
+        return Verdict(promote=False, reason=detail, gates=(gate,))
     differences = bootstrap(candidate, production, groups, config)
     gates = [
         Gate(

@@ -24,6 +24,9 @@ from discern.learning.machine import Precision
 class Batch:
     """What a step learns from.
 
+    Where several processes train as one, the images are this process's share and the rest is everyone's: a loss sees
+    the embeddings of the whole batch.
+
     Attributes:
         images: [n, 3, H, W] in [0, 1], changed at random.
         labels: [n] class numbers.

@@ -61,7 +61,8 @@ def assemble(
     )
     # ZenML stores what a step returns after the step: the folder goes when the release does.
     weakref.finalize(release, shutil.rmtree, temporary, ignore_errors=True)
-    mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()})
+    validation = {name: value for name, value in release.manifest.metrics.items() if name.startswith("validation_")}
+    mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()} | validation)
     mlflow.log_param("precision", choice.precision)
     mlflow.log_metrics({f"precision_{name}": value for name, value in choice.figures().items()})
     logger.info("Ships as %s", choice.reason)

@@ -167,6 +167,12 @@ def test_other_queries_are_an_error() -> None:
         judge(answers(TRUTH), answers(TRUTH), GROUPS[:-1], CONFIG)
 
 
+def test_queries_of_one_class_promote_nothing() -> None:
+    verdict = judge(answers(TRUTH), answers(wrong_in(10)), ["pill"] * len(TRUTH), CONFIG)
+    assert failed(verdict) == {"classes to draw from"} and not verdict.promote
+    assert "no spread" in verdict.reason
+
+
 def test_a_first_release_is_judged_by_floors() -> None:
     verdict = judge_first(answers(TRUTH), CONFIG)
     assert verdict.promote
