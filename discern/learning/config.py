@@ -113,6 +113,9 @@ class TrainingConfig(_Config):
     )
     checkpoint_every: int = Field(default=200, ge=1, description="steps")
     device: Literal["auto", "cpu", "gpu"] = Field(default="auto", description="auto: a GPU where there is one")
+    processes: int = Field(
+        default=1, ge=1, description="train as one, each on a batch of its own; where GPUs are used, each has one"
+    )
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
         default="auto", description="auto: bf16 where the processor computes with it, else fp16 on a GPU, else no"
     )

@@ -1,6 +1,6 @@
 """What the processes of one training do together. Where there is only one, nothing here does anything.
 
-`accelerate launch` (GPUs) and `torchrun` (also CPUs) start them; each learns its place from the environment.
+`discern.learning.launch` and `torchrun` start them; each learns its place from the environment.
 """
 
 from __future__ import annotations

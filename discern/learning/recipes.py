@@ -12,6 +12,7 @@ from discern.learning import processes
 from discern.learning.batches import TURNS, PhotoSet, Views, load_photos
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, TrainingConfig
+from discern.learning.launch import launch
 from discern.learning.losses import Batch, DistillObjective, EmbeddedViews, MetricObjective, SameImages
 from discern.learning.machine import precision
 from discern.learning.models import EmbeddingModel
@@ -30,11 +31,22 @@ def train_teacher(
     log: Log | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> TrainingResult:
-    """Train a model on the labels of the training split.
+    """Train a model on the labels of the training split, in `config.processes` processes.
 
     Raises:
-        TrainingError, ConfigError: as `train` and the losses.
+        TrainingError, ConfigError: as `train`, the losses and `launch`.
     """
+    return launch(_train_teacher, config, version, preprocessing, config, log=log, checkpoint=checkpoint)
+
+
+def _train_teacher(
+    version: DatasetVersion,
+    preprocessing: Preprocessing,
+    config: TrainingConfig,
+    *,
+    log: Log | None,
+    checkpoint: Checkpoint | None,
+) -> TrainingResult:
     photos = load_photos(_training_split(version), preprocessing)
     return train(
         config,
@@ -68,6 +80,20 @@ def distil_student(
             f"{teacher.config.embedding_dim}: make them equal, so that the student's embeddings fit the teacher's "
             "index."
         )
+    arguments = (version, preprocessing, config, distil, teacher)
+    return launch(_distil_student, config, *arguments, log=log, checkpoint=checkpoint)
+
+
+def _distil_student(
+    version: DatasetVersion,
+    preprocessing: Preprocessing,
+    config: TrainingConfig,
+    distil: DistillConfig,
+    teacher: EmbeddingModel,
+    *,
+    log: Log | None,
+    checkpoint: Checkpoint | None,
+) -> TrainingResult:
     photos = load_photos(_training_split(version), preprocessing)
     views = Views.of(photos, config.symmetries)
     target = SharedImages(teacher, precision(config)) if distil.teacher_sees == "view" else embed_views(teacher, views)

@@ -6,7 +6,7 @@ Rules kept:
 - the model that comes out is the moving average of the weights;
 - a loss or a gradient that is not finite, or embeddings that fall together into one, end the training with the number
   of its step, before it reaches the checkpoint, and the last one stays;
-- several processes (`accelerate launch` on GPUs, `torchrun` also on CPUs) train as one on a batch as many times as
+- several processes (started by `discern.learning.launch`, or by `torchrun`) train as one on a batch as many times as
   large, and `discern.learning.run` says how; the learning rate is taken as it stands. An error in a step's figures, or
   in what the main process does alone, ends all of them; where one dies of itself, the launcher ends the rest.
 """

@@ -169,7 +169,8 @@ def test_other_queries_are_an_error() -> None:
 
 def test_queries_of_one_class_promote_nothing() -> None:
     verdict = judge(answers(TRUTH), answers(wrong_in(10)), ["pill"] * len(TRUTH), CONFIG)
-    assert failed(verdict) == {"classes to draw from"} and not verdict.promote
+    assert failed(verdict) == {"classes to draw from"}
+    assert not verdict.promote
     assert "no spread" in verdict.reason
 
 
