@@ -39,7 +39,14 @@ class GroupErrors(BaseModel):
     right: tuple[bool, ...]
 
 
-def episode_accuracy(
+def episode_accuracy(hits: NDArray[np.bool_]) -> EpisodeAccuracy:
+    """Mean accuracy of what `episode_hits` gives, [episodes, ways, queries], with its interval over the episodes."""
+    accuracies = hits.mean(axis=(1, 2))
+    half_width = NORMAL_95 * accuracies.std(ddof=1) / np.sqrt(len(hits))
+    return EpisodeAccuracy(mean=float(accuracies.mean()), half_width=float(half_width), episodes=len(hits))
+
+
+def episode_hits(
     vectors: NDArray[np.float32],
     class_ids: NDArray[np.int64],
     *,
@@ -48,11 +55,12 @@ def episode_accuracy(
     queries: int,
     episodes: int = 1000,
     seed: int = 0,
-) -> EpisodeAccuracy:
-    """Accuracy of the nearest prototype by cosine over randomly drawn episodes (Vinyals et al., NeurIPS 2016).
+) -> NDArray[np.bool_]:
+    """Whether each query of randomly drawn episodes is nearest its own prototype, [episodes, ways, queries].
 
-    An episode draws `ways` classes, and of each class `shots` items for its prototype (their mean, of unit length)
-    and `queries` others to be told apart, without replacement. The same seed draws the same episodes.
+    An episode (Vinyals et al., NeurIPS 2016) draws `ways` classes, and of each class `shots` items for its prototype
+    (their mean, of unit length; likeness is the cosine) and `queries` others to be told apart, without replacement.
+    The same seed draws the same episodes, so that two models can be compared query by query.
 
     Args:
         vectors: [n, d] unit length.
@@ -81,15 +89,14 @@ def episode_accuracy(
             f"{np.unique(class_ids)[sizes.argmin()]} has {sizes.min()} items: ask fewer, or leave such classes out."
         )
     rng = np.random.default_rng(seed)
-    accuracies = np.empty(episodes)
+    hits = np.empty((episodes, ways, queries), dtype=bool)
     for episode in range(episodes):
         classes = rng.choice(len(table), ways, replace=False)
         order = rng.random((ways, table.shape[1]))
         order[np.arange(table.shape[1]) >= sizes[classes, None]] = np.inf  # places that hold no item come last
         rows = np.take_along_axis(table[classes], order.argsort(axis=1)[:, :each], axis=1)
-        accuracies[episode] = _accuracy(vectors[rows], shots)
-    half_width = NORMAL_95 * accuracies.std(ddof=1) / np.sqrt(episodes)
-    return EpisodeAccuracy(mean=float(accuracies.mean()), half_width=float(half_width), episodes=episodes)
+        hits[episode] = _nearest_is_own(vectors[rows], shots)
+    return hits
 
 
 def _rows_by_class(class_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -100,13 +107,14 @@ def _rows_by_class(class_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDA
     return table, sizes
 
 
-def _accuracy(episode: NDArray[np.float32], shots: int) -> float:
-    """Share of the queries of one episode, [ways, shots + queries, d], that lie nearest their own prototype."""
+def _nearest_is_own(episode: NDArray[np.float32], shots: int) -> NDArray[np.bool_]:
+    """Whether each query of an episode, [ways, shots + queries, d], is nearest its own prototype, [ways, queries]."""
     prototypes = episode[:, :shots].mean(axis=1)
     # Shots that cancel each other out have no direction: their prototype stays as it is, about 0.
     prototypes /= np.maximum(np.linalg.norm(prototypes, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     nearest = (episode[:, shots:] @ prototypes.T).argmax(axis=2)
-    return float((nearest == np.arange(len(episode))[:, None]).mean())
+    own: NDArray[np.bool_] = nearest == np.arange(len(episode))[:, None]
+    return own
 
 
 def within_group_error(

@@ -22,6 +22,8 @@ def test_the_figures_are_there(trial: Trial) -> None:
     names = [f"{part}_{task}" for part in ("teacher", "student") for task in TASKS]
     trials.check_shares(trial.figures, [*names, *(f"{name}_half_width" for name in names)])
     trials.check_gap(trial.figures)
+    among_all = [trial.figures[f"among_all_gap_{name}"] for name in ("low", "points", "high")]
+    assert among_all == sorted(among_all)
     assert (trial.figures["episodes"], trial.figures["queries_per_class"]) == (1000, 15)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from discern.errors import DataError
-from discern.evaluation.episodes import episode_accuracy, within_group_error
+from discern.evaluation.episodes import EpisodeAccuracy, episode_accuracy, episode_hits, within_group_error
 
 E = np.eye(4, dtype=np.float32)
 
@@ -16,13 +16,17 @@ def noisy(classes: int, each: int, noise: float, dimensions: int = 16) -> tuple[
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), ids
 
 
+def accuracy_of(vectors: np.ndarray, ids: np.ndarray, **numbers: int) -> EpisodeAccuracy:
+    return episode_accuracy(episode_hits(vectors, ids, **numbers))
+
+
 def test_classes_that_lie_apart_are_always_told() -> None:
-    accuracy = episode_accuracy(E[[0, 0, 1, 1, 2, 2]], np.repeat([7, 3, 5], 2), ways=3, shots=1, queries=1, episodes=9)
+    accuracy = accuracy_of(E[[0, 0, 1, 1, 2, 2]], np.repeat([7, 3, 5], 2), ways=3, shots=1, queries=1, episodes=9)
     assert (accuracy.mean, accuracy.half_width, accuracy.episodes) == (1.0, 0.0, 9)
 
 
 def test_equal_vectors_are_told_by_chance() -> None:
-    accuracy = episode_accuracy(E[[0] * 20], np.repeat(np.arange(5), 4), ways=5, shots=1, queries=3, episodes=20)
+    accuracy = accuracy_of(E[[0] * 20], np.repeat(np.arange(5), 4), ways=5, shots=1, queries=3, episodes=20)
     assert accuracy.mean == pytest.approx(1 / 5)
     assert accuracy.half_width == pytest.approx(0)
 
@@ -30,7 +34,7 @@ def test_equal_vectors_are_told_by_chance() -> None:
 def test_an_episode_worked_by_hand() -> None:
     # Each class has one shot and one query; of class 0 either item is nearer to class 1's than to its own other.
     vectors = np.array([[1, 0], [0, 1], [0.6, 0.8], [0.6, 0.8]], np.float32)
-    accuracy = episode_accuracy(vectors, np.array([0, 0, 1, 1]), ways=2, shots=1, queries=1, episodes=50)
+    accuracy = accuracy_of(vectors, np.array([0, 0, 1, 1]), ways=2, shots=1, queries=1, episodes=50)
     assert accuracy.mean == 0.5
     assert accuracy.half_width == 0.0
 
@@ -39,7 +43,7 @@ def test_a_prototype_is_the_mean_direction_of_its_shots() -> None:
     # Two shots of class 0 at +-53 degrees mean 0 degrees; whichever are drawn, class 1's lie at 90.
     wide = [[0.6, 0.8, 0], [0.6, -0.8, 0]]
     vectors = np.array([*wide, *wide, *wide, *[[0, 0, 1]] * 6], np.float32)
-    accuracy = episode_accuracy(vectors, np.repeat([0, 1], 6), ways=2, shots=5, queries=1, episodes=20)
+    accuracy = accuracy_of(vectors, np.repeat([0, 1], 6), ways=2, shots=5, queries=1, episodes=20)
     assert accuracy.mean == 1.0
 
 
@@ -48,7 +52,7 @@ def test_prototypes_are_of_unit_length() -> None:
     # A query of it scores .36 / .72 = .50 there and .6 * .7 = .42 with class 1: without the length it would lose.
     scattered = np.concatenate([np.full((5, 1), 0.6), 0.8 * np.eye(5), np.zeros((5, 1))], axis=1)
     vectors = np.array([*scattered, *[[0.7, 0, 0, 0, 0, 0, np.sqrt(0.51)]] * 5], np.float32)
-    accuracy = episode_accuracy(vectors, np.repeat([0, 1], 5), ways=2, shots=4, queries=1, episodes=20)
+    accuracy = accuracy_of(vectors, np.repeat([0, 1], 5), ways=2, shots=4, queries=1, episodes=20)
     assert accuracy.mean == 1.0
 
 
@@ -71,7 +75,7 @@ def _slow(vectors: np.ndarray, ids: np.ndarray, ways: int, shots: int, queries: 
 def test_it_agrees_with_the_plain_way_of_writing_it(ways: int, shots: int, queries: int) -> None:
     vectors, ids = noisy(12, 9, 1.2)
     shuffled = np.random.default_rng(1).permutation(len(ids))
-    found = episode_accuracy(vectors[shuffled], ids[shuffled], ways=ways, shots=shots, queries=queries, episodes=400)
+    found = accuracy_of(vectors[shuffled], ids[shuffled], ways=ways, shots=shots, queries=queries, episodes=400)
     assert 0.3 < found.mean < 0.97
     assert found.mean == pytest.approx(_slow(vectors, ids, ways, shots, queries, 300), abs=0.03)
 
@@ -80,20 +84,16 @@ def test_classes_of_unequal_size_lend_all_their_items_and_no_others() -> None:
     # Class 0 loses its query where its last item is drawn, as one of two of five; class 1 never does.
     vectors = np.array([[0, 1], [0, 1], [0, 1], [0, 1], [0.8, -0.6], [1, 0], [1, 0]], np.float32)
     ids = np.array([0, 0, 0, 0, 0, 1, 1])
-    accuracy = episode_accuracy(vectors, ids, ways=2, shots=1, queries=1, episodes=1000)
+    accuracy = accuracy_of(vectors, ids, ways=2, shots=1, queries=1, episodes=1000)
     assert accuracy.mean == pytest.approx(1 - 0.5 * 2 / 5, abs=0.03)
     assert accuracy.half_width == pytest.approx(1.96 * np.sqrt(0.4 * 0.6) * 0.5 / np.sqrt(1000), rel=0.05)
 
 
 def test_the_interval_is_that_of_the_literature_and_shrinks_with_episodes() -> None:
     vectors, ids = noisy(12, 9, 1.2)
-    few, many = (
-        episode_accuracy(vectors, ids, ways=5, shots=1, queries=4, episodes=episodes) for episodes in (100, 1600)
-    )
+    few, many = (accuracy_of(vectors, ids, ways=5, shots=1, queries=4, episodes=episodes) for episodes in (100, 1600))
     assert few.half_width / many.half_width == pytest.approx(4, rel=0.25)
-    means = [
-        episode_accuracy(vectors, ids, ways=5, shots=1, queries=4, episodes=100, seed=seed).mean for seed in range(60)
-    ]
+    means = [accuracy_of(vectors, ids, ways=5, shots=1, queries=4, episodes=100, seed=seed).mean for seed in range(60)]
     within = np.mean(np.abs(np.array(means) - many.mean) <= few.half_width)
     assert 0.85 < within <= 1.0
 
@@ -101,37 +101,48 @@ def test_the_interval_is_that_of_the_literature_and_shrinks_with_episodes() -> N
 def test_the_seed_decides_the_episodes() -> None:
     vectors, ids = noisy(12, 9, 1.2)
     first, again, other = (
-        episode_accuracy(vectors, ids, ways=5, shots=1, queries=4, episodes=50, seed=seed) for seed in (3, 3, 4)
+        accuracy_of(vectors, ids, ways=5, shots=1, queries=4, episodes=50, seed=seed) for seed in (3, 3, 4)
     )
     assert first == again
     assert first != other
 
 
+def test_two_models_are_asked_the_same_queries() -> None:
+    # Both take class 1 for class 0, one of them in one item alone: they differ where that item is the query.
+    ids = np.repeat([0, 1], 3)
+    first, second = (np.array([[1, 0]] * 3 + [[0, 1], [0, 1], last], np.float32) for last in ([0, 1], [1, 0]))
+    numbers = {"ways": 2, "shots": 1, "queries": 1, "episodes": 300}
+    right, partly = (episode_hits(vectors, ids, **numbers) for vectors in (first, second))
+    assert right.shape == (300, 2, 1)
+    assert right.all()
+    assert (~partly).any(axis=(1, 2)).mean() == pytest.approx(2 / 3, abs=0.1)  # it is the shot, or the query
+
+
 def test_too_few_classes_is_an_error() -> None:
     with pytest.raises(DataError, match="5 ways needs as many classes, but there are 2: ask fewer ways"):
-        episode_accuracy(E, np.array([0, 0, 1, 1]), ways=5, shots=1, queries=1)
+        accuracy_of(E, np.array([0, 0, 1, 1]), ways=5, shots=1, queries=1)
 
 
 def test_no_item_is_an_error() -> None:
     with pytest.raises(DataError, match="there are 0"):
-        episode_accuracy(E[:0], np.array([], np.int64), ways=5, shots=1, queries=1)
+        accuracy_of(E[:0], np.array([], np.int64), ways=5, shots=1, queries=1)
 
 
 def test_a_class_with_too_few_items_is_named() -> None:
     with pytest.raises(DataError, match=r"1 shots and 1 queries of a class, but class 9 has 1 items: ask fewer"):
-        episode_accuracy(E[:3], np.array([4, 4, 9]), ways=2, shots=1, queries=1)
+        accuracy_of(E[:3], np.array([4, 4, 9]), ways=2, shots=1, queries=1)
 
 
 @pytest.mark.parametrize("number", [{"ways": 1}, {"shots": 0}, {"queries": 0}, {"episodes": 1}])
 def test_an_episode_of_nothing_is_an_error(number: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="2 ways, 1 shot and 1 query"):
-        episode_accuracy(E, np.array([0, 0, 1, 1]), **{"ways": 2, "shots": 1, "queries": 1, **number})
+        accuracy_of(E, np.array([0, 0, 1, 1]), **{"ways": 2, "shots": 1, "queries": 1, **number})
 
 
 @pytest.mark.parametrize("vectors", [E[:3], np.full((4, 4), np.nan, np.float32)])
 def test_vectors_that_are_no_embeddings_of_the_ids_are_an_error(vectors: np.ndarray) -> None:
     with pytest.raises(ValueError, match="4 finite vectors"):
-        episode_accuracy(vectors, np.array([0, 0, 1, 1]), ways=2, shots=1, queries=1)
+        accuracy_of(vectors, np.array([0, 0, 1, 1]), ways=2, shots=1, queries=1)
 
 
 def run_of(label: str) -> str:
