@@ -9,7 +9,7 @@ from discern.releases.candidate import CandidateConfig
 from pipelines.checked import checked_pipeline
 from pipelines.datasets import VersionName, pinned
 from pipelines.lookup import earlier
-from steps.training.candidate import assemble
+from steps.training.candidate import assemble, check_queries
 from steps.training.models import distil, teach
 from steps.training.pictures import depict
 from steps.training.register import register
@@ -43,8 +43,15 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
             again, with the `image` of then; no teacher is trained.
     """
     version = pinned(dataset, use_case)
+    check_queries(dataset=version, gallery=gallery, candidate=candidate)
     taught = (
-        teach(dataset=version, image=image, config=teacher, weights=weights_fingerprint(teacher.model))
+        teach(
+            dataset=version,
+            image=image,
+            config=teacher,
+            weights=weights_fingerprint(teacher.model),
+            after="check_queries",
+        )
         if teacher_version is None
         else earlier("teacher", teacher_version)
     )
@@ -55,6 +62,7 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
         config=student,
         distillation=distillation,
         weights=weights_fingerprint(student.model),
+        after="check_queries",
     )
     release, metrics = assemble(
         dataset=version, student=light, use_case=use_case, image=image, gallery=gallery, candidate=candidate

@@ -67,16 +67,7 @@ def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
     """
     enrolled = outcomes.enrolled
     strangers = int((~enrolled).sum())
-    if not enrolled.any() or strangers == 0:
-        raise DataError(
-            f"A threshold cannot be fitted on {int(enrolled.sum())} enrolled and {strangers} stranger queries: hold "
-            "out classes for validation, some of them without gallery photos (`stranger_share`)."
-        )
-    if allowed_strangers(strangers, fpir) < 1:
-        raise DataError(
-            f"A false-identification rate of {fpir} cannot be told from {strangers} stranger queries: at least "
-            f"{int(np.ceil(1 / fpir - 1e-9))} are needed; hold out more classes or allow a higher rate."
-        )
+    check_fitting(int(enrolled.sum()), strangers, fpir)
     most, chosen = -1, DecisionRule(LOWEST_COSINE, 0.0, fpir)
     for margin in candidate_margins(outcomes):
         # The device's own `decide`, since its rounding decides what lies on the margin.
@@ -87,6 +78,24 @@ def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
         if detected > most:
             most, chosen = detected, rule
     return chosen
+
+
+def check_fitting(enrolled: int, strangers: int, fpir: float) -> None:
+    """Whether a rule can be fitted on so many queries of enrolled classes and of strangers.
+
+    Raises:
+        DataError: as `fit_rule`.
+    """
+    if enrolled == 0 or strangers == 0:
+        raise DataError(
+            f"A threshold cannot be fitted on {enrolled} enrolled and {strangers} stranger queries: hold out classes "
+            "for validation, some of them without gallery photos (`stranger_share`)."
+        )
+    if allowed_strangers(strangers, fpir) < 1:
+        raise DataError(
+            f"A false-identification rate of {fpir} cannot be told from {strangers} stranger queries: at least "
+            f"{int(np.ceil(1 / fpir - 1e-9))} are needed; hold out more classes or allow a higher rate."
+        )
 
 
 def candidate_margins(outcomes: Outcomes) -> list[float]:

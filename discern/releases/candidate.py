@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from discern.data.versions import DatasetVersion
 from discern.errors import DataError
+from discern.evaluation.calibration import check_fitting
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, embed_batches, enrol, gallery_rows
 from discern.evaluation.metrics import Metrics, measure
 from discern.evaluation.precision import Choice, PrecisionConfig
@@ -212,12 +213,20 @@ def load_queries(
     Raises:
         DataError: the split has no queries.
     """
-    queries = asked(version, split, enrolled)
-    if len(queries) == 0:
-        raise DataError(
-            f"The {split} split has no query: hold out classes for it that have more photos than are enrolled."
-        )
-    return load_photos(queries, preprocessing, f"decoding {split} queries")
+    return load_photos(_some_asked(version, split, enrolled), preprocessing, f"decoding {split} queries")
+
+
+def check_calibratable(version: DatasetVersion, gallery_config: GalleryConfig, fpir: float) -> None:
+    """Refuse, before hours of training, a version of which no release could be calibrated and measured.
+
+    Raises:
+        DataError: as `calibrate`.
+    """
+    enrolled = set(version.take(gallery_rows(version, gallery_config)).labels)
+    validation = _some_asked(version, "validation", enrolled).column("label")
+    known = sum(label in enrolled for label in validation)
+    check_fitting(known, len(validation) - known, fpir)
+    _some_asked(version, "test", enrolled)
 
 
 def asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> DatasetVersion:
@@ -229,6 +238,15 @@ def asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> Dat
     left_out = set(version.select(split="train").labels) - set(enrolled)
     queries = version.select(split=split, role="query")
     return queries.select(labels=set(queries.labels) - left_out)
+
+
+def _some_asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> DatasetVersion:
+    queries = asked(version, split, enrolled)
+    if len(queries) == 0:
+        raise DataError(
+            f"The {split} split has no query: hold out classes for it that have more photos than are enrolled."
+        )
+    return queries
 
 
 def _embed_photos(

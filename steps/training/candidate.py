@@ -17,7 +17,7 @@ from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.config import ImageConfig
 from discern.learning.models import EmbeddingModel
-from discern.releases.candidate import CandidateConfig, build_candidate
+from discern.releases.candidate import CandidateConfig, build_candidate, check_calibratable
 from edge_runtime.release import Lineage, Release
 from steps import tracking
 from steps.caching import depends_on
@@ -25,6 +25,12 @@ from steps.lineage import git_commit
 from steps.materializers import ReleaseMaterializer
 
 logger = get_logger(__name__)
+
+
+@step(cache_policy=depends_on("discern/data", "discern/evaluation", "discern/releases/candidate.py"))
+def check_queries(dataset: DatasetVersion, gallery: GalleryConfig, candidate: CandidateConfig) -> None:
+    """Refuse a version of which no release could come, before anything is trained on it."""
+    check_calibratable(dataset, gallery, candidate.fpir)
 
 
 @step(

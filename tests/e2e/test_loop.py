@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from discern.errors import ConfigError, GateError
+from discern.errors import ConfigError, DataError, GateError
 from discern.evaluation.confusions import ConfusionTable
 from edge_runtime.home import Home
 from edge_runtime.identify import Identifier
@@ -218,6 +218,12 @@ def test_a_student_is_taught_again_by_an_earlier_teacher(loop: Workplace) -> Non
     student = run.steps["distil"].outputs["student"][0].id
     with pytest.raises(ConfigError, match="is no 'teacher' in the artifact store of the stack"):
         loop.run("training", teacher_version=str(student))
+
+
+def test_a_version_of_which_no_release_could_come_is_refused_before_it_trains(loop: Workplace) -> None:
+    with pytest.raises(DataError, match="cannot be told from"):
+        loop.run("training", candidate={"fpir": 0.0001})
+    assert set(loop.newest_run("training").steps) == {"check_queries"}
 
 
 def test_manual_approval_stops_at_staging(loop: Workplace) -> None:

@@ -145,4 +145,4 @@ def test_the_report_shows_what_training_does(tmp_path: Path) -> None:
 
 def test_the_steps_of_a_pipeline_are_known() -> None:
     assert data_pipeline._known_steps() == ["ingest", "check", "gate"]
-    assert training_pipeline._known_steps() == ["teach", "distil", "assemble", "register", "depict"]
+    assert training_pipeline._known_steps() == ["check_queries", "teach", "distil", "assemble", "register", "depict"]

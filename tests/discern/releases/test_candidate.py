@@ -12,7 +12,7 @@ from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.rates import exact_rate
 from discern.learning.models import EmbeddingModel
-from discern.releases.candidate import CandidateConfig, asked, build_candidate
+from discern.releases.candidate import CandidateConfig, asked, build_candidate, check_calibratable
 from edge_runtime.identify import Answer, Identifier
 from edge_runtime.images import decode
 from edge_runtime.release import Release, Represent, open_release
@@ -189,6 +189,9 @@ def test_a_version_without_what_is_needed_is_an_error_and_leaves_nothing(
         with pytest.raises(DataError, match=message):
             _build(tmp_path / "release", version, toy_model)
         assert list(tmp_path.iterdir()) == []
+        with pytest.raises(DataError, match=message):
+            check_calibratable(version, candidates.GALLERY, candidates.CONFIG.fpir)
+    check_calibratable(toy_version, candidates.GALLERY, candidates.CONFIG.fpir)
 
 
 def test_a_rate_that_cannot_be_told_is_an_error(
@@ -196,6 +199,8 @@ def test_a_rate_that_cannot_be_told_is_an_error(
 ) -> None:
     with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 stranger queries: at least 100 are needed"):
         _build(tmp_path / "release", toy_version, toy_model, config=CandidateConfig(fpir=0.01))
+    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 stranger queries"):
+        check_calibratable(toy_version, candidates.GALLERY, 0.01)
 
 
 def test_a_release_is_not_written_over(
