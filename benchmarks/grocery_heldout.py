@@ -57,8 +57,8 @@ def main() -> None:
                 enrolled = outcomes["student"].enrolled
                 for part, hits in right.items():
                     hits.append(outcomes[part].retrieved[enrolled])
-                names = np.array(outcomes["student"].names)[enrolled]
-                classes += [f"{draw}/{label}" for label in names]
+                # A product that several draws hold out shows the same photos in all of them.
+                classes += np.array(outcomes["student"].names)[enrolled].tolist()
     figures: dict[str, float | int | None] = {"draws": len(right["student"])}
     for name, values in found.items():
         figures |= {name: float(np.mean(values)), f"{name}_spread": spread(values)}

@@ -7,10 +7,12 @@ stopped, and trains nothing twice.
 from __future__ import annotations
 
 import argparse
+import ast
+import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -35,7 +37,7 @@ from discern.learning.batches import load_photos
 from discern.learning.checkpoints import Checkpoint, fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.export import check_parity, export_onnx
-from discern.learning.models import EmbeddingModel, count_multiply_adds, restored
+from discern.learning.models import EmbeddingModel, count_multiply_adds, restored, weights_fingerprint
 from discern.learning.recipes import distil_student, train_teacher
 from discern.learning.tensors import load_tensors
 from discern.learning.training import TrainingResult
@@ -46,6 +48,7 @@ from pipelines.configs import read_config
 
 PARITY_PHOTOS = 64
 FPIR = 0.01  # of the detection rates
+LEARNING = (REPOSITORY / "discern" / "learning", REPOSITORY / "edge_runtime" / "images.py")  # what a model comes of
 Embed = Callable[[Pixels], Vectors]
 Part = Literal["teacher", "student"]
 
@@ -186,7 +189,8 @@ def _rounded(value: float | int | None) -> float | int | None:
 
 
 def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> EmbeddingModel:
-    mark = fingerprint(recipe.teacher, version.id, recipe.image.model_dump_json())
+    start = weights_fingerprint(recipe.teacher.model)
+    mark = fingerprint(recipe.teacher, version.id, recipe.image.model_dump_json(), start, code_mark(LEARNING))
 
     def run(checkpoint: Checkpoint, log: Callable[[int, dict[str, float]], None]) -> TrainingResult:
         return train_teacher(version, recipe.image.preprocessing, recipe.teacher, log=log, checkpoint=checkpoint)
@@ -196,7 +200,9 @@ def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> EmbeddingMode
 
 def _distil(recipe: Recipe, version: DatasetVersion, teacher: EmbeddingModel, work: Path) -> EmbeddingModel:
     settings = (recipe.distillation, recipe.teacher, recipe.image)
-    mark = fingerprint(recipe.student, version.id, *(part.model_dump_json() for part in settings))
+    start = (weights_fingerprint(recipe.teacher.model), weights_fingerprint(recipe.student.model))
+    parts = (part.model_dump_json() for part in settings)
+    mark = fingerprint(recipe.student, version.id, *parts, *start, code_mark(LEARNING))
 
     def run(checkpoint: Checkpoint, log: Callable[[int, dict[str, float]], None]) -> TrainingResult:
         preprocessing = recipe.image.preprocessing
@@ -205,6 +211,22 @@ def _distil(recipe: Recipe, version: DatasetVersion, teacher: EmbeddingModel, wo
         )
 
     return _kept("student", mark, recipe.student, work, run)
+
+
+def code_mark(places: Iterable[Path]) -> str:
+    """16 hexadecimal digits that change with what the Python files at `places` do, and not with what they say of it."""
+    digest = hashlib.sha256()
+    for place in places:
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            tree = ast.parse(path.read_text())
+            for node in ast.walk(tree):
+                if (
+                    isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+                    and ast.get_docstring(node) is not None
+                ):
+                    node.body = node.body[1:]
+            digest.update(f"{path.name}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()[:16]
 
 
 def _kept(

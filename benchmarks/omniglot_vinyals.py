@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from benchmarks.distillation import gap_figures
 from benchmarks.learning import Embed, Vectors, keep, learn, options, read_recipe, read_version
-from discern.evaluation.episodes import episode_accuracy, episode_hits
+from discern.evaluation.episodes import play_episodes
 from discern.learning.batches import Views, load_photos
 
 COMMAND = "python -m benchmarks.omniglot_vinyals --photos PATH"
@@ -31,28 +31,32 @@ def main() -> None:
     models = learn(recipe, version, work / "0")
     views = Views.of(load_photos(version.select(split="test"), recipe.image.preprocessing), "rotations")
     figures: dict[str, float | int | None] = {"episodes": EPISODES, "queries_per_class": QUERIES}
-    hits, among_all = {}, {}
+    hardest, among_all = {}, {}
     for name, embed in models.parts():
         vectors, class_ids = _embed(embed, views), views.class_ids()
         for ways, shots in TASKS:
-            found = episode_hits(vectors, class_ids, ways=ways, shots=shots, queries=QUERIES, episodes=EPISODES)
-            accuracy, task = episode_accuracy(found), f"{name}_{ways}way_{shots}shot"
+            found = play_episodes(vectors, class_ids, ways=ways, shots=shots, queries=QUERIES, episodes=EPISODES)
+            accuracy, task = found.accuracy(), f"{name}_{ways}way_{shots}shot"
             figures |= {task: accuracy.mean, f"{task}_half_width": accuracy.half_width}
             if (ways, shots) == HARDEST:
-                hits[name] = found.reshape(EPISODES, -1)
+                hardest[name] = found
         among_all[name] = _nearest_is_right(vectors, class_ids)
-    episodes = np.repeat(np.arange(EPISODES), hits["teacher"].shape[1]).astype(str)
-    teacher, student = (found.reshape(-1) for found in hits.values())
-    figures |= gap_figures(teacher, student, episodes.tolist(), models.macs_ratio)
-    # A character's four turns show the same drawings: the interval draws them together.
-    characters = [str(class_id // views.turns) for class_id in views.class_ids()[_asked(views.class_ids())]]
-    harder = gap_figures(among_all["teacher"], among_all["student"], characters, models.macs_ratio)
+    teacher, student = (found.hits.reshape(-1) for found in hardest.values())
+    of = np.repeat(hardest["teacher"].class_ids.reshape(-1), QUERIES)
+    figures |= gap_figures(teacher, student, _characters(of, views), models.macs_ratio)
+    of = views.class_ids()[_asked(views.class_ids())]
+    harder = gap_figures(among_all["teacher"], among_all["student"], _characters(of, views), models.macs_ratio)
     figures |= {f"among_all_{name}": value for name, value in harder.items() if name.startswith("gap")}
     keep("omniglot_vinyals", figures, COMMAND, chosen)
 
 
 def _embed(embed: Embed, views: Views) -> Vectors:
     return embed(views.pixels(np.arange(len(views))))
+
+
+def _characters(class_ids: NDArray[np.int64], views: Views) -> list[str]:
+    """The character of each class: its four turns show the same drawings, so that the interval draws them together."""
+    return (class_ids // views.turns).astype(str).tolist()
 
 
 def _asked(class_ids: NDArray[np.int64]) -> NDArray[np.bool_]:

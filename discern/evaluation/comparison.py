@@ -119,8 +119,9 @@ def judge(candidate: Answers, production: Answers, groups: list[str], config: Ga
     """
     if not np.array_equal(candidate.truth, production.truth) or len(groups) != len(candidate.truth):
         raise ValueError("candidate and production answered different queries")
-    if len(set(groups)) < 2:
-        detail = "the test queries are of one class, which shows no spread: add photos of others to the test split"
+    if not (named := (candidate.truth != STRANGER).any()) or len(set(groups)) < 2:
+        lacking = "one class, which shows no spread" if named else "strangers alone"
+        detail = f"the test queries are of {lacking}: add photos of other classes to the test split and the gallery"
         gate = Gate(name="classes to draw from", passed=False, detail=detail)
         return Verdict(promote=False, reason=detail, gates=(gate,))
     differences = bootstrap(candidate, production, groups, config)
@@ -219,13 +220,15 @@ def _ratio(dividend: NDArray[Any], divisor: NDArray[Any]) -> NDArray[np.float64]
 
 def _no_class_loses(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> Gate:
     ours, theirs = candidate.answered == candidate.truth, production.answered == production.truth
-    worst, loss = "", 0.0
-    names = np.array(groups)
-    for name in np.unique(names):
-        rows = names == name
-        if rows.sum() >= config.class_queries and theirs[rows].mean() - ours[rows].mean() > loss:
-            worst, loss = str(name), float(theirs[rows].mean() - ours[rows].mean())
-    detail = f"{worst} loses {loss:.2f} of its queries" if worst else "no class loses"
+    names, group, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)
+    large = sizes >= config.class_queries
+    if not large.any():
+        detail = f"no class has {config.class_queries} queries or more: not computed"
+        return Gate(name="no class loses", passed=False, detail=detail)
+    losses = np.bincount(group, theirs.astype(float) - ours, len(names)) / sizes
+    worst = int(np.where(large, losses, -np.inf).argmax())
+    loss = max(0.0, float(losses[worst]))
+    detail = f"{names[worst]} loses {loss:.2f} of its queries" if loss > 0 else "no class loses"
     return Gate(
         name="no class loses", passed=loss <= config.class_loses, detail=f"{detail}, {config.class_loses:.2f} may"
     )

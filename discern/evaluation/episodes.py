@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,25 @@ class EpisodeAccuracy(BaseModel):
     episodes: int
 
 
+@dataclass(frozen=True)
+class Episodes:
+    """What a model made of randomly drawn episodes.
+
+    Attributes:
+        hits: [episodes, ways, queries] whether each query is nearest its own prototype.
+        class_ids: [episodes, ways] whose queries they are.
+    """
+
+    hits: NDArray[np.bool_]
+    class_ids: NDArray[np.int64]
+
+    def accuracy(self) -> EpisodeAccuracy:
+        """Mean accuracy, and its interval over the episodes."""
+        accuracies = self.hits.mean(axis=(1, 2))
+        half_width = NORMAL_95 * accuracies.std(ddof=1) / np.sqrt(len(accuracies))
+        return EpisodeAccuracy(mean=float(accuracies.mean()), half_width=float(half_width), episodes=len(accuracies))
+
+
 class GroupErrors(BaseModel):
     """Share of wrong answers, 0 to 1: over all queries, and over those of each group; and whether each was right."""
 
@@ -39,14 +59,7 @@ class GroupErrors(BaseModel):
     right: tuple[bool, ...]
 
 
-def episode_accuracy(hits: NDArray[np.bool_]) -> EpisodeAccuracy:
-    """Mean accuracy of what `episode_hits` gives, [episodes, ways, queries], with its interval over the episodes."""
-    accuracies = hits.mean(axis=(1, 2))
-    half_width = NORMAL_95 * accuracies.std(ddof=1) / np.sqrt(len(hits))
-    return EpisodeAccuracy(mean=float(accuracies.mean()), half_width=float(half_width), episodes=len(hits))
-
-
-def episode_hits(
+def play_episodes(
     vectors: NDArray[np.float32],
     class_ids: NDArray[np.int64],
     *,
@@ -55,8 +68,8 @@ def episode_hits(
     queries: int,
     episodes: int = 1000,
     seed: int = 0,
-) -> NDArray[np.bool_]:
-    """Whether each query of randomly drawn episodes is nearest its own prototype, [episodes, ways, queries].
+) -> Episodes:
+    """Ask for the queries of randomly drawn episodes which prototype is the nearest.
 
     An episode (Vinyals et al., NeurIPS 2016) draws `ways` classes, and of each class `shots` items for its prototype
     (their mean, of unit length; likeness is the cosine) and `queries` others to be told apart, without replacement.
@@ -89,14 +102,14 @@ def episode_hits(
             f"{np.unique(class_ids)[sizes.argmin()]} has {sizes.min()} items: ask fewer, or leave such classes out."
         )
     rng = np.random.default_rng(seed)
-    hits = np.empty((episodes, ways, queries), dtype=bool)
+    hits, drawn = np.empty((episodes, ways, queries), dtype=bool), np.empty((episodes, ways), dtype=np.int64)
     for episode in range(episodes):
         classes = rng.choice(len(table), ways, replace=False)
         order = rng.random((ways, table.shape[1]))
         order[np.arange(table.shape[1]) >= sizes[classes, None]] = np.inf  # places that hold no item come last
         rows = np.take_along_axis(table[classes], order.argsort(axis=1)[:, :each], axis=1)
-        hits[episode] = _nearest_is_own(vectors[rows], shots)
-    return hits
+        hits[episode], drawn[episode] = _nearest_is_own(vectors[rows], shots), class_ids[rows[:, 0]]
+    return Episodes(hits, drawn)
 
 
 def _rows_by_class(class_ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -59,5 +59,7 @@ def check_parity(model: EmbeddingModel, path: Path, photos: Pixels) -> float:
     theirs = edge_model.EmbeddingModel(path, Preprocessing(photos.shape[1])).embed(photos)
     worst = float(np.min(np.sum(ours * theirs, axis=1)))
     if not worst >= PARITY:
-        raise TrainingError(f"The ONNX export of {model.config.backbone} differs from torch (cosine {worst:.6f}).")
+        raise TrainingError(
+            f"The ONNX export of {model.config.backbone} differs from torch (cosine {worst:.6f}): use another backbone."
+        )
     return worst

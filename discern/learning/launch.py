@@ -12,8 +12,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
@@ -61,8 +60,12 @@ def launch(
         children = [
             context.Process(target=_train, args=(rank, *shared), daemon=True) for rank in range(config.processes)
         ]
-        with _running(children):
+        try:
+            for child in children:
+                child.start()
             _watch(children, messages, log)
+        finally:
+            _end(children)
         outcome: TrainingResult = torch.load(result, weights_only=False)  # written by the main one of them
     return outcome
 
@@ -104,15 +107,10 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-@contextmanager
-def _running(children: Sequence[BaseProcess]) -> Iterator[None]:
-    """The children, started; none is left when it ends."""
+def _end(children: Sequence[BaseProcess]) -> None:
+    """Leave none of them running."""
     for child in children:
-        child.start()
-    try:
-        yield
-    finally:
-        for child in children:
+        if child.pid is not None:
             child.kill()
             child.join()
 
@@ -132,12 +130,14 @@ def _watch(children: Sequence[BaseProcess], messages: Any, log: Log | None) -> N
     _take(messages, errors, log)
     if errors:
         raise errors[min(errors)]  # the main process's own, rather than that it has failed
-    for rank, child in enumerate(children):
-        if child.exitcode:
-            raise TrainingError(
-                f"Process {rank} of the {len(children)} that train together ended with status {child.exitcode} (a "
-                "signal's number where negative): see what it wrote; run again to go on from the last checkpoint."
-            )
+    # One that was killed, of negative status, comes before those that miss it and end for that.
+    ended = sorted((child.exitcode, rank) for rank, child in enumerate(children) if child.exitcode)
+    if ended:
+        status, rank = ended[0]
+        raise TrainingError(
+            f"Process {rank} of the {len(children)} that train together ended with status {status} (a signal's number "
+            "where negative): see what it wrote; run again to go on from the last checkpoint."
+        )
 
 
 def _take(messages: Any, errors: dict[int, DiscernError], log: Log | None) -> None:

@@ -5,6 +5,7 @@ An objective is a module that takes embeddings [n, d] and the `Batch` they came 
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
 from dataclasses import dataclass
@@ -125,8 +126,9 @@ class SameImages(nn.Module):
 
     def __init__(self, teacher: nn.Module, precision: Precision) -> None:
         super().__init__()
-        # In a tuple, so that its weights are not the objective's own: those would be trained and saved.
-        self.hidden = (teacher.eval(),)
+        # A copy, since it moves to where the training computes, and in a tuple, so that its weights are not the
+        # objective's own: those would be trained and saved.
+        self.hidden = (copy.deepcopy(teacher).eval(),)
         self.dtype = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
     def forward(self, batch: Batch) -> Tensor:

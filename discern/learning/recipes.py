@@ -151,5 +151,6 @@ def _training_split(version: DatasetVersion) -> DatasetVersion:
 
 
 def _metric_objective(photos: PhotoSet, config: TrainingConfig) -> MetricObjective:
+    torch.manual_seed(config.seed)  # of proxies
     classes = len(set(photos.labels)) * TURNS[config.symmetries]
     return MetricObjective(config.loss, config.miner, classes, config.model.embedding_dim)

@@ -32,7 +32,7 @@ from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import TrainingConfig
 from discern.learning.lookalikes import LookAlikes
 from discern.learning.losses import Batch
-from discern.learning.machine import accelerator
+from discern.learning.machine import accelerator, precision
 from discern.learning.models import EmbeddingModel, memory_format, restored
 from discern.learning.optimisation import learning_rate, parameter_groups
 
@@ -64,8 +64,9 @@ class Run:
         # Proxies may have been drawn at random in each process.
         objective.load_state_dict(processes.from_main(objective.state_dict))
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
-        # Prepared without DistributedDataParallel, which takes no loss that has no parameters: `_learn` averages.
-        self.objective = self.accelerator.prepare_model(objective.to(self.device), evaluation_mode=True)
+        # Not prepared: it computes in float32, since bfloat16 has but 8 bits to tell look-alikes' cosines by, and
+        # DistributedDataParallel takes no loss that has no parameters: `_learn` averages.
+        self.objective = objective.to(self.device)
         self.ema = AveragedModel(
             self.accelerator.unwrap_model(self.model),
             multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay),
@@ -136,6 +137,7 @@ class Run:
         scaler = self.accelerator.scaler
         return {
             "processes": processes.count(),
+            "precision": precision(self.config),
             "step": self.step,
             "model": self.accelerator.unwrap_model(self.model).state_dict(),
             "objective": self.objective.state_dict(),
@@ -154,7 +156,7 @@ class Run:
 
         Raises:
             TrainingError: it is another training's, or damaged, or of another number of processes, whose batches
-                would be others.
+                would be others, or of another precision.
         """
         state = None if checkpoint is None else processes.from_main(checkpoint.load)
         if checkpoint is None or state is None:
@@ -163,6 +165,11 @@ class Run:
             raise TrainingError(
                 f"The checkpoint {checkpoint.url} is of a training in {before} process(es), and here are "
                 f"{processes.count()}: start as many, or remove it to start afresh."
+            )
+        if (before := state.get("precision")) != precision(self.config):
+            raise TrainingError(
+                f"The checkpoint {checkpoint.url} is of a training with `mixed_precision: {before}`, and here it comes "
+                f"to {precision(self.config)}: set it to {before}, or remove the checkpoint to start afresh."
             )
         self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
         self.objective.load_state_dict(state["objective"])

@@ -2,7 +2,7 @@
 
 Rules kept:
 - a step is a pure function of the state before it, the seed and its number, so a resumed run ends where an unbroken one
-  would have;
+  would have: on a CPU to the bit, on a GPU as near as its sums in any order are to each other;
 - the model that comes out is the moving average of the weights;
 - a loss or a gradient that is not finite, or embeddings that fall together into one, end the training with the number
   of its step, before it reaches the checkpoint, and the last one stays;
@@ -37,8 +37,8 @@ class TrainingResult:
     Attributes:
         model: the averaged model, in evaluation mode, on the CPU; with `patience`, the best that was validated.
         history: (step, figures) as they were logged.
-        seconds: wall time of the steps taken in this process.
-        photos_per_second: training throughput of this process.
+        seconds: wall time of this process, validations and checkpoints too.
+        photos_per_second: training throughput of this process, 0 where it took no step.
         waiting: share of the time spent on preparing batches.
     """
 
@@ -96,7 +96,7 @@ def train(
         model=run.outcome(),
         history=run.history,
         seconds=seconds,
-        photos_per_second=_photos(max(1, run.step - first), config) / seconds,
+        photos_per_second=_photos(run.step - first, config) / seconds,
         waiting=run.preparing / seconds,
     )
 

@@ -78,8 +78,9 @@ def pick_precision(fp32: Path, examination: Examination, config: PrecisionConfig
         path = fp32.with_name(f"{variant}.onnx")
         try:
             _build(variant, fp32, path, reference.provider, examination, config)
-            models[variant] = EmbeddingModel(path, examination.preprocessing)
-            paths[variant] = path
+            model = EmbeddingModel(path, examination.preprocessing)
+            model.embed(examination.queries.pixels[:1])
+            models[variant], paths[variant] = model, path
         except (DiscernError, EdgeError) as error:
             refused.append(Measurement(precision=variant, refused=str(error)))
     measurements = _measure(models, paths, examination, config)

@@ -122,8 +122,16 @@ def test_a_class_of_few_queries_is_not_judged_alone() -> None:
     candidate = TRUTH.copy()
     candidate[:3] = -1
     config = CONFIG.model_copy(update={"worse_by": 1.0, "class_queries": EACH + 1})
-    verdict = judge(answers(candidate), answers(TRUTH), GROUPS, config)
-    assert gate(verdict, "no class loses").passed
+    groups = [GROUPS[0]] * EACH + ["others"] * (len(GROUPS) - EACH)
+    assert gate(judge(answers(candidate), answers(TRUTH), groups, config), "no class loses").passed
+
+
+def test_where_every_class_has_few_queries_none_is_said_to_lose_nothing() -> None:
+    config = CONFIG.model_copy(update={"class_queries": EACH + 1})
+    groups = [f"{name} {row % 2}" for row, name in enumerate(GROUPS)]
+    found = gate(judge(answers(TRUTH), answers(TRUTH), groups, config), "no class loses")
+    assert not found.passed
+    assert found.detail == "no class has 6 queries or more: not computed"
 
 
 def test_strangers_who_get_names_stop_a_candidate() -> None:
@@ -172,6 +180,15 @@ def test_queries_of_one_class_promote_nothing() -> None:
     assert failed(verdict) == {"classes to draw from"}
     assert not verdict.promote
     assert "no spread" in verdict.reason
+
+
+def test_queries_of_strangers_alone_promote_nothing() -> None:
+    strangers, production = np.full(6, -1), np.array([-1, -1, -1, -1, -1, 0])
+    groups = [f"stranger {number}" for number in range(6)]
+    verdict = judge(answers(strangers, truth=strangers), answers(production, truth=strangers), groups, CONFIG)
+    assert failed(verdict) == {"classes to draw from"}
+    assert not verdict.promote
+    assert "strangers alone" in verdict.reason
 
 
 def test_a_first_release_is_judged_by_floors() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from discern.errors import DataError
-from discern.evaluation.episodes import EpisodeAccuracy, episode_accuracy, episode_hits, within_group_error
+from discern.evaluation.episodes import EpisodeAccuracy, play_episodes, within_group_error
 
 E = np.eye(4, dtype=np.float32)
 
@@ -17,7 +17,7 @@ def noisy(classes: int, each: int, noise: float, dimensions: int = 16) -> tuple[
 
 
 def accuracy_of(vectors: np.ndarray, ids: np.ndarray, **numbers: int) -> EpisodeAccuracy:
-    return episode_accuracy(episode_hits(vectors, ids, **numbers))
+    return play_episodes(vectors, ids, **numbers).accuracy()
 
 
 def test_classes_that_lie_apart_are_always_told() -> None:
@@ -112,10 +112,14 @@ def test_two_models_are_asked_the_same_queries() -> None:
     ids = np.repeat([0, 1], 3)
     first, second = (np.array([[1, 0]] * 3 + [[0, 1], [0, 1], last], np.float32) for last in ([0, 1], [1, 0]))
     numbers = {"ways": 2, "shots": 1, "queries": 1, "episodes": 300}
-    right, partly = (episode_hits(vectors, ids, **numbers) for vectors in (first, second))
-    assert right.shape == (300, 2, 1)
-    assert right.all()
-    assert (~partly).any(axis=(1, 2)).mean() == pytest.approx(2 / 3, abs=0.1)  # it is the shot, or the query
+    right, partly = (play_episodes(vectors, ids, **numbers) for vectors in (first, second))
+    assert right.hits.shape == (300, 2, 1)
+    assert right.hits.all()
+    assert (~partly.hits).any(axis=(1, 2)).mean() == pytest.approx(2 / 3, abs=0.1)  # it is the shot, or the query
+    assert (right.class_ids == partly.class_ids).all()
+    wrong = partly.class_ids[(~partly.hits).any(axis=2)]
+    # As the query it is wrong itself; as the shot, class 0's queries may lie as near to it as to their own.
+    assert (wrong == 1).any()
 
 
 def test_too_few_classes_is_an_error() -> None:

@@ -33,8 +33,11 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 def as_told(config: TrainingConfig, does: str, folder: Path, *, log: Log | None) -> TrainingResult:
     """A training that only does what the second of its processes is told."""
     (folder / f"{os.environ['RANK']}.pid").write_text(str(os.getpid()))
-    if os.environ["RANK"] == "1" and does == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
+    if does == "die":
+        if os.environ["RANK"] == "1":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(1)
+        raise SystemExit(1)  # as one whose connection to the other is gone
     if os.environ["RANK"] == "1" and does == "refuse":
         raise TrainingError("The second process found no photos: add some.")
     if does != "nothing":

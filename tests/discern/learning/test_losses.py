@@ -204,6 +204,15 @@ def test_a_teacher_of_the_same_images_is_neither_trained_nor_saved() -> None:
     assert teacher.scale.grad is None
 
 
+def test_a_teacher_of_the_same_images_stays_as_and_where_it_is() -> None:
+    teacher = _Pixels().train()
+    part = SameImages(teacher, "no")
+    part.hidden[0].to("meta")
+    assert teacher.scale.device.type == "cpu"
+    assert teacher.training
+    assert not part.hidden[0].training
+
+
 def test_a_teacher_in_bfloat16_says_almost_the_same() -> None:
     exact, short = SameImages(_Pixels(), "no")(BATCH), SameImages(_Pixels(), "bf16")(BATCH)
     assert short.dtype == torch.float32

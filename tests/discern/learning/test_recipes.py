@@ -10,7 +10,7 @@ from discern.data.versions import DatasetVersion
 from discern.errors import TrainingError
 from discern.learning.batches import load_photos
 from discern.learning.checkpoints import Checkpoint
-from discern.learning.config import DistillConfig, ModelConfig
+from discern.learning.config import DistillConfig, ModelConfig, NamedPart
 from discern.learning.models import EmbeddingModel
 from discern.learning.recipes import distil_student, recall_validator, train_teacher
 from discern.learning.training import embed
@@ -73,6 +73,12 @@ def test_the_teacher_is_not_changed(toy_version: DatasetVersion, toy_model: Embe
         toy_version, toy.PREPROCESSING, STUDENT.model_copy(update={"steps": 2}), DistillConfig(metric=1.0), toy_model
     )
     assert all(torch.equal(tensor, before[name]) for name, tensor in toy_model.state_dict().items())
+
+
+def test_the_seed_decides_the_proxies_too(toy_version: DatasetVersion) -> None:
+    config = toy.config(steps=1, loss=NamedPart(name="ProxyAnchorLoss"))
+    first, second = (train_teacher(toy_version, toy.PREPROCESSING, config).history for _ in range(2))
+    assert first == second  # drawn from torch's generator, which the first training has moved on
 
 
 def test_an_interrupted_student_goes_on(toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path) -> None:

@@ -287,6 +287,30 @@ def test_half_precision_without_a_gpu_is_an_error(monkeypatch: pytest.MonkeyPatc
     trained(toy.config(steps=1))  # nothing of it sticks
 
 
+class Similarities(nn.Module):
+    """A loss that keeps the type of the similarities that it computes."""
+
+    def forward(self, embeddings: Tensor, batch: Batch) -> Tensor:
+        similarity = embeddings @ embeddings.T
+        self.types = (embeddings.dtype, similarity.dtype)
+        return similarity.mean()
+
+
+def test_a_loss_computes_in_float32_whatever_the_model_does() -> None:
+    part = Similarities()
+    train(toy.config(steps=1, mixed_precision="bf16", device="cpu"), toy.photo_set(), part, name="test")
+    assert part.types == (torch.float32, torch.float32)
+
+
+def test_a_checkpoint_of_another_precision_is_refused(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(str(tmp_path / "state"), MARK)
+    trained(toy.config(steps=1, mixed_precision="bf16", device="cpu"), checkpoint=checkpoint)
+    with pytest.raises(
+        TrainingError, match="a training with `mixed_precision: bf16`, and here it comes to no: set it to"
+    ):
+        trained(toy.config(steps=2, mixed_precision="no", device="cpu"), checkpoint=checkpoint)
+
+
 def test_trainings_of_one_process_may_differ_in_precision() -> None:
     plain = trained(toy.config(steps=2))
     brain = trained(toy.config(steps=2, mixed_precision="bf16"))
