@@ -147,7 +147,7 @@ def patient(_: Path) -> dict[str, Any]:
 def student(_: Path) -> dict[str, Any]:
     """A student whose teacher sees what it sees, and what the teacher makes of all images."""
     torch.manual_seed(3)
-    teacher = EmbeddingModel(SMALL.model)
+    teacher = EmbeddingModel(SMALL.model).eval()
     shared = SharedImages(teacher, "no")
     part = Recorder(DistillObjective(shared, DistillConfig(metric=1.0), drawn(SMALL)))
     came = outcome(SMALL.model_copy(update={"steps": 1}), part)
