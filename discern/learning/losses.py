@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from discern.errors import ConfigError
+from discern.learning import processes
 from discern.learning.config import DistillConfig, NamedPart
 from discern.learning.machine import Precision
 
@@ -132,12 +133,12 @@ class SameImages(nn.Module):
         self.dtype = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
     def forward(self, batch: Batch) -> Tensor:
-        """The embeddings of the batch's images, [n, d]."""
+        """The embeddings of the images of all processes, [n, d]; each asks the teacher for its own."""
         device = batch.images.device
         shortened = torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32)
         with torch.no_grad(), shortened:
             embeddings: Tensor = self.hidden[0].to(device)(batch.images)
-        return functional.normalize(embeddings.float(), dim=1)
+        return processes.gather(functional.normalize(embeddings.float(), dim=1))
 
 
 def similarity_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from discern.data.versions import DatasetVersion
 from discern.errors import TrainingError
-from discern.learning import processes
 from discern.learning.batches import TURNS, PhotoSet, Views, load_photos
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, TrainingConfig
 from discern.learning.launch import launch
-from discern.learning.losses import Batch, DistillObjective, EmbeddedViews, MetricObjective, SameImages
+from discern.learning.losses import DistillObjective, EmbeddedViews, MetricObjective, SameImages
 from discern.learning.machine import precision
 from discern.learning.models import EmbeddingModel
 from discern.learning.training import Log, TrainingResult, Validate, embed, train
@@ -96,7 +94,7 @@ def _distil_student(
 ) -> TrainingResult:
     photos = load_photos(_training_split(version), preprocessing)
     views = Views.of(photos, config.symmetries)
-    target = SharedImages(teacher, precision(config)) if distil.teacher_sees == "view" else embed_views(teacher, views)
+    target = SameImages(teacher, precision(config)) if distil.teacher_sees == "view" else embed_views(teacher, views)
     objective = DistillObjective(target, distil, _metric_objective(photos, config))
     return train(
         config,
@@ -107,14 +105,6 @@ def _distil_student(
         validate=recall_validator(version, preprocessing),
         checkpoint=checkpoint,
     )
-
-
-class SharedImages(SameImages):
-    """Each process asks the teacher for its own images, and gets the embeddings of all."""
-
-    def forward(self, batch: Batch) -> Tensor:
-        """The embeddings of the images of all processes, [n, d]."""
-        return processes.gather(super().forward(batch))
 
 
 def embed_views(teacher: EmbeddingModel, views: Views) -> EmbeddedViews:

@@ -21,9 +21,8 @@ from discern.errors import TrainingError
 from discern.learning import run as steps
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, TrainingConfig
-from discern.learning.losses import Batch, DistillObjective, MetricObjective
+from discern.learning.losses import Batch, DistillObjective, MetricObjective, SameImages
 from discern.learning.models import EmbeddingModel
-from discern.learning.recipes import SharedImages
 from discern.learning.run import Run
 from discern.learning.training import train
 from tests.discern import toy
@@ -148,7 +147,7 @@ def student(_: Path) -> dict[str, Any]:
     """A student whose teacher sees what it sees, and what the teacher makes of all images."""
     torch.manual_seed(3)
     teacher = EmbeddingModel(SMALL.model).eval()
-    shared = SharedImages(teacher, "no")
+    shared = SameImages(teacher, "no")
     part = Recorder(DistillObjective(shared, DistillConfig(metric=1.0), drawn(SMALL)))
     came = outcome(SMALL.model_copy(update={"steps": 1}), part)
     assert part.batch is not None
