@@ -123,7 +123,7 @@ def judge(candidate: Answers, production: Answers, groups: list[str], config: Ga
         lacking = "one class, which shows no spread" if named else "strangers alone"
         detail = f"the test queries are of {lacking}: add photos of other classes to the test split and the gallery"
         gate = Gate(name="classes to draw from", passed=False, detail=detail)
-        return Verdict(promote=False, reason=detail, gates=(gate,))
+        return _verdict([gate], {}, candidate.metrics, production.metrics, "")
     differences = bootstrap(candidate, production, groups, config)
     gates = [
         Gate(
