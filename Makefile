@@ -7,6 +7,8 @@ export UV_PYTHON_DOWNLOADS := never
 # The index brings hnswlib as source: built for any CPU of this kind, not for the builder's alone.
 export HNSWLIB_NO_NATIVE := 1
 ENV := source .envrc &&
+# By file: what a file's tests share is made once. More workers than these would make it anew more often than they save.
+TESTS_SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 
 .PHONY: help setup demo test test-long lint types lock benchmarks figures clean
@@ -38,7 +40,7 @@ demo: .venv/installed  ## sample pills, from photos to an answer on the device, 
 	@$(ENV) python -m pipelines.demo
 
 test: .venv/installed lint types  ## everything that CI runs
-	@$(ENV) python -m pytest -m "not long"
+	@$(ENV) python -m pytest $(TESTS_SIDE_BY_SIDE) -m "not long"
 
 test-long: .venv/installed  ## the tests that take minutes
 	@$(ENV) python -m pytest -m long

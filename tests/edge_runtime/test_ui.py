@@ -85,7 +85,7 @@ def test_a_photo_goes_in_and_the_answer_can_be_read(
     expect(page.locator("#sure")).to_have_text(re.compile(r"The best match is right with a probability of 9\d %\."))
     first = page.locator("#matches li").first
     expect(first).to_contain_text("red")
-    page.wait_for_function("document.querySelector('#matches img').naturalWidth === 24")
+    expect(first.locator("img")).to_have_js_property("naturalWidth", 24)
 
     choose.set_input_files(tmp_path / "stranger.png")
     expect(page.locator("#verdict")).to_have_text("Unknown")
