@@ -198,7 +198,7 @@ def embed_queries(
     """Embed the queries of one split, where the classes `enrolled` are in the gallery.
 
     Raises:
-        DataError: the split has no queries.
+        DataError: the split has no query of an enrolled class.
     """
     photos = load_queries(version, split, enrolled, preprocessing)
     trained = frozenset(version.select(split="train").column("label"))
@@ -211,7 +211,7 @@ def load_queries(
     """Decode the queries of one split, as `asked` tells them.
 
     Raises:
-        DataError: the split has no queries.
+        DataError: the split has no query of an enrolled class.
     """
     return load_photos(_some_asked(version, split, enrolled), preprocessing, f"decoding {split} queries")
 
@@ -242,9 +242,10 @@ def asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> Dat
 
 def _some_asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> DatasetVersion:
     queries = asked(version, split, enrolled)
-    if len(queries) == 0:
+    if not set(queries.labels) & set(enrolled):
         raise DataError(
-            f"The {split} split has no query: hold out classes for it that have more photos than are enrolled."
+            f"The {split} split has no query of an enrolled class: hold out classes for it that have more photos than "
+            "are enrolled."
         )
     return queries
 

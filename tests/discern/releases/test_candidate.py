@@ -184,6 +184,7 @@ def test_a_version_without_what_is_needed_is_an_error_and_leaves_nothing(
         "test split has no query": toy_version.take(
             [row for row, split in enumerate(toy_version.column("split")) if split != "test"]
         ),
+        "test split has no query of an enrolled class": toy_version.select(labels=everything - set(toy.TEST)),
     }
     for message, version in lacking.items():
         with pytest.raises(DataError, match=message):
