@@ -95,8 +95,14 @@ def compare(
 
     Raises:
         DataError: the version has no gallery or no test queries.
-        ConfigError: the gallery is not the one that the candidate ships.
+        ConfigError: the gallery is not the one that the candidate ships, or production identifies other things.
     """
+    if production is not None and production.manifest.name != candidate.manifest.name:
+        raise ConfigError(
+            f"The production channel carries {production.manifest.name!r}, which {candidate.manifest.name!r} would "
+            "replace on every device that follows it: give the promotion config `channels` of its own, as in "
+            "configs/groceries/promotion.yaml."
+        )
     shipped = representation(candidate, gallery_config)
     if gallery_config.represent not in {"auto", shipped}:
         raise ConfigError(

@@ -69,7 +69,9 @@ def assemble(
     weakref.finalize(release, shutil.rmtree, temporary, ignore_errors=True)
     validation = {name: value for name, value in release.manifest.metrics.items() if name.startswith("validation_")}
     mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()} | validation)
-    mlflow.log_param("precision", choice.precision)
+    for name, config in (("image", image), ("gallery", gallery), ("candidate", candidate)):
+        tracking.log_config(name, config)
+    mlflow.log_params({"dataset_version": dataset.id, "precision": choice.precision})
     mlflow.log_metrics({f"precision_{name}": value for name, value in choice.figures().items()})
     logger.info("Ships as %s", choice.reason)
     logger.info("Release candidate %s: %s", release.id, ", ".join(f"{k} {v:.3g}" for k, v in metrics.figures().items()))

@@ -18,6 +18,7 @@ from edge_runtime.release import Lineage, Release
 from tests.discern import toy
 from tests.edge_runtime import toy_release
 
+NAME = "toy <pills>"
 GALLERY = GalleryConfig(photos_per_class=2, splits=("validation", "test"))
 CONFIG = CandidateConfig(fpir=0.25, golden_images=3, precision=PrecisionConfig(variants=()))
 LINEAGE = Lineage(dataset_version="0123456789abcdef", git_commit="c0ffee", pipeline_run="run <1>")
@@ -33,7 +34,7 @@ def by_colour(folder: Path, version: DatasetVersion) -> Release:
         gallery = enrol(embed_batches(model, photos.pixels), list(photos.labels), GALLERY)
         return build_release(
             folder,
-            name="by colour",
+            name=NAME,
             onnx=onnx,
             preprocessing=toy_release.PREPROCESSING,
             vectors=gallery.vectors,

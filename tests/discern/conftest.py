@@ -50,7 +50,7 @@ def candidate(
     folder = tmp_path_factory.mktemp("candidate") / "release"
     release, metrics, _ = build_candidate(
         folder,
-        "toy <pills>",
+        candidates.NAME,
         toy_version,
         toy_model,
         toy.PREPROCESSING,

@@ -80,6 +80,7 @@ def tracked(loop: Workplace) -> tuple[MlflowClient, Run]:
 def test_mlflow_has_parameters_and_curves(loop: Workplace) -> None:
     _, run = tracked(loop)
     assert run.data.params["teacher.model.backbone"] == "resnet10t"
+    assert {"image.size", "gallery.represent", "candidate.fpir", "dataset_version"} <= set(run.data.params)
     assert {
         "teacher_loss",
         "student_loss",

@@ -16,7 +16,9 @@ from stacks.spec import StackSpec, read_spec
 
 def artifact_location(spec: StackSpec) -> str:
     client = MlflowClient(spec.components["experiment_tracker"][0].configuration["tracking_uri"])
-    return str(client.get_experiment_by_name("training_pipeline").artifact_location)
+    experiment = client.get_experiment_by_name("training_pipeline")
+    assert experiment is not None
+    return str(experiment.artifact_location)
 
 
 def test_without_a_bucket_artifacts_lie_beside_their_database(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_the_release_is_whole_and_tests_itself(candidate: Candidate) -> None:
     release, _ = candidate
     again = open_release(release.folder, release.id)
     run_selftest(release.folder, release.id)
-    assert again.manifest.name == "toy <pills>"
+    assert again.manifest.name == candidates.NAME
     assert again.manifest.lineage.model_copy(update={"precision": None}) == candidates.LINEAGE
     assert again.manifest.lineage.precision == "fp32: nothing else was tried"
     assert again.preprocessing == toy.PREPROCESSING

@@ -126,6 +126,14 @@ def test_a_test_set_without_strangers_promotes_nothing(
         assert any("stranger refusal" in gate.name and not gate.passed for gate in verdict.gates)
 
 
+def test_a_release_of_other_things_is_not_replaced(
+    candidate: Candidate, production: Release, toy_version: DatasetVersion
+) -> None:
+    parts = replace(production, manifest=production.manifest.model_copy(update={"name": "parts"}))
+    with pytest.raises(ConfigError, match=r"carries 'parts', which 'toy <pills>' would replace .* `channels` of its"):
+        compare(candidate[0], parts, toy_version, candidates.GALLERY, GATES)
+
+
 def test_a_test_set_without_queries_is_an_error(candidate: Candidate, toy_version: DatasetVersion) -> None:
     with pytest.raises(DataError, match="test split has no query"):
         compare(candidate[0], None, toy_version.select(role="gallery"), candidates.GALLERY, GATES)
