@@ -2,7 +2,7 @@
 
 81 fine classes, answered by the nearest photo of the training list. Klasson, Zhang, Kjellstrom (WACV 2019) and others
 report about .86 of the fine and .92 of the coarse classes right, with nets pretrained on ImageNet and full-size photos;
-here nothing is pretrained. `pretrained: true` in the config is theirs where a hub can be reached.
+here nothing is pretrained. `pretrained: true` in the config's teacher is nearer to theirs, where a hub can be reached.
 """
 
 from __future__ import annotations
