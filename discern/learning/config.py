@@ -37,7 +37,11 @@ class ModelConfig(_Config):
         default="standard", description="small: halve the stem's stride, for inputs under about 128 px"
     )
     pretrained: bool = Field(default=False, description="fetch timm's weights from their hub")
-    weights: str | None = Field(default=None, description="path or s3:// URL of a state dict saved by torch.save")
+    weights: str | None = Field(
+        default=None,
+        description="path or s3:// URL of a state dict, saved by torch.save or as .safetensors: of a model that was "
+        "trained here, its head included, or timm's of the backbone",
+    )
 
 
 class AugmentConfig(_Config):

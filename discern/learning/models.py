@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import fsspec
+import safetensors.torch
 import timm
 import torch
 from huggingface_hub import constants as hub
 from huggingface_hub import get_session
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -106,20 +108,32 @@ def count_multiply_adds(model: EmbeddingModel, size: int) -> int:
     return total
 
 
-def load_weights(model: nn.Module, url: str) -> None:
-    """Load a state dict from a path or an s3:// URL into `model`.
+def load_weights(model: EmbeddingModel, url: str) -> None:
+    """Load a state dict from a path or an s3:// URL: of the whole model, or timm's of its backbone.
 
     Raises:
         TrainingError: it cannot be read, or its keys or shapes do not fit.
     """
     state = _read_state(url)
+    part: nn.Module = model
+    if isinstance(state, dict) and not any(str(key).startswith("backbone.") for key in state):
+        part, state = model.backbone, _without_classifier(state, model.backbone.pretrained_cfg["classifier"])
     try:
-        model.load_state_dict(state)
+        part.load_state_dict(state)
     except (RuntimeError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[-1].strip().rstrip(".")
         raise TrainingError(
-            f"The weights {url} do not fit this model ({reason}): use the config they came from."
+            f"The weights {url} do not fit this model ({_last_line(error)}): use the config they came from."
         ) from None
+
+
+def _without_classifier(state: dict[Any, Any], names: str | Sequence[str] | None) -> dict[Any, Any]:
+    """What is left of timm's `state` where a backbone has no classes; `names` are the layers that tell them."""
+    layers = (names,) if isinstance(names, str) else (names or ())
+    return {key: value for key, value in state.items() if str(key).rpartition(".")[0] not in layers}
+
+
+def _last_line(error: Exception) -> str:
+    return str(error).splitlines()[-1].strip().rstrip(".")
 
 
 def weights_fingerprint(config: ModelConfig) -> str:
@@ -134,8 +148,8 @@ def weights_fingerprint(config: ModelConfig) -> str:
 def _read_state(url: str) -> Any:
     data = _read_bytes(url)
     try:
-        return load_tensors(data)
-    except ValueError:
+        return safetensors.torch.load(data) if url.endswith(".safetensors") else load_tensors(data)
+    except (ValueError, SafetensorError):
         raise TrainingError(
             f"The weights {url} are damaged, or hold more than tensors: save a state dict by torch.save."
         ) from None
@@ -171,6 +185,11 @@ def _pretrained(config: ModelConfig) -> Any:
     try:
         with _impatient_hub():
             return timm.create_model(config.backbone, pretrained=True, num_classes=0, **config.options)
+    except RuntimeError as error:  # what load_state_dict raises
+        raise TrainingError(
+            f"The pretrained weights of {config.backbone} do not fit its `options` ({_last_line(error)}): set "
+            "`pretrained: false`, or leave its shape as it is."
+        ) from None
     except Exception as error:  # noqa: BLE001  the hub's client raises a dozen kinds of error for one cause
         raise TrainingError(
             f"The pretrained weights of {config.backbone} cannot be fetched from {hub.ENDPOINT} "

@@ -14,7 +14,7 @@ import pytest
 import timm
 import torch
 from huggingface_hub import constants as hub
-from safetensors.torch import save
+from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from discern.errors import TrainingError
@@ -174,6 +174,28 @@ def test_weights_come_from_a_bucket(model: EmbeddingModel, tmp_path: Path, s3_en
         load_weights(EmbeddingModel(CONFIG), "s3://weights-tests/other")
 
 
+@pytest.mark.parametrize("backbone", [BACKBONE, "resnet10t"])
+@pytest.mark.parametrize("name", ["timm.pt", "timm.safetensors"])
+def test_weights_of_timms_fill_the_backbone_alone(backbone: str, name: str, tmp_path: Path) -> None:
+    theirs = timm.create_model(backbone).state_dict()
+    (save_file if name.endswith(".safetensors") else torch.save)(theirs, tmp_path / name)
+    torch.manual_seed(0)
+    bare = EmbeddingModel(ModelConfig(backbone=backbone))
+    torch.manual_seed(0)
+    filled = EmbeddingModel(ModelConfig(backbone=backbone, weights=str(tmp_path / name)))
+    assert _equal(filled.backbone.state_dict(), {key: theirs[key] for key in bare.backbone.state_dict()})
+    assert _equal(filled.head.state_dict(), bare.head.state_dict())
+
+
+def test_weights_of_another_backbone_of_timms_do_not_fit(tmp_path: Path) -> None:
+    torch.save(timm.create_model("resnet10t").state_dict(), tmp_path / "timm.pt")
+    with pytest.raises(TrainingError, match=r"timm\.pt do not fit this model"):
+        EmbeddingModel(CONFIG.model_copy(update={"weights": str(tmp_path / "timm.pt")}))
+    (tmp_path / "torn.safetensors").write_bytes((tmp_path / "timm.pt").read_bytes()[:1000])
+    with pytest.raises(TrainingError, match=r"torn\.safetensors are damaged"):
+        EmbeddingModel(CONFIG.model_copy(update={"weights": str(tmp_path / "torn.safetensors")}))
+
+
 def test_the_fingerprint_of_weights_is_that_of_the_files_content(tmp_path: Path) -> None:
     def mark(content: bytes, name: str) -> str:
         (tmp_path / name).write_bytes(content)
@@ -249,21 +271,21 @@ def test_a_hub_that_never_answers_is_not_waited_for(
 
 @pytest.fixture
 def hub_server() -> Iterator[tuple[str, Weights]]:
-    """A hub that offers weights of the backbone: its address, and the weights."""
+    """A hub that offers weights of the backbone: its address, and the weights, which may be changed."""
     weights = {name: tensor.clone() for name, tensor in timm.create_model(BACKBONE).state_dict().items()}
-    data = save(weights)
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             found = self.path in {"/", ""} or self.path.endswith("/model.safetensors")
             self.send_response(200 if found else 404)
-            for name, value in {"ETag": '"e"', "X-Repo-Commit": "c" * 40, "Content-Length": str(len(data))}.items():
+            length = str(len(save(weights)))
+            for name, value in {"ETag": '"e"', "X-Repo-Commit": "c" * 40, "Content-Length": length}.items():
                 self.send_header(name, value)
             self.end_headers()
 
         def do_GET(self) -> None:
             self.do_HEAD()
-            self.wfile.write(data)
+            self.wfile.write(save(weights))
 
         def log_message(self, *arguments: Any) -> None:
             """Stay quiet."""
@@ -285,6 +307,18 @@ def test_pretrained_weights_are_the_hubs(hub_at: Callable[[str], None], hub_serv
     hub_at("http://127.0.0.1:9")  # what was fetched once needs no hub
     again = EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
     assert _equal(again.backbone.state_dict(), model.backbone.state_dict())
+
+
+def test_pretrained_weights_of_another_shape_do_not_fit(
+    hub_at: Callable[[str], None], hub_server: tuple[str, Weights]
+) -> None:
+    address, weights = hub_server
+    weights["conv_stem.weight"] = torch.zeros(24, 3, 3, 3)
+    hub_at(address)
+    with pytest.raises(
+        TrainingError, match=r"do not fit its `options` \(size mismatch[^\n]+\): set `pretrained: false`"
+    ):
+        EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
 
 
 def _equal(first: Weights, second: Weights) -> bool:
