@@ -7,12 +7,10 @@ stopped, and trains nothing twice.
 from __future__ import annotations
 
 import argparse
-import ast
-import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,6 +40,7 @@ from discern.learning.recipes import distil_student, train_teacher
 from discern.learning.tensors import load_tensors
 from discern.learning.training import TrainingResult
 from discern.progress import bar
+from discern.source_code import code_mark
 from edge_runtime import model as edge_model
 from edge_runtime.images import Pixels
 from pipelines.configs import read_config
@@ -211,22 +210,6 @@ def _distil(recipe: Recipe, version: DatasetVersion, teacher: EmbeddingModel, wo
         )
 
     return _kept("student", mark, recipe.student, work, run)
-
-
-def code_mark(places: Iterable[Path]) -> str:
-    """16 hexadecimal digits that change with what the Python files at `places` do, and not with what they say of it."""
-    digest = hashlib.sha256()
-    for place in places:
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            tree = ast.parse(path.read_text())
-            for node in ast.walk(tree):
-                if (
-                    isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-                    and ast.get_docstring(node) is not None
-                ):
-                    node.body = node.body[1:]
-            digest.update(f"{path.name}\n{ast.dump(tree)}\n".encode())
-    return digest.hexdigest()[:16]
 
 
 def _kept(

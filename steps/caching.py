@@ -6,10 +6,11 @@ results.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from zenml.config.cache_policy import CachePolicy
+
+from discern.source_code import code_mark
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -34,9 +35,5 @@ def depends_on(*places: str) -> CachePolicy:
 
 
 def code_hash(policy: CachePolicy) -> str:
-    """16 hexadecimal digits that change with the files of a policy: for what is kept outside ZenML's cache."""
-    digest = hashlib.sha256()
-    for name in policy.file_dependencies or []:
-        digest.update(name.encode())
-        digest.update((REPOSITORY / name).read_bytes())
-    return digest.hexdigest()[:16]
+    """What the files of a policy do, as a hash: for what is kept outside ZenML's cache, such as checkpoints."""
+    return code_mark(REPOSITORY / name for name in policy.file_dependencies or [])

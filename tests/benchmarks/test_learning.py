@@ -208,17 +208,6 @@ def test_a_model_of_other_code_is_not_taken_for_this_one(
     assert len(trials.models_in(tmp_path)) == 4
 
 
-def test_the_mark_of_code_tells_what_it_does_and_not_what_it_says(tmp_path: Path) -> None:
-    def mark(text: str) -> str:
-        (tmp_path / "module.py").write_text(text)
-        return learning.code_mark([tmp_path])
-
-    bare = mark("def double(x):\n    return 2 * x\n")
-    assert mark('"""Numbers."""\n\n\ndef double(x):\n    """Twice."""\n    return 2 * x  # so\n') == bare
-    assert mark("def double(x):\n    return x + x\n") != bare
-    assert len(bare) == 16
-
-
 def test_a_source_is_read_as_it_was_changed(tmp_path: Path) -> None:
     pills = PillsConfig(families=6, photos_per_class=4, size=32, heldout_families=4, shots=1)
     recipe = RECIPE.model_copy(update={"source": pills})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from steps.caching import REPOSITORY, depends_on
+from steps.caching import REPOSITORY, code_hash, depends_on
 from steps.data.ingest import ingest
 from steps.promotion.judge import judge
 from steps.training.candidate import assemble
@@ -17,6 +17,12 @@ def test_every_file_of_a_folder_is_in_the_key() -> None:
     assert files is not None
     assert {"discern/learning/training.py", "discern/learning/losses.py"} <= set(files)
     assert all((REPOSITORY / file).is_file() for file in files)
+
+
+def test_the_hash_of_a_policys_code_is_that_of_its_files() -> None:
+    one, other = "discern/learning/training.py", "discern/learning/losses.py"
+    assert code_hash(depends_on(one, other)) == code_hash(depends_on(other, one))
+    assert len({code_hash(depends_on(*places)) for places in ([one], [other], [one, other])}) == 3
 
 
 @pytest.mark.parametrize("place", ["discern/nothing", "discern/nothing.py", "configs"])
