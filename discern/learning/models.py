@@ -185,10 +185,10 @@ def _pretrained(config: ModelConfig) -> Any:
     try:
         with _impatient_hub():
             return timm.create_model(config.backbone, pretrained=True, num_classes=0, **config.options)
-    except RuntimeError as error:  # what load_state_dict raises
+    except RuntimeError as error:  # timm's own where it has no weights, load_state_dict's where they do not fit
         raise TrainingError(
-            f"The pretrained weights of {config.backbone} do not fit its `options` ({_last_line(error)}): set "
-            "`pretrained: false`, or leave its shape as it is."
+            f"The pretrained weights of {config.backbone} do not exist, or do not fit its `options` "
+            f"({_last_line(error)}): set `pretrained: false`, or leave its shape as it is."
         ) from None
     except Exception as error:  # noqa: BLE001  the hub's client raises a dozen kinds of error for one cause
         raise TrainingError(

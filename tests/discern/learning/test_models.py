@@ -321,5 +321,11 @@ def test_pretrained_weights_of_another_shape_do_not_fit(
         EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
 
 
+def test_a_backbone_that_timm_has_no_weights_of_says_so(hub_at: Callable[[str], None]) -> None:
+    hub_at("http://127.0.0.1:9")
+    with pytest.raises(TrainingError, match=r"of resnet50_mlp do not exist.*\(No pretrained weights exist for \w+"):
+        EmbeddingModel(ModelConfig(backbone="resnet50_mlp", pretrained=True))
+
+
 def _equal(first: Weights, second: Weights) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
