@@ -31,6 +31,42 @@ def test_a_table_is_filled_and_filled_again(tmp_path: Path) -> None:
     assert tables.render(once, tmp_path) == once
 
 
+def test_rows_are_of_the_figures_that_carry_their_name(tmp_path: Path) -> None:
+    figures = {"queries": 12, "teacher_recall": 0.98, "recall": 0.97, "recall_spread": 0.0123, "teacher_auroc": None}
+    (tmp_path / "toy.json").write_text(json.dumps(CONTENT | {"figures": figures}))
+    filled = tables.render("<!-- figures: toy by teacher, student -->\n<!-- /figures -->", tmp_path)
+    assert filled.splitlines()[1:7] == [
+        "|  | `recall` | `auroc` |",
+        "| --- | --- | --- |",
+        "| `teacher` | 0.98 | not computed |",
+        "| `student` | 0.97 ± 0.012 |  |",
+        "",
+        "`queries` 12",
+    ]
+    assert tables.render(filled, tmp_path) == filled
+
+
+def test_a_row_may_end_the_names_of_its_figures() -> None:
+    made = tables.table(CONTENT | {"figures": {"recall_1shot": 0.5, "recall_5shot": 0.75}}, ["1shot", "5shot"])
+    assert "| `1shot` | 0.5 |\n| `5shot` | 0.75 |\n" in made
+
+
+@pytest.mark.parametrize("ends", [{"gap_interval": [-0.25, 1.25]}, {"gap_low": -0.25, "gap_high": 1.25}])
+def test_an_interval_stands_beside_its_figure(ends: dict[str, object]) -> None:
+    made = tables.table(CONTENT | {"figures": {"gap_points": 0.5, **ends}})
+    assert "| `gap_points` | 0.5 [-0.25, 1.25] |\n\n" in made
+
+
+def test_an_interval_that_was_not_computed_is_told_as_such() -> None:
+    made = tables.table(CONTENT | {"figures": {"gap_points": None, "gap_interval": None}})
+    assert "| `gap_points` | not computed |\n| `gap_interval` | not computed |\n" in made
+
+
+def test_a_row_without_figures_is_an_error() -> None:
+    with pytest.raises(ValueError, match="of its row pupil"):
+        tables.table(CONTENT | {"figures": {"teacher_recall": 0.98, "queries": 3}}, ["teacher", "pupil"])
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         tables.render("<!-- figures: toy -->\n<!-- /figures -->", tmp_path)
