@@ -104,8 +104,8 @@ def options(description: str | None, photos: str = "", *, seeds: bool = False) -
     parser.add_argument("--work", type=Path, default=REPOSITORY / "logs", help="logs, checkpoints, models")
     parser.set_defaults(seeds=1)
     if seeds:
-        parser.add_argument("--seeds", type=_count, help="trainings that differ by their seed")
-    parser.add_argument("--steps", type=_count, help="of each training, for a trial; its figures stay in --work")
+        parser.add_argument("--seeds", type=count, help="trainings that differ by their seed")
+    parser.add_argument("--steps", type=count, help="of each training, for a trial; its figures stay in --work")
     return parser.parse_args()
 
 
@@ -173,7 +173,8 @@ def spread(values: list[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A number of the command line that is at least 1."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is less than 1")

@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.demo", description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures here too")
+    parser.add_argument(
+        "--configs", type=Path, default=CONFIGS, help="folder of the three configs (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
     # Read when ZenML is imported, which is later: the demo tells its own story.
     os.environ.setdefault("ZENML_LOGGING_VERBOSITY", "WARN")
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not os.environ.get("DISCERN_HOME"):
             raise ConfigError("DISCERN_HOME is not set: run `source .envrc` first.")
-        result = run(Path(os.environ["DISCERN_HOME"]), console)
+        result = run(Path(os.environ["DISCERN_HOME"]), console, options.configs)
     except (DiscernError, EdgeError) as error:
         Console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True, markup=False)
         return 1
@@ -74,8 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(home: Path, console: Console) -> Result:
-    """Photos to answers; everything lies under `home`."""
+def run(home: Path, console: Console, configs: Path) -> Result:
+    """Photos to answers as `configs` say; everything lies under `home`."""
     started = time.perf_counter()
     with _stage(console, "1/5  local stack and signing keys"):
         _prepare(home)
@@ -88,7 +91,7 @@ def run(home: Path, console: Console) -> Result:
     for number, pipeline in enumerate((data_pipeline, training_pipeline, promotion_pipeline), start=2):
         name = pipeline.name.removesuffix("_pipeline")
         with _stage(console, f"{number}/5  {name}: zenml pipeline run pipelines.{name}.{pipeline.name}"):
-            pipeline.with_options(config_path=str(CONFIGS / f"{name}.yaml"))()
+            pipeline.with_options(config_path=str(configs / f"{name}.yaml"))()
     dataset = newest_output("data_pipeline", "dataset_version", USE_CASE).load()
     publication = newest_output("promotion_pipeline", "publication", USE_CASE).load()
     with _stage(console, "5/5  device: pull the signed release, then identify without ZenML, torch or network"):
