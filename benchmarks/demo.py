@@ -36,9 +36,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="discern-demo-") as home:
         first, seconds = _demo(Path(home))
         _, cached_seconds = _demo(Path(home))
-    found = [first, *(_other_demo(seed) for seed in range(1, seeds))]
     times = {"seconds": round(seconds, 1), "cached_seconds": round(cached_seconds, 1)}
-    save("demo", times | figures_of(found), COMMAND + (f" --seeds {seeds}" if seeds > 1 else ""))
+    found = [first]
+    _save(times, found)
+    for seed in range(1, seeds):
+        found.append(_other_demo(seed))
+        _save(times, found)  # what took minutes is kept, should a later one be stopped
+
+
+def _save(times: dict[str, float], found: list[dict[str, Any]]) -> None:
+    seeds = f" --seeds {len(found)}" if len(found) > 1 else ""
+    save("demo", times | figures_of(found), COMMAND + seeds)
 
 
 def figures_of(found: list[dict[str, Any]]) -> dict[str, float | int]:
