@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge_runtime.images import Fit, Preprocessing
 
@@ -123,5 +123,11 @@ class TrainingConfig(_Config):
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
         default="auto", description="auto: bf16 where the processor computes with it, else fp16 on a GPU, else no"
     )
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     augment: AugmentConfig = AugmentConfig()
+
+    @model_validator(mode="after")
+    def _can_stop(self) -> TrainingConfig:
+        if self.patience and not self.validate_every:
+            raise ValueError("`patience` counts validations: say by `validate_every` after how many steps there is one")
+        return self

@@ -133,7 +133,7 @@ def _without_classifier(state: dict[Any, Any], names: str | Sequence[str] | None
 
 
 def _last_line(error: Exception) -> str:
-    return str(error).splitlines()[-1].strip().rstrip(".")
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip().rstrip(".")
 
 
 def weights_fingerprint(config: ModelConfig) -> str:
@@ -172,12 +172,10 @@ def _backbone(config: ModelConfig) -> Any:
         )
     try:
         bare = timm.create_model(config.backbone, num_classes=0, **config.options)
-    except Exception as error:
-        if not config.options:
-            raise
-        raise TrainingError(
-            f"timm's {config.backbone} does not take these `options` ({error}): see its documentation."
-        ) from None
+        _ = bare.num_features  # what gives feature maps has none
+    except Exception as error:  # noqa: BLE001  timm's nets raise several kinds
+        cause = "does not take these `options`" if config.options else "cannot be made"
+        raise TrainingError(f"timm's {config.backbone} {cause} ({_last_line(error)}): see its documentation.") from None
     return _pretrained(config) if config.pretrained else bare
 
 

@@ -59,6 +59,7 @@ class Run:
         dim = config.model.embedding_dim
         self.lookalikes = LookAlikes(len(self.sampler.members), dim, config.lookalikes, config.seed, self.views.turns)
         model = EmbeddingModel(config.model).to(memory_format=memory_format(config.model))
+        _check_size(model, photos.pixels.shape[1])
         optimizer = torch.optim.AdamW(parameter_groups(model, objective, config))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, config))
         # Proxies may have been drawn at random in each process.
@@ -236,6 +237,19 @@ class Run:
                 f"The {what} is {value} at step {self.step} (photos {photos} and so on): lower the "
                 "learning rate; the last checkpoint is kept."
             )
+
+
+def _check_size(model: EmbeddingModel, size: int) -> None:
+    """Embed two black photos, so that a net for another size or other channels says so before anything trains."""
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(2, 3, size, size).contiguous(memory_format=memory_format(model.config)))
+    except Exception as error:  # noqa: BLE001  timm's nets raise several kinds
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise TrainingError(
+            f"timm's {model.config.backbone} cannot embed coloured photos of {size} x {size} pixels ({reason}): "
+            "choose another `size`, `options` or backbone."
+        ) from None
 
 
 def _mixed_seed(seed: int, step: int) -> int:

@@ -45,6 +45,8 @@ def test_a_misspelt_key_is_an_error_that_names_it(kind: type[BaseModel]) -> None
         (TrainingConfig, "lookalikes", 1.0),
         (TrainingConfig, "symmetries", "mirror"),
         (TrainingConfig, "patience", -1),
+        (TrainingConfig, "patience", 3),
+        (TrainingConfig, "seed", -1),
         (TrainingConfig, "least_rank", 0.5),
         (TrainingConfig, "device", "tpu"),
         (DistillConfig, "teacher_sees", "nothing"),

@@ -115,12 +115,19 @@ def test_channels_last_is_for_nets_that_bear_it(backbone: str, layout: torch.mem
     assert memory_format(ModelConfig(backbone=backbone)) == layout
 
 
+def test_weights_that_timm_does_not_know_of_are_one_sentence() -> None:
+    with pytest.raises(TrainingError, match=r"^timm's resnet18\.foo cannot be made \([^\n]+$"):
+        EmbeddingModel(ModelConfig(backbone="resnet18.foo"))
+
+
 def test_options_reach_timm() -> None:
     config = ModelConfig(backbone="resnet10t", options={"channels": [8, 16, 24, 32]}, embedding_dim=8)
     assert count_parameters(EmbeddingModel(config)) < 100_000
 
 
-@pytest.mark.parametrize("options", [{"chanels": [8, 16, 24, 32]}, {"num_classes": 3}, {"channels": 8}])
+@pytest.mark.parametrize(
+    "options", [{"chanels": [8, 16, 24, 32]}, {"num_classes": 3}, {"channels": 8}, {"features_only": True}]
+)
 @pytest.mark.parametrize("pretrained", [False, True])
 def test_options_that_do_not_fit_are_one_sentence(options: dict[str, Any], pretrained: bool) -> None:
     with pytest.raises(TrainingError, match=r"^timm's resnet10t does not take these `options` \([^\n]+$"):

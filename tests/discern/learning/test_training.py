@@ -349,6 +349,18 @@ def test_a_net_that_cannot_bear_channels_last_trains_and_embeds() -> None:
     assert torch.isfinite(embed(trained(config).model, toy.photo_set().pixels)).all()
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelConfig(backbone="vit_tiny_patch16_224", embedding_dim=8),
+        ModelConfig(backbone="resnet10t", options={"in_chans": 1}, embedding_dim=8),
+    ],
+)
+def test_a_net_for_other_photos_is_told_before_anything_trains(model: ModelConfig) -> None:
+    with pytest.raises(TrainingError, match=r"^timm's \w+ cannot embed coloured photos of 32 x 32 pixels \([^\n]+$"):
+        trained(toy.config(model=model))
+
+
 def test_without_patience_the_training_runs_to_its_end_and_the_last_average_comes_out() -> None:
     result = trained(toy.config(steps=8, validate_every=2), validate=lambda _: 0.0)
     assert result.history[-1][0] == 8
