@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,9 +23,9 @@ import yaml
 
 from benchmarks.learning import count, spread
 from benchmarks.results import REPOSITORY, save
+from pipelines.demo import CONFIGS
 
 COMMAND = "python -m benchmarks.demo"
-CONFIGS = REPOSITORY / "configs" / "pills"
 SHARES = ("unseen_recall_at_1", "unseen_detection_rate", "stranger_refusal")
 
 
@@ -77,13 +78,11 @@ def reseeded(data: Mapping[str, Any], training: Mapping[str, Any], seed: int) ->
 
 def _other_demo(seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="discern-demo-") as folder:
-        configs = Path(folder) / "configs"
-        configs.mkdir()
-        texts = {name: (CONFIGS / f"{name}.yaml").read_text() for name in ("data", "training", "promotion")}
-        data, training = reseeded(yaml.safe_load(texts["data"]), yaml.safe_load(texts["training"]), seed)
-        texts |= {"data": yaml.safe_dump(data), "training": yaml.safe_dump(training)}
-        for name, text in texts.items():
-            (configs / f"{name}.yaml").write_text(text)
+        configs = Path(shutil.copytree(CONFIGS, Path(folder) / "configs"))
+        paths = configs / "data.yaml", configs / "training.yaml"
+        data, training = (yaml.safe_load(path.read_text()) for path in paths)
+        for path, config in zip(paths, reseeded(data, training, seed), strict=True):
+            path.write_text(yaml.safe_dump(config))
         return _demo(Path(folder) / "home", "--configs", str(configs))[0]
 
 

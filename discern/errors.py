@@ -23,3 +23,8 @@ class PublicationError(DiscernError):
 
 class GateError(DiscernError):
     """A gate refused to let a run go on."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of another library's error, without its full stop; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

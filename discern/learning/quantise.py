@@ -26,7 +26,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
-from discern.errors import TrainingError
+from discern.errors import TrainingError, first_line
 from edge_runtime.images import Pixels
 
 FP16_PROVIDERS = frozenset({"CUDAExecutionProvider", "TensorrtExecutionProvider"})
@@ -52,7 +52,7 @@ def to_fp16(source: Path, target: Path) -> None:
         onnx.save(body, str(target))
         _check(source, target)
     except Exception as error:  # the converter has no errors of its own
-        raise TrainingError(f"{source.name} cannot be converted to fp16 ({_first_line(error)}): ship fp32.") from error
+        raise TrainingError(f"{source.name} cannot be converted to fp16 ({first_line(error)}): ship fp32.") from error
 
 
 def to_int8(source: Path, target: Path, photos: Pixels) -> None:
@@ -87,7 +87,7 @@ def to_int8(source: Path, target: Path, photos: Pixels) -> None:
             )
         _check(source, target)
     except Exception as error:  # neither has the quantiser
-        raise TrainingError(f"{source.name} cannot be quantised ({_first_line(error)}): ship fp32.") from error
+        raise TrainingError(f"{source.name} cannot be quantised ({first_line(error)}): ship fp32.") from error
 
 
 def stamp(path: Path) -> tuple[int, dict[str, int]]:
@@ -117,7 +117,3 @@ def _check(source: Path, target: Path) -> None:
     onnx.checker.check_model(str(target), full_check=True)
     if stamp(target) != stamp(source):
         raise ValueError(f"IR version and operator sets became {stamp(target)}, from {stamp(source)}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

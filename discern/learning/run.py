@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from discern.errors import TrainingError
+from discern.errors import TrainingError, first_line
 from discern.evaluation.collapse import effective_rank
 from discern.learning import processes
 from discern.learning.augment import augment
@@ -245,10 +245,9 @@ def _check_size(model: EmbeddingModel, size: int) -> None:
         with torch.no_grad():
             model.eval()(torch.zeros(2, 3, size, size).contiguous(memory_format=memory_format(model.config)))
     except Exception as error:  # noqa: BLE001  timm's nets raise several kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise TrainingError(
-            f"timm's {model.config.backbone} cannot embed coloured photos of {size} x {size} pixels ({reason}): "
-            "choose another `size`, `options` or backbone."
+            f"timm's {model.config.backbone} cannot embed coloured photos of {size} x {size} pixels "
+            f"({first_line(error)}): choose another `size`, `options` or backbone."
         ) from None
 
 

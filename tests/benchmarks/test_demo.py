@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from benchmarks.demo import CONFIGS, SHARES, figures_of, reseeded
+from benchmarks.demo import SHARES, figures_of, reseeded
+from pipelines.demo import CONFIGS
 
 ONE = {
     "unseen_recall_at_1": 1.0,

@@ -24,6 +24,16 @@ def detected(found: Outcomes, rule: DecisionRule) -> int:
     return int((found.retrieved & decide(found.scores, rule)).sum())
 
 
+def half_ambiguous(lowest: float) -> Outcomes:
+    """Half of the strangers score as high as the enrolled, down to `lowest`, but for two classes at once."""
+    return outcomes(
+        truth=[0, 1, 0, 1, -1, -1, -1, -1],
+        found=[0, 1, 0, 1, 0, 1, 0, 1],
+        best=[0.8, 0.8, 0.7, lowest, 0.9, 0.9, 0.6, 0.3],
+        second=[0.2, 0.2, 0.2, 0.2, 0.88, 0.86, 0.1, 0.0],
+    )
+
+
 def test_the_threshold_lies_just_above_the_strangers_that_must_be_refused() -> None:
     found = outcomes(
         truth=[0, 1, 2, -1, -1, -1, -1], found=[0, 1, 2, 0, 1, 2, 0], best=[0.9, 0.7, 0.5, 0.8, 0.6, 0.4, 0.2]
@@ -36,13 +46,7 @@ def test_the_threshold_lies_just_above_the_strangers_that_must_be_refused() -> N
 
 
 def test_a_margin_is_used_where_it_tells_strangers_better_than_the_score() -> None:
-    # Half of the strangers score as high as the enrolled, but for two classes at once.
-    found = outcomes(
-        truth=[0, 1, 0, 1, -1, -1, -1, -1],
-        found=[0, 1, 0, 1, 0, 1, 0, 1],
-        best=[0.8, 0.8, 0.7, 0.7, 0.9, 0.9, 0.6, 0.3],
-        second=[0.2, 0.2, 0.2, 0.2, 0.88, 0.86, 0.1, 0.0],
-    )
+    found = half_ambiguous(lowest=0.7)
     rule = fit_rule(found, 0.25)
     assert rule.margin > 0
     assert detected(found, rule) == 4
@@ -95,12 +99,7 @@ def test_no_pair_of_the_tried_margins_and_any_threshold_detects_more(found: Outc
 
 
 def test_scores_that_are_rounded_otherwise_on_the_device_are_answered_alike() -> None:
-    found = outcomes(
-        truth=[0, 1, 0, 1, -1, -1, -1, -1],
-        found=[0, 1, 0, 1, 0, 1, 0, 1],
-        best=[0.8, 0.8, 0.7, 0.6001, 0.9, 0.9, 0.6, 0.3],
-        second=[0.2, 0.2, 0.2, 0.2, 0.88, 0.86, 0.1, 0.0],
-    )
+    found = half_ambiguous(lowest=0.6001)
     rule = fit_rule(found, 0.25)
     assert rule.margin > 0
     rng = np.random.default_rng(0)
