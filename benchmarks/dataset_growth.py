@@ -17,9 +17,9 @@ from pathlib import Path
 
 from benchmarks.photos import fill
 from benchmarks.results import REPOSITORY, save
-from discern.data.manifest import load_manifest, save_manifest
-from discern.data.sources.folder import FolderConfig, FolderSource
-from discern.data.versions import write_version
+from discern.datasets.ingest.write_version import write_version
+from discern.datasets.manifest import load_manifest, save_manifest
+from discern.sources.folder import FolderConfig, FolderSource
 
 COMMAND = "python -m benchmarks.dataset_growth"
 SIZES = (10_000, 100_000)

@@ -11,9 +11,10 @@ import numpy as np
 
 from benchmarks.photos import jpeg
 from benchmarks.results import save
-from discern.data.photos import Photo
-from discern.data.versions import ShardLimits, write_version
-from edge_runtime.images import decode
+from discern.datasets.ingest.write_version import write_version
+from discern.datasets.ingest.writer import ShardLimits
+from discern.sources.base import Photo
+from edge_runtime.core.images import decode
 
 COMMAND = "python -m benchmarks.dataset_reads"
 PHOTOS, SIDE = 20_000, 96  # small photos: the larger they are, the less anything but decoding counts

@@ -23,7 +23,7 @@ import yaml
 
 from benchmarks.learning import count, spread
 from benchmarks.results import REPOSITORY, save
-from pipelines.demo import CONFIGS
+from cli.demo import CONFIGS
 
 COMMAND = "python -m benchmarks.demo"
 SHARES = ("unseen_recall_at_1", "unseen_detection_rate", "stranger_refusal")
@@ -90,7 +90,7 @@ def _demo(home: Path, *arguments: str) -> tuple[dict[str, Any], float]:
     home.mkdir(exist_ok=True)
     figures = home / "figures.json"
     environment = {**os.environ, "DISCERN_HOME": str(home)}
-    demo = [sys.executable, "-m", "pipelines.demo", "--json", str(figures), *arguments]
+    demo = [sys.executable, "-m", "cli.demo", "--json", str(figures), *arguments]
     started = time.perf_counter()
     command = ["bash", "-c", 'source .envrc && exec "$@"', "demo", *demo]
     subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)

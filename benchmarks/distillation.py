@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.results import FOLDER, save
-from discern.evaluation.paired import paired_gap
+from discern.evaluation.significance import paired_gap
 
 COMMAND = "python -m benchmarks.distillation"
 SETS = ("omniglot_lake", "omniglot_vinyals", "grocery_closed", "grocery_heldout", "pills_lookalike")

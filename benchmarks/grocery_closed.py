@@ -11,11 +11,11 @@ import numpy as np
 
 from benchmarks.distillation import gap_figures
 from benchmarks.learning import keep, learn, options, or_nan, read_recipe, read_version, spread
-from discern.data.sources.grocery import coarse_classes
+from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.gallery import Gallery, GalleryConfig, enrol
-from discern.evaluation.outcomes import Outcomes, search
-from discern.learning.batches import PhotoSet, load_photos
+from discern.evaluation.retrieval import Outcomes, search
+from discern.sources.grocery import coarse_classes
 
 COMMAND = "python -m benchmarks.grocery_closed --photos PATH"
 

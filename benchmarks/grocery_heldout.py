@@ -24,10 +24,10 @@ from benchmarks.learning import (
     read_version,
     spread,
 )
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import load_photos
 from discern.evaluation.gallery import GalleryConfig, enrol
-from discern.evaluation.outcomes import Outcomes, search
-from discern.learning.batches import load_photos
+from discern.evaluation.retrieval import Outcomes, search
 
 COMMAND = "python -m benchmarks.grocery_heldout --photos PATH"
 DRAWS = 10

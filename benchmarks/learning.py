@@ -21,29 +21,29 @@ import torch
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from benchmarks.results import FOLDER, REPOSITORY, save
-from discern.data.cleaning import CleaningConfig
-from discern.data.heldout import SplitConfig
-from discern.data.ingest import write_version
-from discern.data.sources import SourceConfig, open_source
-from discern.data.versions import DatasetVersion
+from discern.datasets.ingest.cleaning import CleaningConfig
+from discern.datasets.ingest.write_version import write_version
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import load_photos
+from discern.datasets.splits.class_holdout import SplitConfig
 from discern.evaluation.gallery import Vectors, embed_batches
 from discern.evaluation.metrics import unknown_auroc
 from discern.evaluation.openset import detection_at_fpir
-from discern.evaluation.outcomes import Outcomes
-from discern.files import write_file
-from discern.learning.batches import load_photos
+from discern.evaluation.retrieval import Outcomes
 from discern.learning.checkpoints import Checkpoint, fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.export import check_parity, export_onnx
+from discern.learning.loop import TrainingResult
 from discern.learning.models import EmbeddingModel, count_multiply_adds, restored, weights_fingerprint
 from discern.learning.recipes import distil_student, train_teacher
-from discern.learning.tensors import load_tensors
-from discern.learning.training import TrainingResult
+from discern.learning.safe_load import load_tensors
 from discern.progress import bar
 from discern.source_code import code_mark
-from edge_runtime import model as edge_model
-from edge_runtime.images import Pixels
-from pipelines.configs import read_config
+from discern.sources.registry import SourceConfig, open_source
+from discern.storage.remote import write_file
+from edge_runtime.core import embedder as edge_model
+from edge_runtime.core.images import Pixels
+from orchestration.config_check import read_config
 
 PARITY_PHOTOS = 64
 FPIR = 0.01  # of the detection rates

@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks.distillation import gap_figures
 from benchmarks.learning import keep, learn, options, read_recipe, read_version, spread
+from discern.datasets.photo_set import load_photos
 from discern.evaluation.episodes import within_group_error
-from discern.learning.batches import load_photos
 
 COMMAND = "python -m benchmarks.omniglot_lake --photos PATH"
 

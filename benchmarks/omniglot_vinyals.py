@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from benchmarks.distillation import gap_figures
 from benchmarks.learning import Embed, Vectors, keep, learn, options, read_recipe, read_version
+from discern.datasets.photo_set import load_photos
 from discern.evaluation.episodes import play_episodes
-from discern.learning.batches import Views, load_photos
+from discern.learning.batches import Views
 
 COMMAND = "python -m benchmarks.omniglot_vinyals --photos PATH"
 TASKS = ((5, 1), (5, 5), (20, 1), (20, 5))  # ways, shots

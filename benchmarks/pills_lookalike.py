@@ -10,10 +10,10 @@ import numpy as np
 
 from benchmarks.distillation import gap_figures
 from benchmarks.learning import keep, learn, open_set_figures, options, or_nan, read_recipe, read_version, spread
+from discern.datasets.photo_set import load_photos
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.gallery import GalleryConfig, enrol
-from discern.evaluation.outcomes import Outcomes, search
-from discern.learning.batches import load_photos
+from discern.evaluation.retrieval import Outcomes, search
 
 COMMAND = "python -m benchmarks.pills_lookalike"
 

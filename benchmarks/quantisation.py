@@ -12,17 +12,17 @@ from pathlib import Path
 
 from benchmarks.learning import Recipe, read_recipe
 from benchmarks.results import REPOSITORY, save
-from discern.data.ingest import write_version
-from discern.data.sources import open_source
-from discern.data.sources.folder import FolderConfig
-from discern.data.versions import DatasetVersion
+from discern.datasets.ingest.write_version import write_version
+from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
-from discern.evaluation.precision import Choice, PrecisionConfig
+from discern.evaluation.numeric_format import Choice, PrecisionConfig
 from discern.learning.config import ModelConfig
 from discern.learning.recipes import train_teacher
 from discern.progress import bar
 from discern.releases.candidate import CandidateConfig, build_candidate
-from edge_runtime.release import Lineage
+from discern.sources.folder import FolderConfig
+from discern.sources.registry import open_source
+from edge_runtime.core.release import Lineage
 
 COMMAND = "python -m benchmarks.quantisation"
 STEPS = 600  # depthwise nets learn slower than the recipe's own

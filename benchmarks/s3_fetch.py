@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.results import save
-from discern.data.shards import ShardStore
+from discern.datasets.shards import ShardStore
 from tests.proxies import Proxy
 
 COMMAND = "python -m benchmarks.s3_fetch"
@@ -30,7 +30,7 @@ SIDE = 480  # pixels of a photo
 # Imports are done, and the store is open, when the start is given.
 FETCH = """
 import sys
-from discern.data.shards import ShardStore
+from discern.datasets.shards import ShardStore
 store = ShardStore(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

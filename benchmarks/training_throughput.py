@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.learning import keep, options, read_recipe
-from discern.data.pills import PillsConfig, PillSource
-from discern.learning.batches import PhotoSet
+from discern.datasets.photo_set import PhotoSet
 from discern.learning.config import TrainingConfig
+from discern.learning.device import precision
+from discern.learning.loop import TrainingResult, train
 from discern.learning.losses import MetricObjective
-from discern.learning.machine import precision
-from discern.learning.training import TrainingResult, train
-from edge_runtime.images import Preprocessing, decode
+from discern.sources.pills import PillsConfig, PillSource
+from edge_runtime.core.images import Preprocessing, decode
 
 COMMAND = "python -m benchmarks.training_throughput"
 FAMILIES, PHOTOS = 60, 6

@@ -35,5 +35,5 @@ def bar(
         maxinterval=interval,
         dynamic_ncols=True,
         delay=1.0,  # what is over at once shows nothing
-        disable=os.environ.get("RANK", "0") != "0",  # set by `discern.learning.launch` and torchrun
+        disable=os.environ.get("RANK", "0") != "0",  # set by `discern.learning.distributed.launch` and torchrun
     )

@@ -8,20 +8,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from discern.data.checks import CheckConfig
-from discern.data.sources import SourceConfig, open_source
-from discern.data.splits import SplitConfig
-from discern.data.versions import CleaningConfig
+from discern.datasets.ingest.cleaning import CleaningConfig
+from discern.datasets.splits.assign import SplitConfig
 from discern.errors import ConfigError
 from discern.learning.config import TrainingConfig
 from discern.learning.preview import PreviewConfig
-from pipelines.checked import checked_pipeline
-from pipelines.configs import read_config
-from pipelines.lookup import version_before
+from discern.quality.checks import CheckConfig
+from discern.sources.registry import SourceConfig, open_source
+from orchestration.artifact_lookup import version_before
+from orchestration.checked_pipeline import checked_pipeline
+from orchestration.config_check import read_config
+from orchestration.secrets import provide
 from steps.data.check import check
 from steps.data.gate import gate
 from steps.data.ingest import ingest
-from steps.secrets import provide
 
 
 @checked_pipeline

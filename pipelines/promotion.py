@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from discern.evaluation.comparison import GateConfig
 from discern.evaluation.gallery import GalleryConfig
-from discern.releases.repository import ReleaseRepository
-from pipelines.checked import checked_pipeline
-from pipelines.lookup import newest_input, newest_output
-from steps import workspace
+from discern.evaluation.gates import GateConfig
+from discern.publication.repository import ReleaseRepository
+from orchestration import workspace
+from orchestration.artifact_lookup import newest_input, newest_output
+from orchestration.checked_pipeline import checked_pipeline
 from steps.promotion.judge import judge
 from steps.promotion.publish import Approval, Channels, publish
 

@@ -6,9 +6,9 @@ from discern.evaluation.gallery import GalleryConfig
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.models import weights_fingerprint
 from discern.releases.candidate import CandidateConfig
-from pipelines.checked import checked_pipeline
-from pipelines.datasets import VersionName, pinned
-from pipelines.lookup import earlier
+from orchestration.artifact_lookup import earlier
+from orchestration.checked_pipeline import checked_pipeline
+from orchestration.version_names import VersionName, pinned
 from steps.training.candidate import assemble, check_queries
 from steps.training.models import distil, teach
 from steps.training.pictures import depict

@@ -11,6 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TRACKED = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split()
+CODE = ("cli/", "discern/", "edge_runtime/", "orchestration/", "pipelines/", "stacks/", "steps/")
 LOCKS = ["requirements.txt", "edge_runtime/requirements.txt"]
 
 
@@ -49,7 +50,7 @@ def test_no_weights_or_data_are_tracked() -> None:
 
 def test_library_code_never_prints() -> None:
     for name in TRACKED:
-        if name.endswith(".py") and name.startswith(("discern/", "edge_runtime/", "steps/", "pipelines/", "stacks/")):
+        if name.endswith(".py") and name.startswith(CODE):
             tree = ast.parse((REPOSITORY / name).read_text())
             calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
             assert not [call for call in calls if isinstance(call, ast.Name) and call.id == "print"], name

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from discern.evaluation.outcomes import Outcomes
+from discern.evaluation.retrieval import Outcomes
 
 
 def family_recall_at_1(outcomes: Outcomes, family: Callable[[str], str]) -> float | None:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
 from discern.progress import bar
-from edge_runtime.images import Pixels
-from edge_runtime.model import EmbeddingModel
-from edge_runtime.release import Represent
+from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.images import Pixels
+from edge_runtime.core.release import Represent
 
 Vectors = NDArray[np.float32]
 BATCH = 64  # photos embedded at once
@@ -82,7 +82,7 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
 
     Raises:
         DataError: the photos of a class are each other's opposite, so that they have no mean direction.
-        ValueError: the representation is still to be chosen (`discern.evaluation.representation`).
+        ValueError: the representation is still to be chosen (`discern.evaluation.gallery_fit`).
     """
     if config.represent == "auto":
         raise ValueError("choose a representation before enrolling")

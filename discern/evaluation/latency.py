@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edge_runtime.identify import Identifier
-from edge_runtime.images import Pixels
-from edge_runtime.model import EmbeddingModel
+from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.identify import Identifier
+from edge_runtime.core.images import Pixels
 
 WARM_UP = 3  # calls that are not counted
 TURN = 5  # calls of one model before the next has its turn

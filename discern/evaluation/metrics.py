@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import roc_auc_score
 
-from discern.evaluation.outcomes import NOTHING, STRANGER, Outcomes
 from discern.evaluation.reliability import reliability_of
-from edge_runtime.identify import Calibrator, DecisionRule
+from discern.evaluation.retrieval import NOTHING, STRANGER, Outcomes
+from edge_runtime.core.identify import Calibrator, DecisionRule
 
 
 class Metrics(BaseModel):

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from discern.evaluation.outcomes import Outcomes
-from edge_runtime.identify import DecisionRule, decide
+from discern.evaluation.retrieval import Outcomes
+from edge_runtime.core.identify import DecisionRule, decide
 
 LOWEST_COSINE = -1.0
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from discern.evaluation.outcomes import Outcomes
-from discern.evaluation.rates import Rate, exact_rate
-from edge_runtime.identify import Calibrator, right_probability
+from discern.evaluation.confidence import Rate, exact_rate
+from discern.evaluation.retrieval import Outcomes
+from edge_runtime.core.identify import Calibrator, right_probability
 
 BINS = 10
 

@@ -8,55 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.photo_set import PhotoSet
 from discern.errors import TrainingError
 from discern.learning.config import Symmetries
-from discern.learning.lookalikes import LookAlikes
-from discern.progress import bar
-from edge_runtime.images import Pixels, Preprocessing
+from discern.learning.hard_classes import LookAlikes
+from edge_runtime.core.images import Pixels
 
 logger = logging.getLogger(__name__)
 
 TURNS: dict[Symmetries, int] = {"none": 1, "rotations": 4, "dihedral": 8}
-
-
-@dataclass(frozen=True)
-class PhotoSet:
-    """Photos of a dataset version as the model sees them, in memory.
-
-    Attributes:
-        pixels: [n, size, size, 3] uint8.
-        labels: n label names.
-    """
-
-    pixels: Pixels
-    labels: tuple[str, ...]
-
-    def class_ids(self) -> tuple[NDArray[np.int64], list[str]]:
-        """Number the labels in sorted order: (id of each photo [n], names)."""
-        names, ids = np.unique(np.array(self.labels), return_inverse=True)
-        return ids.astype(np.int64), [str(name) for name in names]
-
-
-def load_photos(version: DatasetVersion, preprocessing: Preprocessing, name: str = "decoding photos") -> PhotoSet:
-    """Decode and preprocess every photo of `version`, on all cores, with progress."""
-    pixels = np.empty((len(version), preprocessing.size, preprocessing.size, 3), dtype=np.uint8)
-
-    def fill(i: int) -> None:
-        pixels[i] = preprocessing.apply(version.pixels(i))
-
-    # Pillow decodes and resizes without the interpreter's lock.
-    with ThreadPoolExecutor() as pool:
-        for _ in bar(pool.map(fill, range(len(version))), total=len(version), name=name, unit="photo"):
-            pass
-    return PhotoSet(pixels, tuple(version.column("label")))
 
 
 @dataclass(frozen=True)

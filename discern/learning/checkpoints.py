@@ -11,8 +11,8 @@ import torch
 from pydantic import BaseModel
 
 from discern.errors import TrainingError
-from discern.files import open_place, write_file
-from discern.learning.tensors import load_tensors
+from discern.learning.safe_load import load_tensors
+from discern.storage.remote import open_place, write_file
 
 
 @dataclass(frozen=True)

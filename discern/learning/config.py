@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from edge_runtime.images import Fit, Preprocessing
+from edge_runtime.core.images import Fit, Preprocessing
 
 Symmetries = Literal["none", "rotations", "dihedral"]
 

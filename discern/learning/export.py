@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from discern.errors import TrainingError
+from discern.learning.loop import embed
 from discern.learning.models import EmbeddingModel
-from discern.learning.training import embed
-from edge_runtime import model as edge_model
-from edge_runtime.images import Pixels, Preprocessing
+from edge_runtime.core import embedder as edge_model
+from edge_runtime.core.images import Pixels, Preprocessing
 
 OPSET = 17  # with the TorchScript exporter it gives IR 8, which onnxruntime 1.16 and later load
 PARITY = 0.9999  # smallest cosine between torch's and onnxruntime's embedding of the same photo

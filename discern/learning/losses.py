@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from discern.errors import ConfigError
-from discern.learning import processes
 from discern.learning.config import DistillConfig, NamedPart
-from discern.learning.machine import Precision
+from discern.learning.device import Precision
+from discern.learning.distributed import collectives
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class SameImages(nn.Module):
         shortened = torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32)
         with torch.no_grad(), shortened:
             embeddings: Tensor = self.hidden[0].to(device)(batch.images)
-        return processes.gather(functional.normalize(embeddings.float(), dim=1))
+        return collectives.gather(functional.normalize(embeddings.float(), dim=1))
 
 
 def similarity_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

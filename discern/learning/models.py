@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
-from discern.learning.tensors import load_tensors
+from discern.learning.safe_load import load_tensors
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # timm's default, so that its pretrained weights fit
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from discern.learning.augment import augment
 from discern.learning.config import AugmentConfig, ImageConfig
-from edge_runtime.images import Pixels
+from edge_runtime.core.images import Pixels
 
 
 class PreviewConfig(BaseModel):

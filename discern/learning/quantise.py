@@ -27,7 +27,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from discern.errors import TrainingError, first_line
-from edge_runtime.images import Pixels
+from edge_runtime.core.images import Pixels
 
 FP16_PROVIDERS = frozenset({"CUDAExecutionProvider", "TensorrtExecutionProvider"})
 BATCH = 16  # photos that calibrate at once

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.errors import TrainingError
-from discern.learning.batches import TURNS, PhotoSet, Views, load_photos
+from discern.learning.batches import TURNS, Views
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, TrainingConfig
-from discern.learning.launch import launch
+from discern.learning.device import precision
+from discern.learning.distributed.launch import launch
+from discern.learning.loop import Log, TrainingResult, Validate, embed, train
 from discern.learning.losses import DistillObjective, EmbeddedViews, MetricObjective, SameImages
-from discern.learning.machine import precision
 from discern.learning.models import EmbeddingModel
-from discern.learning.training import Log, TrainingResult, Validate, embed, train
 from discern.progress import bar
-from edge_runtime.images import Preprocessing
+from edge_runtime.core.images import Preprocessing
 
 BLOCK = 1024  # views that the teacher embeds between two movements of the progress bar
 

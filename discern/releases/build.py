@@ -22,13 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discern.errors import PublicationError
-from edge_runtime.errors import EdgeError
-from edge_runtime.files import fsync_file, fsync_folder, sha256_file
-from edge_runtime.identify import Calibrator, DecisionRule
-from edge_runtime.images import Preprocessing, decode
-from edge_runtime.index import GalleryIndex, IndexParameters
-from edge_runtime.model import EmbeddingModel
-from edge_runtime.release import (
+from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.identify import Calibrator, DecisionRule
+from edge_runtime.core.images import Preprocessing, decode
+from edge_runtime.core.index import GalleryIndex, IndexParameters
+from edge_runtime.core.release import (
     CATALOGUE_FILE,
     FILES,
     FORMAT,
@@ -43,7 +41,9 @@ from edge_runtime.release import (
     open_release,
     release_id,
 )
-from edge_runtime.selftest import run_selftest
+from edge_runtime.core.selftest import run_selftest
+from edge_runtime.errors import EdgeError
+from edge_runtime.files import fsync_file, fsync_folder, sha256_file
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # one date for all, so that the same content gives the same bytes
 

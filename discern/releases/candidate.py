@@ -14,23 +14,23 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.errors import DataError
-from discern.evaluation.calibration import check_fitting
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, embed_batches, enrol, gallery_rows
+from discern.evaluation.gallery_fit import DECIDING, FittedGallery, Queries, fit_galleries
 from discern.evaluation.metrics import Metrics, measure
-from discern.evaluation.precision import Choice, PrecisionConfig
-from discern.evaluation.probability import fit_calibrator
-from discern.evaluation.representation import DECIDING, FittedGallery, Queries, fit_galleries
-from discern.learning.batches import PhotoSet, load_photos
+from discern.evaluation.numeric_format import Choice, PrecisionConfig
+from discern.evaluation.probability_calibration import fit_calibrator
+from discern.evaluation.threshold_calibration import check_fitting
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import EmbeddingModel
 from discern.releases.build import CatalogueClass, build_release
-from discern.releases.precision import Examination, pick_precision
-from edge_runtime import model as edge_model
-from edge_runtime.identify import Calibrator, DecisionRule
-from edge_runtime.images import Preprocessing, encode_jpeg, encode_png
-from edge_runtime.release import Lineage, Release
+from discern.releases.numeric_format_search import Examination, pick_precision
+from edge_runtime.core import embedder as edge_model
+from edge_runtime.core.identify import Calibrator, DecisionRule
+from edge_runtime.core.images import Preprocessing, encode_jpeg, encode_png
+from edge_runtime.core.release import Lineage, Release
 
 THUMBNAIL = Preprocessing(size=96)
 PARITY_PHOTOS = 64

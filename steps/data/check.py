@@ -10,14 +10,14 @@ from zenml import step
 from zenml.logger import get_logger
 from zenml.types import HTMLString
 
-from discern.data.changes import compare
-from discern.data.checks import CheckConfig, CheckReport, check_version
-from discern.data.review import LIBRARY, Review, report_html, write_report
-from discern.data.versions import DatasetVersion
-from discern.files import write_file
+from discern.datasets.diff import compare
+from discern.datasets.manifest import DatasetVersion
 from discern.learning.preview import PreviewConfig, augmenter
-from steps import workspace
-from steps.caching import depends_on
+from discern.quality.checks import CheckConfig, CheckReport, check_version
+from discern.quality.review import LIBRARY, Review, report_html, write_report
+from discern.storage.remote import write_file
+from orchestration import workspace
+from orchestration.caching import depends_on
 from steps.data.ingest import RejectedPhotos
 
 logger = get_logger(__name__)

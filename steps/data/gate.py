@@ -6,10 +6,10 @@ from typing import Annotated
 
 from zenml import step
 
-from discern.data.checks import CheckReport
-from discern.data.versions import DatasetVersion
-from steps.caching import depends_on
-from steps.materializers import DatasetVersionMaterializer
+from discern.datasets.manifest import DatasetVersion
+from discern.quality.checks import CheckReport
+from orchestration.caching import depends_on
+from orchestration.materializers import DatasetVersionMaterializer
 
 
 @step(cache_policy=depends_on("discern/data/checks"), output_materializers=DatasetVersionMaterializer)

@@ -7,15 +7,18 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from zenml import step
 
-from discern.data.sources import SourceConfig, open_source
-from discern.data.splits import SplitConfig
-from discern.data.versions import CleaningConfig, DatasetVersion, Rejected, write_version
+from discern.datasets.ingest.cleaning import CleaningConfig
+from discern.datasets.ingest.rejected import Rejected
+from discern.datasets.ingest.write_version import write_version
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError
 from discern.progress import bar
-from steps import workspace
-from steps.caching import depends_on
-from steps.materializers import DatasetVersionMaterializer
-from steps.secrets import provide
+from discern.sources.registry import SourceConfig, open_source
+from orchestration import workspace
+from orchestration.caching import depends_on
+from orchestration.materializers import DatasetVersionMaterializer
+from orchestration.secrets import provide
 
 
 class RejectedPhotos(BaseModel):

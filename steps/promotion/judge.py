@@ -9,16 +9,16 @@ from typing import Annotated
 from zenml import step
 from zenml.types import HTMLString
 
-from discern.data.versions import DatasetVersion
-from discern.evaluation.comparison import GateConfig, Verdict, already_in_production
+from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
-from discern.files import write_file
-from discern.releases.comparison import compare
-from discern.releases.report import empty_report, promotion_report
-from discern.releases.repository import ReleaseRepository
-from edge_runtime.release import Release
-from steps import workspace
-from steps.caching import depends_on
+from discern.evaluation.gates import GateConfig, Verdict, already_in_production
+from discern.publication.repository import ReleaseRepository
+from discern.releases.examine import compare
+from discern.reports.promotion_page import empty_report, promotion_report
+from discern.storage.remote import write_file
+from edge_runtime.core.release import Release
+from orchestration import workspace
+from orchestration.caching import depends_on
 
 
 @step(cache_policy=depends_on("discern", "edge_runtime"))

@@ -11,10 +11,10 @@ from zenml.client import Client
 from zenml.enums import ModelStages
 from zenml.logger import get_logger
 
-from discern.evaluation.comparison import Verdict
-from discern.releases.repository import ReleaseRepository
-from edge_runtime.release import Release
-from steps import workspace
+from discern.evaluation.gates import Verdict
+from discern.publication.repository import ReleaseRepository
+from edge_runtime.core.release import Release
+from orchestration import workspace
 
 logger = get_logger(__name__)
 

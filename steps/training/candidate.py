@@ -12,17 +12,17 @@ import mlflow
 from zenml import get_step_context, step
 from zenml.logger import get_logger
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.config import ImageConfig
 from discern.learning.models import EmbeddingModel
 from discern.releases.candidate import CandidateConfig, build_candidate, check_calibratable
-from edge_runtime.release import Lineage, Release
-from steps import tracking
-from steps.caching import depends_on
-from steps.lineage import git_commit
-from steps.materializers import ReleaseMaterializer
+from edge_runtime.core.release import Lineage, Release
+from orchestration import tracking
+from orchestration.caching import depends_on
+from orchestration.lineage import git_commit
+from orchestration.materializers import ReleaseMaterializer
 
 logger = get_logger(__name__)
 

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from zenml import step
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
 from discern.learning.checkpoints import Checkpoint, fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.models import EmbeddingModel
 from discern.learning.recipes import distil_student, train_teacher
-from steps import tracking, workspace
-from steps.caching import code_hash, depends_on
-from steps.materializers import EmbeddingModelMaterializer
+from orchestration import tracking, workspace
+from orchestration.caching import code_hash, depends_on
+from orchestration.materializers import EmbeddingModelMaterializer
 
 CODE = depends_on("discern/learning", "discern/data", "discern/files.py", "edge_runtime/images.py")
 

@@ -7,13 +7,13 @@ from typing import Annotated
 from zenml import step
 from zenml.types import HTMLString
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
-from discern.releases.depiction import depict_release
-from discern.releases.depiction_page import depiction_page
-from edge_runtime.release import Release
-from steps import tracking
-from steps.caching import depends_on
+from discern.reports.candidate_page import depiction_page
+from discern.reports.candidate_plots import depict_release
+from edge_runtime.core.release import Release
+from orchestration import tracking
+from orchestration.caching import depends_on
 
 
 @step(experiment_tracker=True, cache_policy=depends_on("discern", "edge_runtime"))

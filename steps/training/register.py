@@ -11,8 +11,8 @@ from zenml.exceptions import EntityExistsError
 from zenml.model.utils import link_artifact_version_to_model_version
 
 from discern.evaluation.metrics import Metrics
-from edge_runtime.release import Release
-from steps.lineage import versions_of_run
+from edge_runtime.core.release import Release
+from orchestration.lineage import versions_of_run
 
 LINKED = ("teacher", "student", "release_candidate", "test_metrics")
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from benchmarks.demo import SHARES, figures_of, reseeded
-from pipelines.demo import CONFIGS
+from cli.demo import CONFIGS
 
 ONE = {
     "unseen_recall_at_1": 1.0,

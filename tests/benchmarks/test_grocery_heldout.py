@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import grocery_heldout
 from benchmarks.learning import Vectors, read_recipe, read_version
-from edge_runtime.images import Pixels
+from edge_runtime.core.images import Pixels
 from tests.benchmarks import trials
 from tests.benchmarks.trials import Trial
 

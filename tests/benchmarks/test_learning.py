@@ -13,16 +13,17 @@ import torch
 
 from benchmarks import learning
 from benchmarks.learning import Recipe
-from discern.data.pills import PillsConfig
-from discern.data.versions import DatasetVersion, write_version
+from discern.datasets.ingest.write_version import write_version
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import load_photos
 from discern.errors import ConfigError
-from discern.evaluation.outcomes import Outcomes
-from discern.learning.batches import load_photos
+from discern.evaluation.retrieval import Outcomes
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, ImageConfig
+from discern.learning.loop import embed
 from discern.learning.models import EmbeddingModel, count_multiply_adds
-from discern.learning.tensors import load_tensors
-from discern.learning.training import embed
+from discern.learning.safe_load import load_tensors
+from discern.sources.pills import PillsConfig
 from tests.benchmarks import trials
 from tests.discern import toy
 

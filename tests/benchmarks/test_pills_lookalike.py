@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import pills_lookalike
 from benchmarks.learning import Recipe
-from discern.data.pills import PillsConfig
+from discern.sources.pills import PillsConfig
 from tests.benchmarks import trials
 from tests.benchmarks.trials import Trial
 

@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks import quantisation
 from benchmarks.learning import Recipe
-from discern.data.heldout import SplitConfig
-from discern.data.pills import PillsConfig
-from discern.evaluation.precision import Choice, Measurement
+from discern.datasets.splits.class_holdout import SplitConfig
+from discern.evaluation.numeric_format import Choice, Measurement
 from discern.learning.config import ModelConfig
+from discern.sources.pills import PillsConfig
 from tests.benchmarks import trials
 
 # Half of the families are held out for validation and some for the test; half of those are strangers.

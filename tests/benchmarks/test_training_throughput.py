@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import training_throughput
 from benchmarks.learning import Recipe
-from discern.learning.machine import precision
+from discern.learning.device import precision
 from tests.benchmarks import trials
 
 

@@ -15,7 +15,7 @@ import pytest
 from benchmarks.learning import Recipe, read_recipe
 from benchmarks.results import FOLDER
 from discern.learning.config import ImageConfig, ModelConfig, TrainingConfig
-from tests.discern.data.layouts import grocery, omniglot, plant
+from tests.discern.sources.layouts import grocery, omniglot, plant
 
 GAP = ("gap_points", "gap_low", "gap_high", "macs_ratio")
 VINYALS = {

@@ -5,16 +5,16 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import load_photos
 from discern.evaluation.gallery import GalleryConfig, embed_batches, enrol, gallery_rows
-from discern.evaluation.precision import PrecisionConfig
-from discern.learning.batches import load_photos
+from discern.evaluation.numeric_format import PrecisionConfig
 from discern.releases.build import CatalogueClass, build_release
 from discern.releases.candidate import CandidateConfig
-from edge_runtime.identify import DecisionRule
-from edge_runtime.images import encode_jpeg, encode_png
-from edge_runtime.model import EmbeddingModel
-from edge_runtime.release import Lineage, Release
+from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.identify import DecisionRule
+from edge_runtime.core.images import encode_jpeg, encode_png
+from edge_runtime.core.release import Lineage, Release
 from tests.discern import toy
 from tests.edge_runtime import toy_release
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
-from discern.data.versions import DatasetVersion, write_version
-from discern.evaluation.comparison import GateConfig
+from discern.datasets.ingest.write_version import write_version
+from discern.datasets.manifest import DatasetVersion
+from discern.evaluation.gates import GateConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.models import EmbeddingModel
 from discern.learning.recipes import train_teacher
 from discern.releases.candidate import build_candidate
-from discern.releases.comparison import Comparison, compare
-from edge_runtime.release import Release
+from discern.releases.examine import Comparison, compare
+from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
+from tests.proxies import Proxy
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +75,41 @@ def production(toy_version: DatasetVersion, tmp_path_factory: pytest.TempPathFac
 def comparison(candidate: tuple[Release, Metrics], production: Release, toy_version: DatasetVersion) -> Comparison:
     """The candidate against production."""
     return compare(candidate[0], production, toy_version, candidates.GALLERY, GateConfig(resamples=300))
+
+
+@pytest.fixture
+def shard_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of remote shards."""
+    folder = tmp_path / "shard-cache"
+    monkeypatch.setenv("DISCERN_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, shard_cache: Path) -> str:
+    """The s3:// address of a new bucket."""
+    import boto3
+
+    settings = {
+        "AWS_ENDPOINT_URL": s3_endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    name = f"data-{uuid.uuid4().hex}"
+    boto3.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    return f"s3://{name}"
+
+
+@pytest.fixture
+def proxy(bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """What the S3 clients of this test and its children go through from here on."""
+    from s3fs import S3FileSystem
+
+    with Proxy(s3_endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        S3FileSystem.clear_instance_cache()
+        yield proxy
+    S3FileSystem.clear_instance_cache()

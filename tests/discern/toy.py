@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from discern.data.photos import Photo, Role, Split
-from discern.learning.batches import PhotoSet
+from discern.datasets.photo_set import PhotoSet
 from discern.learning.config import AugmentConfig, ModelConfig, NamedPart, TrainingConfig
-from edge_runtime.images import Pixels, Preprocessing, encode_png
+from discern.sources.base import Photo, Role, Split
+from edge_runtime.core.images import Pixels, Preprocessing, encode_png
 
 SIDE = 40  # pixels, of a photo
 PREPROCESSING = Preprocessing(32)

@@ -35,7 +35,7 @@ class Workplace:
 
     def output(self, pipeline: str, artifact: str) -> Any:
         """What the newest run of a pipeline gave out."""
-        from pipelines.lookup import newest_output
+        from orchestration.artifact_lookup import newest_output
 
         return newest_output(f"{pipeline}_pipeline", artifact, "tiny").load()
 
@@ -51,8 +51,8 @@ class Workplace:
 @pytest.fixture(scope="session")
 def zenml_home() -> Path:
     """ZenML's database with the local stack in it, and signing keys."""
-    from discern.releases.repository import ReleaseRepository
-    from stacks.__main__ import main
+    from cli.stacks import main
+    from discern.publication.repository import ReleaseRepository
 
     home = Path(os.environ["DISCERN_HOME"])
     assert main(["apply", "local"]) == 0

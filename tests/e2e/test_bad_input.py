@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from discern.errors import DataError
-from tests.discern.data.leftovers import check_whole
+from tests.discern.datasets.leftovers import check_whole
 from tests.e2e.conftest import CONFIGS, Workplace
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from discern.data.versions import DatasetVersion
-from edge_runtime.images import encode_jpeg
-from tests.discern.data.layouts import plant
+from discern.datasets.manifest import DatasetVersion
+from edge_runtime.core.images import encode_jpeg
+from tests.discern.sources.layouts import plant
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "metal_tags"
 TAGS, CROPS = 40, ("left-top", "right-top")
@@ -54,8 +54,8 @@ def newest(step: str, output: str) -> Any:
 def test_voc_and_coco_give_one_version_and_the_page_says_why_it_may_pass(
     zenml_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from orchestration import workspace
     from pipelines.data import data_pipeline
-    from steps import workspace
 
     monkeypatch.setenv("METAL_TAGS", str(planted(tmp_path / "tags")))
     versions: list[DatasetVersion] = []

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from discern.errors import ConfigError, DataError, GateError
-from discern.evaluation.confusions import ConfusionTable
-from edge_runtime.home import Home
-from edge_runtime.identify import Identifier
-from edge_runtime.images import decode
-from edge_runtime.model import EmbeddingModel
-from edge_runtime.updates import pull
+from discern.evaluation.plots.confusions import ConfusionTable
+from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.identify import Identifier
+from edge_runtime.core.images import decode
+from edge_runtime.device.home import Home
+from edge_runtime.device.updates import pull
 from tests.e2e.conftest import Workplace
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def cached(run: object) -> dict[str, bool]:
 
 
 def live(loop: Workplace) -> str | None:
-    from discern.releases.repository import ReleaseRepository
+    from discern.publication.repository import ReleaseRepository
 
     return ReleaseRepository(str(loop.home / "releases"), loop.home / "keys").current("production")
 
@@ -146,7 +146,7 @@ def test_the_device_answers_with_the_network_cut(loop: Workplace, tmp_path: Path
     command = [
         sys.executable,
         "-m",
-        "edge_runtime.cli",
+        "edge_runtime.service.cli",
         "--home",
         str(tmp_path / "device"),
         "identify",
@@ -230,7 +230,7 @@ def test_a_version_of_which_no_release_could_come_is_refused_before_it_trains(lo
 def test_manual_approval_stops_at_staging(loop: Workplace) -> None:
     from zenml.client import Client
 
-    from discern.releases.repository import ReleaseRepository
+    from discern.publication.repository import ReleaseRepository
 
     before = live(loop)
     lenient = {
@@ -272,7 +272,7 @@ def test_a_waived_check_lets_it_through(loop: Workplace) -> None:
 
 
 def test_another_use_case_finds_nothing(loop: Workplace) -> None:
-    from pipelines.lookup import newest_output
+    from orchestration.artifact_lookup import newest_output
 
     with pytest.raises(ConfigError, match="holds no 'dataset_version' of a completed data_pipeline tagged 'other'"):
         newest_output("data_pipeline", "dataset_version", "other")

@@ -12,9 +12,9 @@ import boto3
 import pytest
 
 from discern.errors import ConfigError
-from edge_runtime.home import Home
-from edge_runtime.identify import Identifier
-from edge_runtime.updates import pull
+from edge_runtime.core.identify import Identifier
+from edge_runtime.device.home import Home
+from edge_runtime.device.updates import pull
 from tests.e2e.conftest import Workplace
 
 BUCKET = "discern-test"
@@ -25,7 +25,7 @@ def on_s3(loop: Workplace, s3_environment: str, monkeypatch: pytest.MonkeyPatch)
     """The stack local-s3 is active, set by the command that a person types."""
     from zenml.client import Client
 
-    from stacks.__main__ import main
+    from cli.stacks import main
 
     monkeypatch.setenv("DISCERN_BUCKET", BUCKET)
     assert main(["apply", "local-s3", "--create-bucket"]) == 0
@@ -55,7 +55,7 @@ def local_files(home: Path) -> set[Path]:
 def test_the_same_three_pipelines_run_in_the_bucket(on_s3: Workplace, tmp_path: Path) -> None:
     from zenml.client import Client
 
-    from discern.releases.repository import ReleaseRepository
+    from discern.publication.repository import ReleaseRepository
 
     before = local_files(on_s3.home)
     with pytest.raises(ConfigError, match="stack 'local-s3' holds no 'dataset_version'"):
@@ -86,7 +86,7 @@ def assert_all_in_bucket(run: Any) -> None:
 
 
 def test_applying_twice_changes_nothing(on_s3: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
-    from stacks.__main__ import main
+    from cli.stacks import main
 
     assert main(["apply", "local", "local-s3"]) == 0
     assert capsys.readouterr().out.split("\n")[:2] == ["stack local: unchanged", "stack local-s3: unchanged"]
@@ -95,7 +95,7 @@ def test_applying_twice_changes_nothing(on_s3: Workplace, capsys: pytest.Capture
 def test_a_changed_file_updates_the_stack(
     on_s3: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stacks.__main__ import main
+    from cli.stacks import main
 
     monkeypatch.setenv("DISCERN_BUCKET", "discern-other")
     assert main(["apply", "local-s3", "--create-bucket"]) == 0
@@ -107,7 +107,7 @@ def test_a_changed_file_updates_the_stack(
 def test_a_missing_bucket_is_named(
     on_s3: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stacks.__main__ import main
+    from cli.stacks import main
 
     monkeypatch.setenv("DISCERN_BUCKET", "discern-missing")
     assert main(["apply", "local-s3"]) == 1

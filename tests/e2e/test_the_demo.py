@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cli import demo
 from discern.errors import DiscernError
-from pipelines import demo
 from tests.e2e.conftest import CONFIGS, Workplace
 
 

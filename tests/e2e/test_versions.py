@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
-from discern.data.pills import PillsConfig, PillSource
-from discern.data.versions import DatasetVersion
+from cli.versions import main
+from discern.datasets.manifest import DatasetVersion
 from discern.errors import ConfigError, GateError
-from pipelines.datasets import CHECKED, open_version, pinned
-from pipelines.versions import main
+from discern.sources.pills import PillsConfig, PillSource
+from orchestration.version_names import CHECKED, open_version, pinned
 from tests.e2e.conftest import CONFIGS
 
 USE_CASE = "grown"

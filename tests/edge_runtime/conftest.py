@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from discern.releases.repository import ReleaseRepository
-from edge_runtime.identify import Identifier
-from edge_runtime.release import Release, open_release
-from edge_runtime.updates import pull
+from discern.publication.repository import ReleaseRepository
+from edge_runtime.core.identify import Identifier
+from edge_runtime.core.release import Release, open_release
+from edge_runtime.device.updates import pull
 from tests.edge_runtime.toy_release import COLOURS, build_toy
 
 

@@ -25,4 +25,4 @@ def test_the_device_imports_nothing_heavy() -> None:
 
 
 def test_the_command_line_starts_without_the_server_and_the_update_client() -> None:
-    assert not {"fastapi", "uvicorn", "prometheus_client", "tuf", "boto3"} & imported("edge_runtime.cli")
+    assert not {"fastapi", "uvicorn", "prometheus_client", "tuf", "boto3"} & imported("edge_runtime.service.cli")

@@ -19,7 +19,7 @@ def refuse(event, arguments):
     if event in {"socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}:
         raise SystemExit(f"{event} {arguments}")
 sys.addaudithook(refuse)
-from edge_runtime.cli import main
+from edge_runtime.service.cli import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from discern.releases.build import CatalogueClass, build_release
+from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.identify import Calibrator, DecisionRule
+from edge_runtime.core.images import Pixels, Preprocessing, encode_jpeg, encode_png
+from edge_runtime.core.release import MANIFEST_FILE, SINCE_2, Lineage, Release, release_id
 from edge_runtime.files import sha256_file
-from edge_runtime.identify import Calibrator, DecisionRule
-from edge_runtime.images import Pixels, Preprocessing, encode_jpeg, encode_png
-from edge_runtime.model import EmbeddingModel
-from edge_runtime.release import MANIFEST_FILE, SINCE_2, Lineage, Release, release_id
 
 SIZE = 16  # pixels
 DIM = 8

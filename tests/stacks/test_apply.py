@@ -25,7 +25,7 @@ def apply(home: Path, *names: str) -> list[str]:
 
 PROGRAM = """
 import sys
-from stacks.__main__ import main
+from cli.stacks import main
 assert main(['apply', *sys.argv[1:]]) == 0
 from zenml.client import Client
 print('active', Client().active_stack_model.name)

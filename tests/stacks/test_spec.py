@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.stacks import main
 from discern.errors import ConfigError
 from stacks import spec
-from stacks.__main__ import main
 
 
 def test_the_shipped_stacks_are_read() -> None:

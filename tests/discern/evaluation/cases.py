@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from discern.evaluation.outcomes import STRANGER, Outcomes
-from edge_runtime.identify import DecisionRule
+from discern.evaluation.retrieval import STRANGER, Outcomes
+from edge_runtime.core.identify import DecisionRule
 
 ACCEPT_ALL = DecisionRule(threshold=-1.0, margin=0.0, fpir=1.0)
 

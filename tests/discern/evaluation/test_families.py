@@ -4,7 +4,7 @@ from hypothesis import given, settings
 
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.metrics import measure
-from discern.evaluation.outcomes import Outcomes
+from discern.evaluation.retrieval import Outcomes
 from tests.discern.evaluation.cases import ACCEPT_ALL, drawn, outcomes
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
 from discern.evaluation.gallery import GalleryConfig, enrol, gallery_rows
 from tests.discern import toy

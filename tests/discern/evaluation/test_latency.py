@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from discern.evaluation.latency import median_latency_ms, p95_latency_ms
+from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.identify import Identifier
+from edge_runtime.core.images import Pixels, Preprocessing
 from edge_runtime.errors import ImageError, ReleaseError
-from edge_runtime.identify import Identifier
-from edge_runtime.images import Pixels, Preprocessing
-from edge_runtime.model import EmbeddingModel
 from tests.edge_runtime.toy_release import COLOURS, PREPROCESSING, SIZE, build_toy, photo, write_model
 
 

@@ -16,8 +16,8 @@ from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
 from discern.evaluation.gallery import GalleryConfig, enrol
 from discern.evaluation.metrics import macro_precision_recall, measure, unknown_auroc
-from discern.evaluation.outcomes import Outcomes, search
-from edge_runtime.identify import DecisionRule
+from discern.evaluation.retrieval import Outcomes, search
+from edge_runtime.core.identify import DecisionRule
 from tests.discern.evaluation.cases import ACCEPT_ALL, drawn, outcomes
 
 RULE = DecisionRule(threshold=0.5, margin=0.1, fpir=0.1)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
 from discern.evaluation.openset import allowed_strangers, detection_at_fpir, lowest_threshold
-from discern.evaluation.outcomes import Outcomes
+from discern.evaluation.retrieval import Outcomes
 from tests.discern.evaluation.cases import drawn, outcomes
 
 BY_HAND = outcomes(

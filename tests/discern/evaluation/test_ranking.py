@@ -13,8 +13,8 @@ from discern.errors import DataError
 from discern.evaluation import ranking
 from discern.evaluation.gallery import Gallery
 from discern.evaluation.metrics import measure
-from discern.evaluation.outcomes import search
 from discern.evaluation.ranking import map_at_r
+from discern.evaluation.retrieval import search
 from tests.discern.evaluation.cases import ACCEPT_ALL
 
 

@@ -8,10 +8,10 @@ from hypothesis.extra import numpy as arrays
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
+from discern.evaluation.confidence import exact_rate
 from discern.evaluation.metrics import measure
-from discern.evaluation.rates import exact_rate
 from discern.evaluation.reliability import Reliability, reliability, reliability_of
-from edge_runtime.identify import Calibrator
+from edge_runtime.core.identify import Calibrator
 from tests.discern.evaluation.cases import ACCEPT_ALL, outcomes
 
 

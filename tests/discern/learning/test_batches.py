@@ -8,10 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.errors import TrainingError
-from discern.learning.batches import BatchSampler, PhotoSet, Views, load_photos, step_generator
-from discern.learning.lookalikes import LookAlikes
+from discern.learning.batches import BatchSampler, Views, step_generator
+from discern.learning.hard_classes import LookAlikes
 from tests.discern import toy
 
 CPU = torch.device("cpu")

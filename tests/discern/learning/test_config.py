@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from discern.learning.config import AugmentConfig, DistillConfig, ImageConfig, ModelConfig, TrainingConfig
-from edge_runtime.images import Preprocessing
+from edge_runtime.core.images import Preprocessing
 
 MODEL = {"backbone": "resnet10t"}
 LEAST: dict[type[BaseModel], dict[str, Any]] = {

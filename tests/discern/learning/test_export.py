@@ -14,10 +14,10 @@ from torch import nn
 from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
 from discern.learning.export import check_parity, export_onnx
+from discern.learning.loop import embed
 from discern.learning.models import EmbeddingModel
-from discern.learning.training import embed
-from edge_runtime import model as edge_model
-from edge_runtime.images import Pixels
+from edge_runtime.core import embedder as edge_model
+from edge_runtime.core.images import Pixels
 from tests.discern import toy
 
 SIZE = toy.PREPROCESSING.size

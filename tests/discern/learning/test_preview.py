@@ -4,7 +4,7 @@ import numpy as np
 
 from discern.learning.config import AugmentConfig, ImageConfig
 from discern.learning.preview import PreviewConfig, augmenter
-from edge_runtime.images import Pixels
+from edge_runtime.core.images import Pixels
 
 PHOTOS: list[Pixels] = [
     np.random.default_rng(seed).integers(0, 255, (40, 30 + seed, 3)).astype(np.uint8) for seed in range(3)

@@ -10,15 +10,15 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import load_photos
 from discern.errors import TrainingError
-from discern.learning.batches import load_photos
 from discern.learning.config import ModelConfig
 from discern.learning.export import export_onnx
 from discern.learning.models import EmbeddingModel
 from discern.learning.quantise import FP16_PROVIDERS, stamp, to_fp16, to_int8
-from edge_runtime import model as edge_model
-from edge_runtime.images import Pixels, Preprocessing
+from edge_runtime.core import embedder as edge_model
+from edge_runtime.core.images import Pixels, Preprocessing
 from tests.discern import toy
 from tests.edge_runtime.toy_release import write_model
 

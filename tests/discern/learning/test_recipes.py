@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import load_photos
 from discern.errors import TrainingError
-from discern.learning.batches import load_photos
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, ModelConfig, NamedPart
+from discern.learning.loop import embed
 from discern.learning.models import EmbeddingModel
 from discern.learning.recipes import distil_student, recall_validator, train_teacher
-from discern.learning.training import embed
 from tests.discern import toy
 
 STUDENT = toy.config(

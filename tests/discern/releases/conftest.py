@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from discern.releases.repository import ReleaseRepository
-from edge_runtime.release import Release
+from discern.publication.repository import ReleaseRepository
+from edge_runtime.core.release import Release
 from tests.edge_runtime.toy_release import COLOURS, build_toy
 
 

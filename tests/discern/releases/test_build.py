@@ -8,10 +8,10 @@ import pytest
 
 from discern.errors import PublicationError
 from discern.releases.build import CatalogueClass, build_release
-from edge_runtime.identify import Calibrator, DecisionRule, Identifier
-from edge_runtime.images import Preprocessing, encode_jpeg
-from edge_runtime.model import EmbeddingModel
-from edge_runtime.release import FILES, MANIFEST_FILE, Lineage, Release, open_release
+from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.identify import Calibrator, DecisionRule, Identifier
+from edge_runtime.core.images import Preprocessing, encode_jpeg
+from edge_runtime.core.release import FILES, MANIFEST_FILE, Lineage, Release, open_release
 from tests.edge_runtime.toy_release import COLOURS, PREPROCESSING, RULE, build_toy, embed, photo, square, write_model
 
 

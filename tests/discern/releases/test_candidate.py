@@ -6,17 +6,17 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from discern.data.versions import DatasetVersion
+from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError, PublicationError
+from discern.evaluation.confidence import exact_rate
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
-from discern.evaluation.rates import exact_rate
 from discern.learning.models import EmbeddingModel
 from discern.releases.candidate import CandidateConfig, asked, build_candidate, check_calibratable
-from edge_runtime.identify import Answer, Identifier
-from edge_runtime.images import decode
-from edge_runtime.release import Release, Represent, open_release
-from edge_runtime.selftest import run_selftest
+from edge_runtime.core.identify import Answer, Identifier
+from edge_runtime.core.images import decode
+from edge_runtime.core.release import Release, Represent, open_release
+from edge_runtime.core.selftest import run_selftest
 from tests.discern import candidates, toy
 
 Candidate = tuple[Release, Metrics]

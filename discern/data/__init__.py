@@ -1,1 +1,0 @@
-"""From photos and labels to a checked, immutable dataset version."""

@@ -1,0 +1,1 @@
+"""Which photos train, which calibrate and which test."""

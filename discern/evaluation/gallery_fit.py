@@ -1,0 +1,95 @@
+"""Every photo a gallery row, or one mean of each class: what validation queries prefer, with the rule fitted to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol
+from discern.evaluation.metrics import Metrics, measure
+from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.threshold_calibration import RuleRates, fit_rule, rule_rates
+from edge_runtime.core.identify import DecisionRule
+from edge_runtime.core.release import Represent
+
+BY_SIZE: tuple[Represent, ...] = ("prototype", "exemplars")
+DECIDING = ("detection_rate", "auroc", "recall_at_1")
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Embedded queries of one split.
+
+    Attributes:
+        vectors: [q, d] float32, unit length.
+        names: the true class of each.
+        trained: classes that the model trained on.
+    """
+
+    vectors: Vectors
+    names: Sequence[str]
+    trained: frozenset[str]
+
+    def search(self, gallery: Gallery) -> Outcomes:
+        """What is found in `gallery`."""
+        return search(gallery, self.vectors, self.names, self.trained)
+
+
+@dataclass(frozen=True)
+class FittedGallery:
+    """A gallery and the decision rule fitted to it.
+
+    Attributes:
+        represent: what its rows are.
+        gallery: what is enrolled.
+        outcomes: of the queries that the rule was fitted on.
+        rule: the decision rule.
+        rates: what it does to those queries.
+        metrics: their figures under it.
+    """
+
+    represent: Represent
+    gallery: Gallery
+    outcomes: Outcomes
+    rule: DecisionRule
+    rates: RuleRates
+    metrics: Metrics
+
+
+def fit_galleries(
+    vectors: Vectors, labels: list[str], config: GalleryConfig, queries: Queries, fpir: float
+) -> tuple[FittedGallery, ...]:
+    """Enrol photos as `config` says and fit the rule; with `represent: auto` in both ways, the better one first.
+
+    The better one detects more at the stated rate, then has the higher AUROC, the higher recall@1, the fewer rows.
+    Where every class has one photo, that photo is also its mean, and nothing is to be chosen.
+
+    Args:
+        vectors: [n, d] embedded gallery photos, unit length.
+        labels: n class names.
+        config: how a class is represented.
+        queries: of classes outside training, strangers among them.
+        fpir: the false-identification rate allowed, between 0 and 1.
+
+    Raises:
+        DataError: as `enrol` and `fit_rule`.
+    """
+    if config.represent != "auto":
+        tried: tuple[Represent, ...] = (config.represent,)
+    elif len(set(labels)) == len(labels):
+        tried = ("exemplars",)
+    else:
+        tried = BY_SIZE
+    fitted = [_fit(enrol(vectors, labels, config.represented(way)), way, queries, fpir) for way in tried]
+    return tuple(sorted(fitted, key=_merit, reverse=True))
+
+
+def _fit(gallery: Gallery, represent: Represent, queries: Queries, fpir: float) -> FittedGallery:
+    outcomes = queries.search(gallery)
+    rule = fit_rule(outcomes, fpir)
+    return FittedGallery(represent, gallery, outcomes, rule, rule_rates(outcomes, rule), measure(outcomes, rule))
+
+
+def _merit(fitted: FittedGallery) -> list[float]:
+    figures = fitted.metrics.figures()  # all of them: `fit_rule` has seen enrolled queries and strangers
+    return [figures[name] for name in DECIDING]

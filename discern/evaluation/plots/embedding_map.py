@@ -1,0 +1,240 @@
+"""A map of the embeddings: what the model takes for alike lies together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from discern.evaluation.plots.answer_quality import COLOURS, Verdict
+from discern.evaluation.plots.answer_sheet import GAP, INK, MUTED, PAPER
+from discern.evaluation.plots.sheet import FRAME, Colour, Sheet
+from edge_runtime.core.images import Pixels, Preprocessing
+
+Kind = Literal["gallery", "query", "stranger"]
+MAX_POINTS = 1500  # t-SNE of so many takes ten seconds on one core
+LEAST_FOR_TSNE = 20  # points; fewer have no neighbourhoods to keep
+LEAST_SPREAD = 1e-6  # standard deviation along the first axis; below it the embeddings have collapsed
+PERPLEXITY = 30.0
+
+SIDE = 1000  # pixels, of the map
+EDGE = 40  # pixels, left free around the points
+FINER = 2  # drawn at so many times its size, for smooth edges
+LEGEND = 250  # pixels, width
+ENTRY = 44  # pixels, height of a class in the legend
+SIGN = 22  # pixels, height of a sign in the legend
+THUMBNAIL = 48  # pixels, of a photo on the map
+THUMBNAILS = 100  # on the map, at most
+REACH = 84  # pixels, how far a photo may lie from its place
+RADIUS = 3.5  # pixels, of a point
+QUERY, GREY = (66, 110, 180), (150, 154, 160)
+PLAIN: dict[Kind, Colour] = {"gallery": INK, "query": QUERY, "stranger": GREY}
+# matplotlib's tab20, the strong ones first; without its reds and greys, which mean something else here.
+PALETTE: tuple[Colour, ...] = (
+    (31, 119, 180), (255, 127, 14), (44, 160, 44), (148, 103, 189), (140, 86, 75), (227, 119, 194), (188, 189, 34),
+    (23, 190, 207), (174, 199, 232), (255, 187, 120), (152, 223, 138), (197, 176, 213), (196, 156, 148),
+    (247, 182, 210), (219, 219, 141), (158, 218, 229),
+)  # fmt: skip
+SIGNS: tuple[tuple[Kind, Verdict, str], ...] = (
+    ("gallery", "right", "enrolled"),
+    ("query", "right", "query of an enrolled class"),
+    ("stranger", "right", "query of a stranger"),
+    ("query", "wrong name", "given a wrong name"),
+    ("query", "refused", "enrolled, answered unknown"),
+)
+
+
+@dataclass(frozen=True)
+class MapPoints:
+    """What is mapped.
+
+    Attributes:
+        vectors: [n, d] embeddings of unit length.
+        labels: n class names.
+        kinds: n: a row of the gallery, a query of an enrolled class, or a query of a stranger.
+        verdicts: n: what the answer to a query is worth; `right` for the gallery.
+    """
+
+    vectors: NDArray[np.float32]
+    labels: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    verdicts: tuple[Verdict, ...]
+
+    def take(self, rows: NDArray[np.int64]) -> MapPoints:
+        """Some of the points."""
+        return MapPoints(
+            self.vectors[rows],
+            tuple(self.labels[row] for row in rows),
+            tuple(self.kinds[row] for row in rows),
+            tuple(self.verdicts[row] for row in rows),
+        )
+
+
+def spread(groups: Sequence[Hashable], limit: int, seed: int) -> NDArray[np.int64]:
+    """At most `limit` places of `groups`, ascending: every group gives one, then every group a second, and so on."""
+    shuffled = np.random.default_rng(seed).permutation(len(groups))
+    given: dict[Hashable, int] = {}
+    turns = np.empty(len(groups), np.int64)
+    for place in shuffled:
+        turns[place] = given[groups[place]] = given.get(groups[place], -1) + 1
+    order = shuffled[np.argsort(turns[shuffled], kind="stable")]
+    return np.sort(order[:limit])
+
+
+def project(vectors: NDArray[np.float32], seed: int) -> tuple[NDArray[np.float64], str]:
+    """Project embeddings to the plane: t-SNE (van der Maaten and Hinton, JMLR 2008), or PCA where points are few.
+
+    One thread, as the order of its sums would otherwise change with the number of cores.
+
+    Args:
+        vectors: [n, d] of unit length, at least one.
+        seed: of t-SNE.
+
+    Returns:
+        [n, 2], and the name of the method.
+    """
+    with threadpool_limits(1):
+        flat = _principal(vectors.astype(np.float64))
+        if len(vectors) < LEAST_FOR_TSNE or flat[:, 0].std() < LEAST_SPREAD:
+            return flat, "PCA"
+        perplexity = min(PERPLEXITY, (len(vectors) - 1) / 3)
+        tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+        return tsne.fit_transform(vectors).astype(np.float64), f"t-SNE, perplexity {perplexity:.0f}"
+
+
+def embedding_map(points: MapPoints, photo_of: Callable[[str], Pixels], heading: str, seed: int = 0) -> Image.Image:
+    """Draw the map: coloured by class where there are few, with photos of classes where there are many.
+
+    Args:
+        points: what is mapped; of more than `MAX_POINTS`, so many evenly drawn from all classes.
+        photo_of: a photo of a class, [H, W, 3] uint8; asked for enrolled classes alone.
+        heading: the first line.
+        seed: of the draw and of t-SNE.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+    if not points.labels:
+        raise ValueError("an embedding map needs at least one point")
+    shown = points.take(spread(list(zip(points.kinds, points.labels, strict=True)), MAX_POINTS, seed))
+    flat, method = project(shown.vectors, seed)
+    classes = sorted({label for label, kind in zip(shown.labels, shown.kinds, strict=True) if kind != "stranger"})
+    colours = dict(zip(classes, PALETTE, strict=False)) if len(classes) <= len(PALETTE) else {}
+    note = f"{method}, seed {seed}: {len(shown.labels):,} of {len(points.labels):,} points."
+    if method != "PCA":
+        note += " What lies together is alike; distances between far groups mean nothing."
+    sheet = Sheet(SIDE + LEGEND + GAP, SIDE + GAP, heading, (note,))
+    canvas = Image.new("RGB", (SIDE * FINER, SIDE * FINER), PAPER)
+    places = _places(flat)
+    if not colours:
+        _draw_thumbnails(canvas, shown, places, photo_of, seed)
+    _draw_points(ImageDraw.Draw(canvas), shown, places, colours)
+    sheet.image.paste(canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (0, sheet.top))
+    _draw_legend(sheet, colours, photo_of)
+    return sheet.image
+
+
+def _principal(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The two principal components [n, 2]; scikit-learn's PCA divides by zero where points are one or equal."""
+    left, lengths, _ = np.linalg.svd(vectors - vectors.mean(axis=0), full_matrices=False)
+    flat: NDArray[np.float64] = (left * lengths)[:, :2]
+    return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+
+
+def _places(flat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where points [n, 2] lie on the canvas, pixels: one scale for both axes, the middle in the middle."""
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    scale = (SIDE - 2 * EDGE) / max(float((high - low).max()), LEAST_SPREAD)
+    return ((flat - (low + high) / 2) * scale + SIDE / 2) * FINER
+
+
+def _draw_thumbnails(
+    canvas: Image.Image, points: MapPoints, places: NDArray[np.float64], photo_of: Callable[[str], Pixels], seed: int
+) -> None:
+    """A photo of a class near its gallery and tied to it by a line, for as many classes as find room."""
+    draw = ImageDraw.Draw(canvas)
+    first = {label: row for row, label in reversed(list(enumerate(points.labels))) if points.kinds[row] == "gallery"}
+    taken = np.empty((0, 2))
+    for label in np.random.default_rng(seed).permutation(sorted(first)):
+        if len(taken) == THUMBNAILS:
+            break
+        place = places[first[label]]
+        centre = _calm_place(place, places, taken)
+        if centre is None:
+            continue
+        taken = np.concatenate([taken, centre[None]])
+        draw.line((*place, *centre), GREY, FINER)
+        left, upper = (int(edge) for edge in centre - THUMBNAIL * FINER / 2)
+        canvas.paste(Image.fromarray(Preprocessing(THUMBNAIL * FINER).apply(photo_of(str(label)))), (left, upper))
+        draw.rectangle((left, upper, left + THUMBNAIL * FINER - 1, upper + THUMBNAIL * FINER - 1), None, GREY, FINER)
+
+
+def _calm_place(
+    place: NDArray[np.float64], points: NDArray[np.float64], taken: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """The best centre near `place` for a thumbnail, on no other one; None where there is none.
+
+    Each point above the photo counts as much as a photo's width of distance.
+    """
+    half = THUMBNAIL * FINER / 2
+    steps = np.arange(-REACH, REACH + 1, REACH / 12) * FINER
+    offsets = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
+    centres = place + offsets
+    inside = ((centres >= half) & (centres <= SIDE * FINER - half)).all(axis=1)
+    apart = np.abs(centres[:, None] - taken).max(axis=2) >= 2 * half + FINER
+    centres = centres[inside & apart.all(axis=1)]
+    if not len(centres):
+        return None
+    near = points[np.abs(points - place).max(axis=1) < REACH * FINER + 2 * half]
+    above = (np.abs(centres[:, None] - near).max(axis=2) < half + RADIUS * FINER).sum(axis=1)
+    best: NDArray[np.float64] = centres[(above + np.linalg.norm(centres - place, axis=1) / (2 * half)).argmin()]
+    return best
+
+
+def _draw_points(
+    draw: ImageDraw.ImageDraw, points: MapPoints, places: NDArray[np.float64], colours: Mapping[str, Colour]
+) -> None:
+    """The gallery below, its squares larger than what lies on them."""
+    kinds: tuple[Kind, ...] = ("gallery", "stranger", "query")
+    for kind in kinds:
+        for row in np.flatnonzero([one == kind for one in points.kinds]):
+            colour = colours.get(points.labels[row], PLAIN[kind])
+            _mark(draw, places[row], kind, colour, points.verdicts[row], FINER)
+
+
+def _mark(
+    draw: ImageDraw.ImageDraw, place: NDArray[np.float64], kind: Kind, colour: Colour, verdict: Verdict, scale: int
+) -> None:
+    """A square for the gallery, a disc for a query, a cross for a stranger; a ring where the answer is not right."""
+    x, y = place
+    r = (RADIUS + (kind == "gallery")) * scale
+    if kind == "stranger":
+        draw.line((x - r, y - r, x + r, y + r), colour, 2 * scale)
+        draw.line((x - r, y + r, x + r, y - r), colour, 2 * scale)
+    elif kind == "gallery":
+        draw.rectangle((x - r, y - r, x + r, y + r), colour, PAPER, scale)
+    else:
+        draw.ellipse((x - r, y - r, x + r, y + r), colour)
+    if verdict != "right":
+        r += 3 * scale
+        draw.ellipse((x - r, y - r, x + r, y + r), outline=COLOURS[verdict], width=2 * scale)
+
+
+def _draw_legend(sheet: Sheet, colours: Mapping[str, Colour], photo_of: Callable[[str], Pixels]) -> None:
+    left, upper = SIDE + GAP, sheet.top + GAP
+    for number, (kind, verdict, words) in enumerate(SIGNS):
+        y = upper + number * SIGN
+        colour = PLAIN[kind] if not colours or kind == "stranger" else QUERY
+        _mark(sheet.draw, np.array([left + 8, y + 8]), kind, colour, verdict, 1)
+        sheet.write(left + 24, y, words, LEGEND - 24, MUTED)
+    upper += len(SIGNS) * SIGN + GAP
+    for number, (label, colour) in enumerate(colours.items()):
+        y = upper + number * ENTRY
+        sheet.photo(left + FRAME, y, photo_of(label), ENTRY - 12, colour)
+        sheet.write(left + ENTRY, y + 8, label, LEGEND - ENTRY)

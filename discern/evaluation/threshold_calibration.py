@@ -1,0 +1,138 @@
+"""The decision rule, fitted on queries of classes that the model never trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from discern.errors import DataError
+from discern.evaluation.confidence import Rate, exact_rate
+from discern.evaluation.openset import LOWEST_COSINE, allowed_strangers, lowest_threshold
+from discern.evaluation.retrieval import Outcomes
+from edge_runtime.core.identify import DecisionRule, decide
+
+ROOM = 1e-4  # of cosine; of one photo searched alone and among others it was seen to differ by 1.2e-7
+MARGIN_QUANTILES = np.linspace(0.0, 0.5, 26)  # of the strangers' margins: candidates for the rule's margin
+
+
+class RuleRates(BaseModel):
+    """What a rule does to a set of queries, with exact 95 % intervals.
+
+    On the queries that the rule was fitted on these flatter it a little: it was chosen for them.
+
+    Attributes:
+        fpir: share of the strangers who get a name; None where there is no stranger.
+        detection_rate: share of the enrolled queries that get the right name; None where there is none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    fpir: Rate | None
+    detection_rate: Rate | None
+
+    def figures(self) -> dict[str, float]:
+        """Each rate that could be computed, with its interval and number of queries, under names of its own."""
+        figures: dict[str, float] = {}
+        for name, rate in (("fpir", self.fpir), ("detection_rate", self.detection_rate)):
+            if rate is not None:
+                figures |= {
+                    name: rate.value,
+                    f"{name}_low": rate.low,
+                    f"{name}_high": rate.high,
+                    f"{name}_queries": float(rate.queries),
+                }
+        return figures
+
+
+def rule_rates(outcomes: Outcomes, rule: DecisionRule) -> RuleRates:
+    """How often `rule` names a stranger and how often it names an enrolled query right."""
+    enrolled, named = outcomes.enrolled, decide(outcomes.scores, rule)
+    return RuleRates(
+        fpir=exact_rate(int((named & ~enrolled).sum()), int((~enrolled).sum())),
+        detection_rate=exact_rate(int((named & outcomes.retrieved).sum()), int(enrolled.sum())),
+    )
+
+
+def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
+    """Fit threshold and margin: of all pairs that keep the false-identification rate, the one that detects most.
+
+    For each candidate margin the threshold is the lowest at which at most `fpir` of the strangers still get a name.
+    Between pairs that detect equally many, the smaller margin wins: it is the simpler rule.
+
+    Args:
+        outcomes: queries of classes outside training, strangers among them.
+        fpir: the false-identification rate allowed, between 0 and 1.
+
+    Raises:
+        DataError: there are no strangers or no enrolled queries, or too few strangers to resolve `fpir`.
+    """
+    enrolled = outcomes.enrolled
+    strangers = int((~enrolled).sum())
+    check_fitting(int(enrolled.sum()), strangers, fpir)
+    most, chosen = -1, DecisionRule(LOWEST_COSINE, 0.0, fpir)
+    for margin in candidate_margins(outcomes):
+        # The device's own `decide`, since its rounding decides what lies on the margin.
+        passing = decide(outcomes.scores, DecisionRule(-np.inf, margin, fpir))
+        threshold = lowest_threshold(outcomes.scores[~enrolled & passing, 0], allowed_strangers(strangers, fpir))
+        rule = DecisionRule(threshold, margin, fpir)
+        detected = int((outcomes.retrieved & decide(outcomes.scores, rule)).sum())
+        if detected > most:
+            most, chosen = detected, rule
+    return with_room(chosen, outcomes.scores)
+
+
+def with_room(rule: DecisionRule, scores: NDArray[np.float32]) -> DecisionRule:
+    """The rule that decides alike, with limits that lie at least `ROOM` from every score, or midway where it is narrow.
+
+    A limit in the last digit above a score would let the same photo pass where its cosines are summed in another order,
+    as on a device, which searches for one photo at a time.
+
+    Args:
+        rule: the rule.
+        scores: [q, 2] cosines of the best and the second class, as `decide` takes them.
+    """
+    clear = scores[decide(scores, replace(rule, threshold=-np.inf))].astype(np.float64)
+    high = scores[decide(scores, replace(rule, margin=0.0))].astype(np.float64)
+    roomy = DecisionRule(
+        _apart_from(clear[:, 0], rule.threshold),
+        _apart_from(high[:, 0] - high[:, 1], rule.margin) if rule.margin else 0.0,
+        rule.fpir,
+    )
+    return roomy if np.array_equal(decide(scores, roomy), decide(scores, rule)) else rule
+
+
+def _apart_from(values: NDArray[np.float64], limit: float) -> float:
+    """The limit nearest to `limit` that is `ROOM` away from the values below and above it, or midway between them."""
+    below = values[values < limit].max(initial=-np.inf)
+    above = values[values >= limit].min(initial=np.inf)
+    room = min(ROOM, (above - below) / 2)
+    return float(np.float32(np.clip(limit, below + room, above - room)))  # as `decide` compares
+
+
+def check_fitting(enrolled: int, strangers: int, fpir: float) -> None:
+    """Whether a rule can be fitted on so many queries of enrolled classes and of strangers.
+
+    Raises:
+        DataError: as `fit_rule`.
+    """
+    if enrolled == 0 or strangers == 0:
+        raise DataError(
+            f"A threshold cannot be fitted on {enrolled} enrolled and {strangers} stranger queries: hold out classes "
+            "for validation, some of them without gallery photos (`stranger_share`)."
+        )
+    if allowed_strangers(strangers, fpir) < 1:
+        raise DataError(
+            f"A false-identification rate of {fpir} cannot be told from {strangers} stranger queries: at least "
+            f"{int(np.ceil(1 / fpir - 1e-9))} are needed; hold out more classes or allow a higher rate."
+        )
+
+
+def candidate_margins(outcomes: Outcomes) -> list[float]:
+    """The margins that are tried, ascending: none, and quantiles of the strangers' margins."""
+    strangers = outcomes.scores[~outcomes.enrolled].astype(np.float64)
+    gaps = strangers[:, 0] - strangers[:, 1]
+    quantiles = np.quantile(gaps[np.isfinite(gaps)], MARGIN_QUANTILES) if np.isfinite(gaps).any() else np.empty(0)
+    return [float(margin) for margin in np.unique(np.concatenate([[0.0], quantiles]))]

@@ -1,0 +1,73 @@
+"""What the processes of one training do together. Where there is only one, nothing here does anything.
+
+`discern.learning.distributed.launch` and `torchrun` start them; each learns its place from the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from discern.errors import TrainingError
+
+T = TypeVar("T")
+
+
+def count() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def from_main(work: Callable[[], T]) -> T:
+    """What `work` gives in the main process, in every process; the others do none of it and wait.
+
+    Raises:
+        TrainingError: in the others, if the work failed; the main process raises its own error.
+    """
+    if count() == 1:
+        return work()
+    message: list[Any] = [None, None]
+    if dist.get_rank() == 0:
+        try:
+            message[0] = work()
+        except BaseException as error:
+            dist.broadcast_object_list([None, f"{type(error).__name__}: {error}"])
+            raise
+    dist.broadcast_object_list(message)
+    answer, failure = message
+    if failure is not None:
+        raise TrainingError(f"The main process failed, and this one ends with it ({failure}): see the main one's log.")
+    return answer
+
+
+def gather(rows: Tensor) -> Tensor:
+    """The rows of all processes, in their order: [n, ...] to [n * count(), ...].
+
+    Every process is to compute the same from them. Gradients flow to this process's own rows alone, times `count()`:
+    averaged over the processes, as DistributedDataParallel does, the model's are those of one large batch.
+    """
+    if count() == 1:
+        return rows
+    parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(count())]
+    dist.all_gather(parts, rows.detach().contiguous())
+    if rows.requires_grad:
+        rows.register_hook(lambda gradient: gradient * count())
+        parts[dist.get_rank()] = rows
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def average(tensors: Iterable[Tensor]) -> None:
+    """Replace each tensor by its mean over the processes."""
+    own = list(tensors)
+    if count() == 1 or not own:
+        return
+    flat = torch.cat([tensor.flatten() for tensor in own])  # one message, not dozens
+    dist.all_reduce(flat)
+    means = (flat / count()).split([tensor.numel() for tensor in own])
+    for tensor, mean in zip(own, means, strict=True):
+        tensor.copy_(mean.view_as(tensor))

@@ -1,0 +1,320 @@
+"""A repository of releases that devices pull from: signed by The Update Framework, in a folder or a bucket.
+
+    metadata/N.root.json N.targets.json N.snapshot.json timestamp.json
+    targets/channels/HASH.CHANNEL.json         the pointer: which release the channel names
+    targets/releases/ID/HASH.release.json      the manifest
+    targets/files/HASH/HASH.NAME               the files, by content, so releases share what they have in common
+
+Rules kept:
+- files first, then targets, snapshot and timestamp: a release goes live when the one small timestamp changes;
+- nothing but the timestamp is ever written over;
+- numbered metadata is created exclusively, so of two publishers at once one loses with a clear error;
+- a rollback is a newer state that names an older release.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import TargetFile
+
+from discern.errors import PublicationError
+from discern.publication.keys import ROOT_FILE, make_keys
+from discern.publication.metadata import (
+    HASHES,
+    Expiries,
+    State,
+    check_root,
+    check_state,
+    described,
+    make_root,
+    make_snapshot,
+    make_targets,
+    make_timestamp,
+)
+from discern.publication.storage import Storage
+from edge_runtime.core.release import MANIFEST_FILE, Release, open_release, parse_manifest
+from edge_runtime.device.updates import channel_path, file_path, manifest_path, parse_pointer
+from edge_runtime.errors import EdgeError
+from edge_runtime.files import write_atomically
+
+TIMESTAMP = "metadata/timestamp.json"
+STALE = 600.0  # seconds after which numbered metadata that never went live counts as left by a publisher that died
+TRIES = 100  # left-over numbers that are skipped at most
+
+
+@dataclass(frozen=True)
+class Published:
+    """One release of a repository."""
+
+    id: str
+    name: str
+    created: str
+    channels: tuple[str, ...]
+
+
+class ReleaseRepository:
+    """Releases below `url`, signed with the keys in `keys`.
+
+    Args:
+        url: a folder, or an address that fsspec knows, such as s3://bucket/releases.
+        keys: the folder with `signers.json`, see `discern.publication.keys`.
+        expiries: how long signatures are good for.
+    """
+
+    def __init__(self, url: str, keys: Path, expiries: Expiries | None = None) -> None:
+        self.url = url
+        self.keys = keys
+        self.expiries = expiries or Expiries()
+        self._storage = Storage(url)
+
+    @property
+    def root(self) -> Path:
+        """The root of trust that devices are given once; public."""
+        return self.keys / ROOT_FILE
+
+    def initialise(self) -> None:
+        """Make keys, root and the first metadata; what exists is kept, so it may be called again.
+
+        Raises:
+            PublicationError: the repository exists under another root, or cannot be written.
+        """
+        with self._errors():
+            make_keys(self.keys)
+            published = self._storage.read("metadata/1.root.json")
+            if not self.root.exists():
+                if published is not None:
+                    raise PublicationError(f"{self.root} is missing although {self.url} has a root: restore the keys.")
+                write_atomically(self.root, make_root(self.keys, self.expiries))
+            data = self.root.read_bytes()
+            check_root(data)
+            if not self._storage.create("metadata/1.root.json", data):
+                self._check_same_root(data)
+            if self._storage.read(TIMESTAMP) is None:
+                self._commit(None, {})
+
+    def publish(self, release: Release, channel: str) -> None:
+        """Upload a release and make `channel` name it. Publishing the same again changes nothing.
+
+        Raises:
+            PublicationError: the release is altered, another publisher is at work, or the repository cannot be written.
+        """
+        with self._errors():
+            release = open_release(release.folder, release.id)
+            state = self._state()
+            contents = {manifest_path(release.id): (release.folder / MANIFEST_FILE).read_bytes()}
+            targets = dict(state.targets.targets)
+            for name, entry in release.manifest.files.items():
+                path = file_path(name, entry)
+                targets[path] = self._upload(path, (release.folder / name).read_bytes())
+            contents[channel_path(channel)] = _pointer(release.id)
+            for path, data in contents.items():
+                targets[path] = self._upload(path, data)
+            if targets != state.targets.targets:
+                self._commit(state, targets)
+
+    def current(self, channel: str) -> str | None:
+        """Return the release that `channel` names, or None.
+
+        Raises:
+            PublicationError: the repository cannot be read, or is not what these keys signed.
+        """
+        with self._errors():
+            return self._named_by(self._state(), channel)
+
+    def rollback(self, channel: str, release_id: str) -> None:
+        """Make `channel` name an older release again, as a newer state that devices accept.
+
+        Raises:
+            PublicationError: the release was never published here.
+        """
+        with self._errors():
+            state = self._state()
+            if manifest_path(release_id) not in state.targets.targets:
+                raise PublicationError(f"release {release_id} is not in {self.url}: `list` shows which are.")
+            path = channel_path(channel)
+            targets = {**state.targets.targets, path: self._upload(path, _pointer(release_id))}
+            if targets != state.targets.targets:
+                self._commit(state, targets)
+
+    def refresh(self) -> None:
+        """Sign snapshot and timestamp again, and targets where half of their time is over; run it by a schedule.
+
+        Raises:
+            PublicationError: another publisher is at work, or the repository cannot be written.
+        """
+        with self._errors():
+            self._commit(self._state(), None)
+
+    def releases(self) -> list[Published]:
+        """Return every release of the repository, newest first.
+
+        Raises:
+            PublicationError: the repository cannot be read, or is not what these keys signed.
+        """
+        with self._errors():
+            state = self._state()
+            paths = state.targets.targets
+            channels: dict[str, list[str]] = {}
+            for path in paths:
+                if path.startswith("channels/"):
+                    channel = Path(path).stem
+                    channels.setdefault(self._named_by(state, channel) or "", []).append(channel)
+            found = [self._published(state, path, channels) for path in paths if path.startswith("releases/")]
+        return sorted(found, key=lambda release: (release.created, release.id), reverse=True)
+
+    def fetch(self, release_id: str, folder: Path) -> Release:
+        """Download a release into `folder`, which must be absent or empty, and check it.
+
+        Raises:
+            PublicationError: it is not there, or is altered; nothing is left at `folder`.
+        """
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise PublicationError(f"{folder} exists already: name another folder for release {release_id}.")
+        with self._errors():
+            state = self._state()
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+            try:
+                data = self._download(state, manifest_path(release_id))
+                for name, entry in parse_manifest(data, manifest_path(release_id)).files.items():
+                    (staging / name).write_bytes(self._download(state, file_path(name, entry)))
+                (staging / MANIFEST_FILE).write_bytes(data)
+                open_release(staging, release_id)
+                staging.chmod(0o755)
+                staging.rename(folder)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+            return open_release(folder, release_id)
+
+    def _state(self) -> State:
+        try:
+            root = check_root(self.root.read_bytes())
+        except OSError as error:
+            raise PublicationError(
+                f"{self.root} cannot be read ({error.strerror}): run `python -m cli.releases init`."
+            ) from None
+        timestamp = self._storage.read(TIMESTAMP)
+        if timestamp is None:
+            raise PublicationError(f"{self.url} is not a repository yet: run `python -m cli.releases init`.")
+        return check_state(root, timestamp, self._read_metadata)
+
+    def _read_metadata(self, name: str) -> bytes:
+        data = self._storage.read(f"metadata/{name}")
+        if data is None:
+            raise PublicationError(f"{self.url}/metadata/{name} is missing: restore it before publishing.")
+        return data
+
+    def _check_same_root(self, data: bytes) -> None:
+        if self._storage.read("metadata/1.root.json") != data:
+            raise PublicationError(f"{self.url} was made with other keys than those in {self.keys}: name its own keys.")
+
+    def _commit(self, state: State | None, targets: dict[str, TargetFile] | None) -> None:
+        """Write the next state: `targets` None keeps the list and signs it again only where its time runs short."""
+        keys, expiries = self.keys, self.expiries
+        claimed: list[str] = []
+        try:
+            if state is not None and targets is None and not _short(state, expiries):
+                listed = state.snapshot.meta["targets.json"]
+            else:
+                content = targets if targets is not None or state is None else state.targets.targets
+                first = 1 if state is None else state.targets.version + 1
+                version, data = self._claim(
+                    "targets", first, lambda number: make_targets(keys, number, content or {}, expiries), claimed
+                )
+                listed = described(version, data)
+            first = 1 if state is None else state.snapshot.version + 1
+            version, data = self._claim(
+                "snapshot", first, lambda number: make_snapshot(keys, number, listed, expiries), claimed
+            )
+            if self._storage.read(TIMESTAMP) != (None if state is None else state.timestamp_bytes):
+                raise self._lost()
+        except PublicationError:
+            for name in claimed:
+                self._storage.delete(name)
+            raise
+        number = 1 if state is None else state.timestamp.version + 1
+        self._storage.replace(TIMESTAMP, make_timestamp(keys, number, described(version, data), expiries))
+
+    def _claim(self, role: str, version: int, make: Callable[[int], bytes], claimed: list[str]) -> tuple[int, bytes]:
+        """Create the next numbered metadata file of `role`; numbers left by a publisher that died are skipped."""
+        for number in range(version, version + TRIES):
+            name = f"metadata/{number}.{role}.json"
+            data = make(number)
+            if self._storage.create(name, data):
+                claimed.append(name)
+                return number, data
+            if self._storage.age(name) < STALE:
+                raise self._lost()
+        raise PublicationError(f"{self.url}/metadata holds {TRIES} {role} files that never went live: delete them.")
+
+    def _lost(self) -> PublicationError:
+        return PublicationError(
+            f"another publisher is changing {self.url}: run it again in a moment; after one that was cut off, "
+            f"in {STALE / 60:.0f} minutes."
+        )
+
+    def _upload(self, path: str, data: bytes) -> TargetFile:
+        target = TargetFile.from_data(path, data, HASHES)
+        name = _stored(target)
+        # The name holds the content's hash, yet what lies there may be cut off or altered: publishing again mends it.
+        if self._storage.size(name) != len(data) or self._storage.read(name) != data:
+            self._storage.replace(name, data)
+        return target
+
+    def _download(self, state: State, path: str) -> bytes:
+        target = state.targets.targets.get(path)
+        if target is None:
+            raise PublicationError(f"{path} is not in {self.url}: `list` shows which releases are.")
+        data = self._storage.read(_stored(target))
+        if data is None:
+            raise PublicationError(f"{self.url}/{_stored(target)} is missing: publish the release again.")
+        try:
+            target.verify_length_and_hashes(data)
+        except RepositoryError:
+            raise PublicationError(f"{self.url}/{_stored(target)} was altered: publish the release again.") from None
+        return data
+
+    def _named_by(self, state: State, channel: str) -> str | None:
+        path = channel_path(channel)
+        return parse_pointer(self._download(state, path), path) if path in state.targets.targets else None
+
+    def _published(self, state: State, path: str, channels: dict[str, list[str]]) -> Published:
+        number = path.split("/")[1]
+        manifest = parse_manifest(self._download(state, path), path)
+        when = manifest.created.isoformat(timespec="seconds")
+        return Published(number, manifest.name, when, tuple(sorted(channels.get(number, ()))))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except EdgeError as error:
+            raise PublicationError(str(error)) from error
+        except (OSError, BotoCoreError) as error:
+            raise PublicationError(
+                f"{self.url} cannot be read or written ({error}): check the place and rights."
+            ) from error
+
+
+def _pointer(release: str) -> bytes:
+    return (json.dumps({"release": release, "manifest": manifest_path(release)}) + "\n").encode()
+
+
+def _stored(target: TargetFile) -> str:
+    """Return where a target's content lies: consistent snapshots put its hash before its name."""
+    return f"targets/{target.get_prefixed_paths()[0]}"
+
+
+def _short(state: State, expiries: Expiries) -> bool:
+    """Whether half of the time that the targets were signed for is over."""
+    return state.targets.is_expired(datetime.now(timezone.utc) + expiries.targets / 2)

@@ -1,0 +1,163 @@
+"""What a check asks, what it answers, and the limits in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from discern.errors import GateError
+
+Check = Literal[
+    "left_out",
+    "class_counts",
+    "label_names",
+    "label_conflicts",
+    "duplicates",
+    "leakage",
+    "queries",
+    "strangers",
+    "new_labels",
+    "image_size",
+    "dark_images",
+    "blurred_images",
+    "property_outliers",
+    "property_drift",
+    "label_drift",
+]
+TITLES: dict[Check, str] = {
+    "left_out": "Photos left out",
+    "class_counts": "Photos per class",
+    "label_names": "Label names",
+    "label_conflicts": "Label conflicts",
+    "duplicates": "Near-duplicates",
+    "leakage": "Leakage between splits",
+    "queries": "Queries of enrolled classes",
+    "strangers": "Queries of classes that nobody enrolled",
+    "new_labels": "New labels",
+    "image_size": "Image size",
+    "dark_images": "Dark images",
+    "blurred_images": "Blurred images",
+    "property_outliers": "Outliers of image properties",
+    "property_drift": "Drift of image properties",
+    "label_drift": "Drift of labels",
+}
+
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class CheckConfig(BaseModel):
+    """Limits of the checks, and which failures someone answers for.
+
+    Args:
+        samples_per_split: photos that Deepchecks looks at, of each split; every other check looks at all.
+        thumbnail: longer side to which they are scaled for that, pixels.
+        max_left_out_share: largest share of the source's photos that are not in the version, for whatever reason.
+        min_photos_per_class: fewest photos of a class, all splits together.
+        max_near_duplicate_share: largest share of photos that (nearly) repeat another one of their class.
+        max_new_share: largest share of a split's queries that are of classes which nobody enrolled.
+        min_side: shorter side (of the box, if there is one) below which a photo counts as small, pixels.
+        max_small_share: largest share of small photos.
+        min_brightness: mean luma, 0 to 1, below which a photo counts as dark.
+        max_dark_share: largest share of dark photos.
+        min_sharpness: sharpness below which a photo counts as blurred (`discern.datasets.ingest.image_facts.Facts`).
+        max_blurred_share: largest share of blurred photos.
+        max_outlier_share: largest share of photos outside 1.5 interquartile ranges, for any property.
+        max_property_drift: largest Kolmogorov-Smirnov statistic between training and another split, for any property;
+            where few classes or photos are compared, more is granted, for few differ by chance.
+        max_label_drift: largest Cramer's V between training and a split that asks for the classes of training.
+        waive: name of a check -> why its failure is accepted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    samples_per_split: int = Field(default=256, ge=32)
+    thumbnail: int = Field(default=96, ge=16, le=512)
+    max_left_out_share: float = Field(default=0.2, ge=0, le=1)
+    min_photos_per_class: int = Field(default=2, ge=1)
+    max_near_duplicate_share: float = Field(default=0.2, ge=0, le=1)
+    max_new_share: float = Field(default=0.8, ge=0, le=1)
+    min_side: int = Field(default=32, ge=1)
+    max_small_share: float = Field(default=0.0, ge=0, le=1)
+    min_brightness: float = Field(default=0.06, ge=0, le=1)
+    max_dark_share: float = Field(default=0.01, ge=0, le=1)
+    min_sharpness: float = Field(default=0.06, ge=0)
+    max_blurred_share: float = Field(default=0.02, ge=0, le=1)
+    max_outlier_share: float = Field(default=0.2, ge=0, le=1)
+    max_property_drift: float = Field(default=0.3, ge=0, le=1)
+    max_label_drift: float = Field(default=0.5, ge=0, le=1)
+    waive: dict[Check, Reason] = Field(default_factory=dict)
+
+
+class Condition(BaseModel):
+    """One question to the data and its answer; `waived` is the reason why a failure is accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    check: Check
+    condition: str
+    passed: bool
+    detail: str
+    waived: str | None = None
+
+
+class CheckReport(BaseModel):
+    """All conditions of one dataset version; `passed` if each is met or waived."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    conditions: tuple[Condition, ...]
+    passed: bool
+
+    @property
+    def failures(self) -> tuple[Condition, ...]:
+        """What is neither met nor waived."""
+        return tuple(one for one in self.conditions if not one.passed and one.waived is None)
+
+    def require(self) -> None:
+        """Stop here if the data is not fit.
+
+        Raises:
+            GateError: a condition failed and nobody waived it.
+        """
+        if self.passed:
+            return
+        first = self.failures[0]
+        names = ", ".join(dict.fromkeys(one.check for one in self.failures))
+        raise GateError(
+            f"dataset version {self.version} fails {len(self.failures)} of {len(self.conditions)} conditions "
+            f"({names}), first {first.check} ({first.condition}: {first.detail}): mend the data, change the limit, "
+            f"or set checks.waive.{first.check} to the reason why it may be so; the report shows them all."
+        )
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of plotly, as its JSON."""
+
+    check: Check
+    title: str
+    spec: str
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Rows of the version worth a look, the worst first."""
+
+    check: Check
+    title: str
+    rows: tuple[int, ...]
+
+
+Finding = Condition | Photos | Plot
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The verdict, and what there is to see."""
+
+    report: CheckReport
+    figures: tuple[Plot | Photos, ...] = ()

@@ -1,0 +1,178 @@
+"""What can be told from the manifest: labels, repeats, and what is on which side of a split."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from discern.datasets.ingest.rejected import Rejected
+from discern.datasets.manifest import DatasetVersion
+from discern.quality.checks.model import CheckConfig, Condition, Finding, Photos
+
+_NONE = (
+    "every class that is asked trains or is enrolled, as where splits.by is photos: hold classes out, or waive it with "
+    "the reason"
+)
+SHOWN = 12  # photos of one finding
+
+# What photos of one class must not share across the sides of a split: column of the manifest, one of them, several.
+TIES = (
+    ("sha256", "image", "images"),
+    ("group", "group", "groups"),
+    ("near_duplicates", "set of near-duplicates", "sets of near-duplicates"),
+    ("session", "capture session", "capture sessions"),
+)
+
+
+def findings(version: DatasetVersion, rejected: Sequence[Rejected], config: CheckConfig) -> Iterator[Finding]:
+    """Ask everything here of `version`, and of what was left out of it."""
+    yield from _left_out(version, rejected, config)
+    yield from _class_counts(version, config)
+    yield from _label_names(version)
+    yield from _label_conflicts(version, rejected)
+    yield from _duplicates(version, config)
+    yield from _leakage(version, rejected)
+    yield from _queries(version, config)
+
+
+def _left_out(version: DatasetVersion, rejected: Sequence[Rejected], config: CheckConfig) -> Iterator[Finding]:
+    total = len(version) + len(rejected)
+    yield Condition(
+        check="left_out",
+        condition=f"at most {config.max_left_out_share:.0%} of the photos are left out",
+        passed=len(rejected) <= config.max_left_out_share * total,
+        detail=f"{len(rejected):,} of {total:,} are",
+    )
+
+
+def _class_counts(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
+    counts = Counter(version.column("label"))
+    label, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
+    yield Condition(
+        check="class_counts",
+        condition=f"every class has at least {config.min_photos_per_class} photos",
+        passed=fewest >= config.min_photos_per_class,
+        detail=f"the smallest of {len(counts):,}, {label}, has {fewest:,}",
+    )
+
+
+def _label_names(version: DatasetVersion) -> Iterator[Finding]:
+    alike: dict[str, list[str]] = defaultdict(list)
+    for label in version.labels:
+        plain = "".join(c for c in unicodedata.normalize("NFKC", label) if unicodedata.category(c) != "Cf")
+        alike[" ".join(plain.split()).casefold()].append(label)
+    confusable = [names for names in alike.values() if len(names) > 1]
+    yield Condition(
+        check="label_names",
+        condition="labels differ by more than case, spaces and what cannot be seen",
+        passed=not confusable,
+        detail="; ".join(" and ".join(map(repr, names)) for names in confusable[:5]) or f"all {len(alike):,} do",
+    )
+
+
+def _label_conflicts(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[Finding]:
+    conflicts = [one for one in rejected if one.kind == "conflict"]
+    yield Condition(
+        check="label_conflicts",
+        condition="no picture has several labels",
+        passed=not conflicts,
+        detail=f"{len(conflicts)} photos are held back: {conflicts[0].reason}" if conflicts else "none has",
+    )
+    sources, labels = version.column("source"), version.column("label")
+    row_of = {name: i for i, name in enumerate(sources)}
+    pairs = {
+        (min(i, row_of[other]), max(i, row_of[other]))
+        for i, other in enumerate(version.column("lookalike"))
+        if other in row_of and labels[i] != labels[row_of[other]]
+    }
+    if pairs:
+        title = f"{len(pairs)} pairs look nearly alike under two labels: are the labels right?"
+        yield Photos("label_conflicts", title, tuple(row for pair in sorted(pairs)[: SHOWN // 2] for row in pair))
+
+
+def _duplicates(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
+    """Of each set of near-duplicates all pictures but one are repeats."""
+    sets: dict[str, dict[str, int]] = defaultdict(dict)  # name of the set -> picture -> a row of it
+    for i, (name, sha256) in enumerate(zip(version.column("near_duplicates"), version.column("sha256"), strict=True)):
+        if name is not None:
+            sets[name].setdefault(sha256, i)
+    repeats = sum(len(pictures) - 1 for pictures in sets.values())
+    total = len(set(version.column("sha256")))
+    yield Condition(
+        check="duplicates",
+        condition=f"at most {config.max_near_duplicate_share:.0%} of the pictures nearly repeat another one",
+        passed=repeats <= config.max_near_duplicate_share * total,
+        detail=f"{repeats} of {total} do, in {len(sets)} sets",
+    )
+    largest = sorted(sets.values(), key=len, reverse=True)[: SHOWN // 2]
+    if largest:
+        shown = tuple(row for pictures in largest for row in sorted(pictures.values())[:2])
+        yield Photos("duplicates", "Two of each of the largest sets", shown)
+
+
+def _leakage(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[Finding]:
+    """Within a class, what is on two sides: in two splits, or both known to a gallery and asked for."""
+    copies = [one for one in rejected if one.kind == "leak"]
+    yield Condition(
+        check="leakage",
+        condition="the source has no picture in two splits",
+        passed=not copies,
+        detail=f"{len(copies)} are left out: {copies[0].reason}" if copies else "it has none",
+    )
+    labels, sides = version.column("label"), list(zip(version.column("split"), version.column("role"), strict=True))
+    for column, one, several in TIES:
+        found: dict[tuple[str, str], dict[tuple[str, str], int]] = defaultdict(dict)  # what -> side -> a row
+        for i, value in enumerate(version.column(column)):
+            if value is not None:
+                found[labels[i], value].setdefault(sides[i], i)
+        leaks = [key for key, rows in found.items() if len(rows) > 1]
+        detail = f"{len(leaks)} {several} are, first {leaks[0][1]} of {leaks[0][0]}" if leaks else "none is"
+        if not found:
+            detail = f"the photos have no {several}"
+        yield Condition(
+            check="leakage",
+            condition=f"no {one} of a class is in two splits, or both gallery and query",
+            passed=not leaks,
+            detail=detail,
+        )
+        if leaks:
+            shown = tuple(row for key in leaks[: SHOWN // 2] for row in found[key].values())
+            yield Photos("leakage", f"{len(leaks)} {several} on both sides", shown)
+
+
+def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
+    """Without queries that should be known nothing is measured; the same holds for those that should not."""
+    trained = set(version.select("train", "gallery").labels)
+    yield Condition(
+        check="queries",
+        condition="there are photos to train on",
+        passed=bool(trained),
+        detail=f"{len(version.select('train', 'gallery')):,} of {len(trained):,} classes",
+    )
+    for split in ("validation", "test"):
+        part = version.select(split)
+        enrolled = set(part.select(role="gallery").labels)
+        queries = part.select(role="query").column("label")
+        new = [label for label in queries if label not in enrolled and label not in trained]
+        known = len(queries) - len(new)
+        yield Condition(
+            check="queries",
+            condition=f"{split} asks for enrolled classes",
+            passed=known > 0,
+            detail=f"{known} queries of {len(enrolled)} held-out and {len(trained)} trained classes",
+        )
+        yield Condition(
+            check="strangers",
+            condition=f"{split} asks for classes that nobody enrolled",
+            passed=bool(new),
+            detail=f"{len(new)} queries of {len(set(new))} such classes" if new else _NONE,
+        )
+        if not queries:  # which fails above
+            continue
+        yield Condition(
+            check="new_labels",
+            condition=f"at most {config.max_new_share:.0%} of the queries of {split} are of new labels",
+            passed=len(new) <= config.max_new_share * len(queries),
+            detail=f"{len(new)} of {len(queries)} are of labels that are neither trained nor enrolled",
+        )

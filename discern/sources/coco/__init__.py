@@ -1,0 +1,1 @@
+"""Photos with boxes in COCO's JSON."""

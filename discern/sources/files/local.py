@@ -1,0 +1,161 @@
+"""Files below one root, in a folder, a zip archive or a bucket, read one at a time; an archive is never unpacked.
+
+Rules kept:
+- nothing outside the root is read: links that leave it, and names that would, are refused;
+- a file is read up to a limit, whatever its header says of its size;
+- files that operating systems leave behind (hidden ones, `__MACOSX`) do not exist here.
+"""
+
+from __future__ import annotations
+
+import lzma
+import os
+import stat
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from discern.errors import DataError
+from discern.sources.files.tree import READ_LIMIT, changed_sentence, has_litter, hash_listing, is_litter, leads_out
+
+MAX_MEMBERS = 5_000_000  # of an archive
+MAX_UNPACKED = 1 << 30  # bytes; a smaller archive is no bomb, however well it is packed
+MAX_RATIO = 200  # photos hardly shrink when they are packed; a bomb unpacks to a thousand times its size
+
+
+class FolderTree:
+    """Files below a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.name = self.root.name
+        self.place = str(root)
+        self._stamps: Mapping[str, str] = dict(sorted(self._walk()))
+        self.files = tuple(self._stamps)
+
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
+        """The content of one file."""
+        try:
+            with (self.root / path).open("rb") as file:
+                data = file.read(limit)
+                changed = _stat_stamp(os.fstat(file.fileno())) != self._stamps[path]
+        except OSError as error:
+            raise DataError(f"{self.place}/{path} cannot be read ({error.strerror}): mend or remove it.") from error
+        if changed:
+            raise DataError(changed_sentence(f"{self.place}/{path}"))
+        return data
+
+    def stamp(self, path: str) -> str:
+        """Size and time of change."""
+        return self._stamps[path]
+
+    def fingerprint(self) -> str:
+        """A hash of all paths and stamps."""
+        return hash_listing(list(self._stamps.items()))
+
+    def _walk(self) -> Iterator[tuple[str, str]]:
+        """Each file's path and stamp; plain strings, since there may be millions."""
+        start = len(str(self.root).rstrip("/")) + 1
+        folders = [str(self.root)]
+        while folders:
+            try:
+                with os.scandir(folders.pop()) as entries:
+                    for entry in entries:
+                        if is_litter(entry.name):
+                            continue
+                        if entry.is_symlink():
+                            self._check_link(Path(entry.path))
+                        if entry.is_dir():
+                            folders.append(entry.path)
+                        else:
+                            yield self._checked(entry.path[start:], entry.stat())
+            except OSError as error:
+                raise DataError(
+                    f"{error.filename} cannot be read ({error.strerror}): check its permissions."
+                ) from error
+
+    def _checked(self, path: str, facts: os.stat_result) -> tuple[str, str]:
+        if not stat.S_ISREG(facts.st_mode):
+            raise DataError(f"{self.place}/{path} is a pipe, a socket or a device: remove it.")
+        if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
+            raise DataError(
+                f"the name of {path.encode(errors='backslashreplace')!r} in {self.place} is not UTF-8: rename it."
+            )
+        return path, _stat_stamp(facts)
+
+    def _check_link(self, link: Path) -> None:
+        target = link.resolve()
+        if target.is_dir() or not target.is_relative_to(self.root):
+            raise DataError(f"{link} is a link to another folder: put a copy of the files in its place.")
+        if not target.exists():
+            raise DataError(f"{link} is a link to a file that does not exist: remove it.")
+
+
+class ZipTree:
+    """Members of a zip archive.
+
+    Args:
+        place: the archive's path or address, as the caller gave it.
+        file: the archive, or its path; the threads that read members take turns at it.
+        size: of the archive, bytes.
+
+    Raises:
+        DataError: it is damaged or unsafe.
+    """
+
+    def __init__(self, place: str, file: Path | BinaryIO, size: int) -> None:
+        self.name = PurePosixPath(place).stem
+        self.place = place
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise DataError(f"{place} is no readable zip archive ({error}): copy or pack it again.") from None
+        members = [member for member in self._zip.infolist() if not member.is_dir()]
+        self._check(members, size)
+        self._members = {m.filename: m for m in sorted(members, key=lambda m: m.filename) if not has_litter(m.filename)}
+        self.files = tuple(self._members)
+
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
+        """The content of one member."""
+        try:
+            with self._zip.open(self._members[path]) as file:
+                return file.read(limit)
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError) as error:
+            raise DataError(f"{path} in {self.place} is damaged ({error}): copy or pack the archive again.") from None
+        except RuntimeError:  # what zipfile raises where a password is needed
+            raise DataError(f"{path} in {self.place} is encrypted: pack the archive without a password.") from None
+
+    def stamp(self, path: str) -> str:
+        """Size and checksum, from the archive's directory."""
+        return f"{self._members[path].file_size} {self._members[path].CRC:08x}"
+
+    def fingerprint(self) -> str:
+        """A hash of all paths and stamps."""
+        return hash_listing([(path, self.stamp(path)) for path in self._members])
+
+    def _check(self, members: list[zipfile.ZipInfo], packed: int) -> None:
+        if len(members) > MAX_MEMBERS:
+            raise DataError(f"{self.place} has {len(members):,} members, more than {MAX_MEMBERS:,}: unpack it.")
+        for member in members:
+            if leads_out(member.orig_filename):
+                raise DataError(
+                    f"{self.place} holds {member.orig_filename!r}, a path that is absolute, has backslashes or leads "
+                    "out of the archive: pack it again, from inside its folder."
+                )
+        name, count = Counter(member.filename for member in members).most_common(1)[0] if members else ("", 0)
+        if count > 1:
+            raise DataError(f"{self.place} holds {name} {count} times: pack it again, with each file once.")
+        unpacked = sum(member.file_size for member in members)
+        if unpacked > MAX_UNPACKED and unpacked > MAX_RATIO * packed:
+            raise DataError(
+                f"{self.place} would unpack to {unpacked:,} bytes, {unpacked // packed:,} times its size, like a zip "
+                "bomb: pack the photos as they are."
+            )
+
+
+def _stat_stamp(facts: os.stat_result) -> str:
+    # The time of the last change of any kind: a file that took the place of another may have kept its own.
+    return f"{facts.st_size} {facts.st_mtime_ns} {facts.st_ctime_ns}"

@@ -1,0 +1,30 @@
+"""Open files below one root: a folder, a zip archive, or either in a bucket."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from discern.errors import DataError
+from discern.sources.files.local import FolderTree, ZipTree
+from discern.sources.files.tree import Tree
+
+
+def open_tree(place: str) -> Tree:
+    """Open a folder, a zip archive, or either in a bucket (`s3://bucket/folder`, `s3://bucket/folder/photos.zip`).
+
+    Raises:
+        DataError: it is missing, none of these, damaged, unsafe, or out of reach.
+    """
+    if place.startswith("s3://"):
+        from discern.sources.files.s3 import open_s3_tree
+
+        return open_s3_tree(place)
+    path = Path(place).expanduser()
+    if path.is_dir():
+        return FolderTree(path)
+    if not path.exists():
+        raise DataError(f"{place} does not exist: give the path of a folder, or of a .zip, of photos.")
+    if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
+        return ZipTree(place, path, path.stat().st_size)
+    raise DataError(f"{place} is neither a folder nor a zip archive: give the path of one.")

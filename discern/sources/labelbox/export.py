@@ -1,0 +1,209 @@
+"""Labelbox's export format (NDJSON, v2): one row a picture, with the labels that people gave it.
+
+Only what labels are made of is kept of a row, which is a small part of it. Boxes are in pixels of the picture as
+Labelbox shows it, which is upright.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from discern.errors import DataError
+from discern.sources.labelbox.rows import BoundingBox, Classification, Label, Project, ProjectDetails, Row
+from edge_runtime.core.images import Box
+
+
+class Answer(NamedTuple):
+    """The answer to one radio question.
+
+    Attributes:
+        question: its name.
+        key: its value, a second name.
+        text: the name of what was answered.
+        depth: 0 for a question of its own, 1 for one that an answer to such a question opens, and so on.
+    """
+
+    question: str
+    key: str
+    text: str
+    depth: int
+
+
+class Mark(NamedTuple):
+    """One bounding box."""
+
+    name: str
+    box: Box
+    answers: tuple[Answer, ...]
+
+
+class Labelling(NamedTuple):
+    """What one labeller said of one picture."""
+
+    id: str
+    kind: str
+    answers: tuple[Answer, ...]
+    marks: tuple[Mark, ...]
+
+
+class Picture(NamedTuple):
+    """One row of an export.
+
+    Attributes:
+        id: of the data row.
+        global_key: its key in the workspace, or None.
+        external_id: the name its owner gave it, or None; not unique.
+        url: where its image is; often signed, and then valid for a while only.
+        updated_at: of the data row; None where the export does not tell.
+        is_image: False for rows of text, video and so on.
+        project: id and name of the project, or None where the row is in none.
+        status: of the project's workflow (`DONE`, ...), or None.
+        tells_status: whether the export has project details at all.
+        winner: id of the label that the project's workflow chose, or None.
+        labellings: without those that were skipped.
+    """
+
+    id: str
+    global_key: str | None
+    external_id: str | None
+    url: str
+    updated_at: str | None
+    is_image: bool
+    project: tuple[str, str] | None
+    status: str | None
+    tells_status: bool
+    winner: str | None
+    labellings: tuple[Labelling, ...]
+
+
+def read_rows(lines: Iterable[bytes | str], place: str, project: str | None = None) -> Iterator[Picture]:
+    """Read the lines of an export.
+
+    Args:
+        lines: one row each; blank ones are passed over.
+        place: the file, for messages.
+        project: id or name of the project whose labels count; None where rows are all of one.
+
+    Raises:
+        DataError: a line is not a row of this format, or rows are of several projects, or none of the one asked for.
+    """
+    chosen: set[str] = set()
+    others: set[str] = set()
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        row = _parse(line, f"line {number} of {place}")
+        picture = _picture(row, project, place)
+        if picture.project:
+            chosen.add(_shown(*picture.project))
+        else:
+            others.update(_shown(key, one.name) for key, one in row.projects.items())
+        if len(chosen) > 1:
+            raise _several(place, chosen)
+        yield picture
+    if others and not chosen:
+        raise DataError(f"{place} holds no labels of project {project!r}: it has {', '.join(sorted(others))}.")
+
+
+def read_row(row: dict[str, Any], where: str, project: str) -> Picture:
+    """Read one row that is parsed already.
+
+    Raises:
+        DataError: it is not a row of this format; the message starts with `where`.
+    """
+    try:
+        return _picture(Row.model_validate(row), project, where)
+    except (ValidationError, RecursionError) as error:
+        raise _malformed(error, where) from None
+
+
+def _parse(line: bytes | str, where: str) -> Row:
+    try:
+        return Row.model_validate_json(line)
+    except (ValidationError, RecursionError) as error:
+        raise _malformed(error, where) from None
+
+
+def _malformed(error: ValidationError | RecursionError, where: str) -> DataError:
+    if isinstance(error, RecursionError):
+        return DataError(f"{where} is nested too deeply for a Labelbox export: export again.")
+    first = error.errors(include_url=False, include_input=False)[0]
+    at = ".".join(str(part) for part in first["loc"])
+    return DataError(
+        f"{where} is not a row of a Labelbox export ({at + ': ' if at else ''}{first['msg']}): export the project as "
+        "NDJSON, in the format v2."
+    )
+
+
+def _picture(row: Row, project: str | None, place: str) -> Picture:
+    data_row, mime = row.data_row, row.media_attributes.mime_type if row.media_attributes else None
+    key = _choose(row.projects, project, place)
+    labels = row.projects[key] if key is not None else Project()
+    details = labels.project_details or ProjectDetails()
+    return Picture(
+        id=data_row.id,
+        global_key=data_row.global_key or None,
+        external_id=data_row.external_id or None,
+        url=data_row.row_data if isinstance(data_row.row_data, str) else "",
+        updated_at=data_row.details.updated_at if data_row.details else None,
+        is_image=isinstance(data_row.row_data, str) and (mime is None or mime.startswith("image/")),
+        project=None if key is None else (key, labels.name),
+        status=_plain(details.workflow_status),
+        tells_status=labels.project_details is not None,
+        winner=details.selected_label_id,
+        labellings=tuple(
+            _labelling(label)
+            for label in labels.labels
+            if not (label.performance_details and label.performance_details.skipped)
+        ),
+    )
+
+
+def _choose(projects: dict[str, Project], wanted: str | None, place: str) -> str | None:
+    found = [key for key, project in projects.items() if wanted in {None, key, project.name}]
+    if len(found) > 1:
+        raise _several(place, {_shown(key, projects[key].name) for key in found})
+    return found[0] if found else None
+
+
+def _shown(key: str, name: str) -> str:
+    return f"{name} ({key})" if name else key
+
+
+def _several(place: str, projects: set[str]) -> DataError:
+    return DataError(
+        f"{place} holds labels of several projects ({', '.join(sorted(projects))}): name one as `project`."
+    )
+
+
+def _plain(status: str | None) -> str | None:
+    """`Done`, `InReview` and `IN_REVIEW` in one spelling."""
+    known = {status.replace("_", ""): status for status in ("TO_LABEL", "IN_REWORK", "IN_REVIEW", "DONE")}
+    return None if status is None else known.get(status.replace("_", "").upper(), status)
+
+
+def _labelling(label: Label) -> Labelling:
+    return Labelling(
+        label.id,
+        label.label_kind or "Default",
+        tuple(_answers(label.annotations.classifications)),
+        tuple(
+            Mark(one.name, _box(one.bounding_box), tuple(_answers(one.classifications)))
+            for one in label.annotations.objects
+            if one.bounding_box is not None
+        ),
+    )
+
+
+def _answers(classifications: list[Classification], depth: int = 0) -> Iterator[Answer]:
+    for one in classifications:
+        if one.radio_answer is not None:
+            yield Answer(one.name, one.value or one.name, one.radio_answer.name, depth)
+            yield from _answers(one.radio_answer.classifications, depth + 1)
+
+
+def _box(box: BoundingBox) -> Box:
+    return box.left, box.top, box.left + box.width, box.top + box.height

@@ -1,0 +1,210 @@
+"""Photos to be labelled, sent to a project at Labelbox as one batch.
+
+Rules kept:
+- a picture is known by its content: its global key is the SHA-256 of its bytes, so it is stored once, however often
+  and under whatever name it is sent;
+- a picture that the project has already, in whichever batch, is not queued a second time;
+- everything is checked before anything is sent: a file that is no picture, or a batch's name that is taken;
+- sending the same again, or again after it broke off anywhere, ends in the same state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from PIL import Image
+
+from discern.errors import ConfigError, DataError
+from discern.progress import bar
+from discern.sources.base import Photo
+from discern.sources.files.tree import READ_LIMIT
+from discern.sources.labelbox.live import MOST_KEYS, export
+from discern.sources.parsing import ahead
+from edge_runtime.core.images import DAMAGE, FORMATS
+
+if TYPE_CHECKING:
+    from discern.sources.labelbox.sdk import Client
+
+PREFIX = "discern-"
+MOST_PICTURES = 100_000  # in one batch; Labelbox's own limit
+AT_ONCE = 1000  # pictures in one request for data rows
+PATIENCE = 3600.0  # seconds that Labelbox may take for one job
+
+Item = TypeVar("Item")
+Batch = Literal["created", "unchanged", "not needed"]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of the photos.
+
+    Args:
+        pictures: how many different ones there were.
+        uploaded: those that Labelbox did not have.
+        queued: those that the project did not have.
+        batch: `not needed` where the project had them all, in other batches.
+    """
+
+    pictures: int
+    uploaded: int
+    queued: int
+    batch: Batch
+
+
+def send(photos: Iterable[Photo], project: str, batch: str, dataset: str = "discern", priority: int = 5) -> Sent:
+    """Queue photos for labelling, under the key and at the address in the environment.
+
+    Args:
+        photos: what is to be labelled; labels that they have are not sent.
+        project: the project's id at Labelbox.
+        batch: the name of the batch.
+        dataset: the name of the dataset that new pictures go into; made if there is none.
+        priority: 1 is labelled first, 5 last.
+
+    Raises:
+        ConfigError: the key or the project is wrong, or the batch's name is taken by other pictures.
+        DataError: a photo is no picture, or Labelbox cannot be reached or fails; send again, what arrived is kept.
+    """
+    from discern.sources.labelbox.sdk import connect, sentences
+
+    client, doing = connect(), f"sending batch {batch!r} to project {project}"
+    with sentences(doing):
+        target = client.get_project(project)
+    pictures = _pictures(photos)
+    with sentences(doing):
+        absent = _absent(client, list(pictures))
+        waiting = pictures.keys() - _in_project(client, project, sorted(pictures.keys() - set(absent)))
+        same_name = _batch(target, batch, bool(waiting))
+        if absent:
+            _upload(client, _dataset(client, dataset), {key: pictures[key] for key in absent})
+        if waiting:
+            _queue(target, batch, same_name, sorted(waiting), priority)
+    unchanged: Batch = "unchanged" if same_name else "not needed"
+    return Sent(len(pictures), len(absent), len(waiting), "created" if waiting else unchanged)
+
+
+def global_key(data: bytes) -> str:
+    """What a picture is called at Labelbox, by its content."""
+    return PREFIX + hashlib.sha256(data).hexdigest()
+
+
+def _pictures(photos: Iterable[Photo]) -> dict[str, Photo]:
+    """The photos by key, the first of each; every one was read and seen to be a picture."""
+    found: dict[str, Photo] = {}
+    for photo, (key, _) in bar(ahead(_look, photos), name="reading photos", unit="photo"):
+        found.setdefault(key, photo)
+    if not found:
+        raise DataError("there are no photos to send: point at some.")
+    if len(found) > MOST_PICTURES:
+        raise DataError(f"a batch holds at most {MOST_PICTURES:,} pictures and these are {len(found):,}: send parts.")
+    return found
+
+
+def _look(photo: Photo) -> tuple[str, str]:
+    """Key and MIME type of a photo."""
+    data = photo.load()
+    return global_key(data), _mime_type(data, photo.name)
+
+
+def _mime_type(data: bytes, name: str) -> str:
+    if len(data) >= READ_LIMIT:
+        raise DataError(f"{name} has more than the {READ_LIMIT - 1:,} bytes that are read: save it smaller.")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            return image.get_format_mimetype() or Image.MIME[image.format or ""]
+    except (*DAMAGE, Image.DecompressionBombError):
+        raise DataError(
+            f"{name} is not a picture in a format read here: mend or remove it; nothing was sent."
+        ) from None
+
+
+def _parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    rest = iter(items)
+    while part := list(itertools.islice(rest, size)):
+        yield part
+
+
+def _in_project(client: Client, project: str, keys: list[str]) -> set[str]:
+    """Those of the keys that the project has, in any batch."""
+    found: set[str] = set()
+    for part in _parts(keys, MOST_KEYS):
+        rows = export(client, project, {"global_keys": part}, PATIENCE)
+        found.update(row["data_row"]["global_key"] for row in rows)
+    return found & set(keys)
+
+
+def _batch(project: Any, name: str, wanted: bool) -> Any:
+    """The project's batch of this name, or None; an empty one is what a broken creation left."""
+    found = next((one for one in project.batches() if one.name == name), None)
+    if found is not None and wanted and found.size != 0:
+        raise ConfigError(
+            f"project {project.uid} has a batch {name!r} of other pictures ({found.size}): choose another name."
+        )
+    return found
+
+
+def _absent(client: Client, keys: list[str]) -> list[str]:
+    """Those of the keys that Labelbox has no picture for.
+
+    Raises:
+        ConfigError: it has, but the API key may not see it.
+    """
+    absent = []
+    for part in _parts(keys, AT_ONCE):
+        for fault in client.get_data_row_ids_for_global_keys(part)["errors"]:
+            if "denied" in fault["error"].lower():
+                raise ConfigError(f"the API key may not see picture {fault['global_key']}: ask for its dataset.")
+            absent.append(fault["global_key"])
+    return absent
+
+
+def _dataset(client: Client, name: str) -> Any:
+    """The oldest dataset of this name, or a new one: one that was made while the answer got lost is found again."""
+    from labelbox import Dataset
+
+    found = sorted(client.get_datasets(where=Dataset.name == name), key=lambda one: (one.created_at, one.uid))
+    return found[0] if found else client.create_dataset(name=name, iam_integration=None)
+
+
+def _upload(client: Client, dataset: Any, pictures: dict[str, Photo]) -> None:
+    with bar(total=len(pictures), name="sending photos", unit="photo") as progress:
+        for part in _parts(pictures.items(), AT_ONCE):
+            rows = []
+            for _, row in ahead(lambda item: _upload_one(client, *item), part):
+                rows.append(row)
+                progress.update()
+            _create(client, dataset, rows)
+
+
+def _upload_one(client: Client, key: str, photo: Photo) -> dict[str, str]:
+    data = photo.load()
+    if global_key(data) != key:
+        raise DataError(f"{photo.name} changed while it was sent: send again once nothing writes there any more.")
+    mime_type = _mime_type(data, photo.name)
+    url = client.upload_data(data, filename=f"{key}.{mime_type.rpartition('/')[2]}", content_type=mime_type)
+    return {"row_data": url, "global_key": key, "external_id": photo.name}
+
+
+def _create(client: Client, dataset: Any, rows: list[dict[str, str]]) -> None:
+    task = dataset.create_data_rows(rows)
+    task.wait_till_done(timeout_seconds=PATIENCE)
+    # Rows that a run before this one made meanwhile are refused here, and are there: what counts is what is missing.
+    if missing := _absent(client, [row["global_key"] for row in rows]):
+        faults = task.errors if task.status == "COMPLETE" else None
+        why = faults[0]["message"] if faults else f"its task is {task.status}"
+        raise DataError(f"Labelbox did not take {len(missing)} of {len(rows)} pictures ({why}): send again.")
+
+
+def _queue(project: Any, name: str, same_name: Any, keys: list[str], priority: int) -> None:
+    if same_name is not None:
+        same_name.delete()
+    batch = project.create_batch(name, global_keys=keys, priority=priority)
+    if refused := list(batch.failed_data_row_ids):
+        raise DataError(
+            f"project {project.uid} did not take {len(refused)} of {len(keys)} pictures: look at its batch {name!r}."
+        )

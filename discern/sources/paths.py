@@ -1,0 +1,107 @@
+"""Which files of a tree are photos, and which file an annotation means.
+
+Rules kept:
+- whatever an annotation says, only files of the tree are found: `..`, absolute paths and drives match none;
+- names are compared in Unicode's composed form, since archives made on a Mac hold them decomposed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cached_property
+
+from discern.sources.files.local import ZipTree
+from discern.sources.files.tree import Tree
+
+# What is meant as a photo. Some of it is not read here, and is refused by name rather than passed over.
+_NAMES = "jpg jpeg jpe jfif png webp bmp tif tiff gif mpo heic heif avif jp2 ppm dng"
+EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
+
+
+def is_image(path: str) -> bool:
+    """Whether a path is meant as a photo, by its extension."""
+    return path[len(stem(path)) :].lower() in EXTENSIONS
+
+
+def images_below(tree: Tree, folder: str = "") -> list[str]:
+    """Photos of a tree below a folder (with its slash), sorted."""
+    return [path for path in tree.files if path.startswith(folder) and is_image(path)]
+
+
+def top_folder(tree: Tree, paths: Iterable[str]) -> str:
+    """The one folder around all of some paths of an archive, with its slash, or nothing."""
+    if not isinstance(tree, ZipTree):
+        return ""
+    tops = {path[: path.find("/") + 1] for path in paths}
+    return tops.pop() if len(tops) == 1 else ""
+
+
+def file_at(tree: Tree, path: str) -> str | None:
+    """The file that a setting means by a path: from the root, or from the one top folder of an archive."""
+    finder = Finder(tree.files)
+    return finder.exact(path) or finder.exact(path, top_folder(tree, tree.files))
+
+
+def folder_at(tree: Tree, folder: str) -> str:
+    """The folder that a setting means likewise, with its slash; where it holds nothing, as it is written."""
+    start = "" if folder == "." else f"{folder.strip('/').removeprefix('./')}/"
+    below = top_folder(tree, tree.files) + start
+    return below if not images_below(tree, start) and images_below(tree, below) else start
+
+
+def roots(paths: Iterable[str], folder: str) -> list[str]:
+    """What lies before the first folder of this name in some paths, with its slash; each once, sorted."""
+    parts = (f"/{path}".partition(f"/{folder}/") for path in paths)
+    return sorted({f"{root}/"[1:] for root, mark, _ in parts if mark})
+
+
+def folder_of(path: str) -> str:
+    """The folder of a path, with its slash; nothing for a path without one."""
+    return path[: path.rfind("/") + 1]
+
+
+def stem(path: str) -> str:
+    """A path without its extension."""
+    return path[: path.rfind(".")] if "." in path[path.rfind("/") + 1 :] else path
+
+
+class Finder:
+    """Finds files by the names that annotations give them."""
+
+    def __init__(self, files: Iterable[str]) -> None:
+        self._files = {path: path for path in files}
+
+    def exact(self, path: str, start: str = "") -> str | None:
+        """The file of this path from the folder `start` (with its slash), or None; a first `./` means nothing."""
+        path = start + path.removeprefix("./")
+        return self._files.get(path) or self._composed.get(_compose(path))
+
+    def like(self, name: str) -> list[str]:
+        """The file of this path; else those that lie so below some folder; else those of the same base name."""
+        if found := self.exact(name):
+            return [found]
+        same = self._by_base_name.get(_base_name(name), [])
+        tail = _compose("/" + name.removeprefix("./"))
+        return [path for path in same if _compose(path).endswith(tail)] or same
+
+    @cached_property
+    def _composed(self) -> dict[str, str]:
+        return {_compose(path): path for path in self._files}
+
+    @cached_property
+    def _by_base_name(self) -> dict[str, list[str]]:
+        found = defaultdict(list)
+        for path in self._files:
+            found[_base_name(path)].append(path)
+        return found
+
+
+def _compose(path: str) -> str:
+    return unicodedata.normalize("NFC", path)
+
+
+def _base_name(path: str) -> str:
+    return _compose(re.split(r"[/\\]", path)[-1])  # labelling tools on Windows write backslashes

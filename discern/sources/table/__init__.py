@@ -1,0 +1,1 @@
+"""Photos listed in a table: CSV, TSV or Parquet."""

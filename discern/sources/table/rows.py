@@ -1,0 +1,149 @@
+"""What the cells of a table's row mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from discern.errors import DataError
+from discern.sources.base import ROLES, Role, Split
+from discern.sources.entries import Entry
+from discern.sources.files.tree import Tree
+from discern.sources.names import clean_label, in_utc, split_named
+from discern.sources.parsing import number
+from discern.sources.paths import Finder
+from discern.sources.table.reader import TableFile
+from edge_runtime.core.images import Box
+
+CORNERS = ("left", "top", "right", "bottom")
+
+
+class RowReader:
+    """Makes entries of rows.
+
+    Args:
+        tree: the files.
+        table: the rows.
+        columns: the table's name of each column that it has, by the names in `ColumnsConfig`.
+        starts: the folders, with their slashes, that paths may start from, likeliest first.
+    """
+
+    def __init__(self, tree: Tree, table: TableFile, columns: Mapping[str, str], starts: Sequence[str]) -> None:
+        self._tree = tree
+        self._table = table
+        self._columns = columns
+        self._starts = starts
+        self._finder = Finder(tree.files)
+        self._labels: dict[str, str] = {}  # one object a class, and each looked at once
+
+    def entries(self) -> Iterator[tuple[int, Entry]]:
+        """Each row's line and what it says.
+
+        Raises:
+            DataError: a row makes no sense, or some name files that do not exist.
+        """
+        missing, first = 0, ""
+        keys = list(self._columns)
+        for line, cells in self._table.rows(list(self._columns.values())):
+            where = f"{self._table.unit} {line} of {self._table.path}"
+            row = dict(zip(keys, cells, strict=True))
+            path = self._text(row, "path", where)
+            if path is None:
+                raise DataError(f"{where} names no file in its column {self._columns['path']}: add it.")
+            found = next((file for start in self._starts if (file := self._finder.exact(path, start))), None)
+            if found:
+                yield line, self._entry(found, row, where)
+            else:
+                missing, first = missing + 1, first or f"{where} names {path!r}"
+        if missing:
+            more = f" (nor those of {missing - 1} more {self._table.unit}s)" if missing > 1 else ""
+            raise DataError(f"{first}, a file that {self._tree.place} does not hold{more}: add it, or mend the path.")
+
+    def _entry(self, path: str, row: Mapping[str, Any], where: str) -> Entry:
+        label = self._text(row, "label", where)
+        if label is not None and label not in self._labels:
+            self._labels[label] = clean_label(label, where)
+        return Entry(
+            path,
+            None if label is None else self._labels[label],
+            _box(row, where),
+            split=_split(self._text(row, "split", where), where),
+            role=_role(self._text(row, "role", where), where),
+            group=self._text(row, "group", where),
+            captured_at=_moment(row.get("captured_at"), where),
+            margin=_margin(row.get("margin"), where),
+        )
+
+    def _text(self, row: Mapping[str, Any], key: str, where: str) -> str | None:
+        """A cell's text, or None where it is blank; whole numbers are text as well."""
+        value = row.get(key)
+        if value is None or isinstance(value, str):
+            return None if _is_blank(value) else value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        raise DataError(f"{where} has {str(value)[:50]!r} in its column {self._columns[key]}: text is needed.")
+
+
+def _split(text: str | None, where: str) -> Split | None:
+    split = split_named(text) if text is not None else None
+    if text is not None and split is None:
+        raise DataError(f"{where} has the split {text[:50]!r}: write train, validation or test.")
+    return split
+
+
+def _role(text: str | None, where: str) -> Role | None:
+    role = next((role for role in ROLES if text is not None and text.strip().lower() == role), None)
+    if text is not None and role is None:
+        raise DataError(f"{where} has the role {text[:50]!r}: write gallery or query.")
+    return role
+
+
+def _moment(value: Any, where: str) -> datetime | None:
+    if _is_blank(value):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+        if isinstance(moment, datetime):
+            return in_utc(moment)
+        if isinstance(moment, date):
+            return datetime.combine(moment, time(), UTC)
+        raise ValueError("a number may count anything since any day")
+    except (ValueError, OverflowError):
+        raise DataError(f"{where} has the time {str(value)[:50]!r}: write it like 2020-04-22T10:15:03Z.") from None
+
+
+def _box(row: Mapping[str, Any], where: str) -> Box | None:
+    if "left" in row:
+        cells: Any = [row[key] for key in CORNERS]
+        if all(_is_blank(cell) for cell in cells):
+            return None
+    else:
+        value = row.get("box")
+        if _is_blank(value):
+            return None
+        cells = value.strip().strip("[]()").split(",") if isinstance(value, str) else value
+        if not isinstance(cells, list) or len(cells) != len(CORNERS):
+            raise DataError(f"{where} has the box {str(value)[:50]!r}: write left,top,right,bottom in pixels.")
+    left, top, right, bottom = (_coordinate(cell, where) for cell in cells)
+    return left, top, right, bottom
+
+
+def _margin(value: Any, where: str) -> float | None:
+    if _is_blank(value):
+        return None
+    margin = number(str(value), f"the margin in {where}")
+    if margin < 0:
+        raise DataError(f"{where} has the margin {margin:g}: write 0 or more.")
+    return margin
+
+
+def _is_blank(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, str) and not cell.strip())
+
+
+def _coordinate(cell: Any, where: str) -> float:
+    if isinstance(cell, int | float) and not isinstance(cell, bool) and math.isfinite(cell):
+        return float(cell)
+    return number(str(cell) if cell is not None else "", f"the box in {where}")

@@ -1,0 +1,177 @@
+"""A table of photos, CSV or Parquet, in a folder that holds them: a row a photo, or a row a thing in a photo.
+
+Rules kept:
+- a row names a file of the tree, from the table's own folder or from the top; whatever it says, nothing else is read;
+- what a row says and cannot be meant (a split, a role, a time, half a box) is an error that names the line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from array import array
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from discern.errors import DataError
+from discern.sources.entries import Entry, ListedSource, in_order
+from discern.sources.files.open import open_tree
+from discern.sources.files.tree import Tree
+from discern.sources.paths import file_at, folder_at, folder_of, images_below, top_folder
+from discern.sources.table.reader import EXTENSIONS, TableFile, open_table
+from discern.sources.table.rows import CORNERS, RowReader
+from edge_runtime.core.images import Box
+
+REQUIRED = ("path", "label")
+
+
+class ColumnsConfig(BaseModel):
+    """Names of the table's columns; one that is not named here has the name it has here, and may be missing.
+
+    Args:
+        path: the photo's file.
+        label: its class; blank where nobody has said.
+        group: photos of one group stay on one side of a split.
+        captured_at: when it was taken: ISO 8601 or a Parquet time, UTC unless it has a zone.
+        split: train, validation (val, valid, dev, eval) or test; blank where the split is ours to choose.
+        role: gallery or query; blank likewise.
+        box: `left,top,right,bottom`, pixels of the upright picture; blank for the whole picture.
+        left: or these four columns instead.
+        top: likewise.
+        right: likewise.
+        bottom: likewise.
+        margin: what is shown around the box, as a share of its width and height; blank for the source's margin.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str | None = Field(default=None, min_length=1)
+    label: str | None = Field(default=None, min_length=1)
+    group: str | None = Field(default=None, min_length=1)
+    captured_at: str | None = Field(default=None, min_length=1)
+    split: str | None = Field(default=None, min_length=1)
+    role: str | None = Field(default=None, min_length=1)
+    box: str | None = Field(default=None, min_length=1)
+    left: str | None = Field(default=None, min_length=1)
+    top: str | None = Field(default=None, min_length=1)
+    right: str | None = Field(default=None, min_length=1)
+    bottom: str | None = Field(default=None, min_length=1)
+    margin: str | None = Field(default=None, min_length=1)
+
+
+class TableConfig(BaseModel):
+    """A table of photos.
+
+    Args:
+        path: the folder or .zip that holds the photos and the table.
+        table: path of the .csv, .tsv or .parquet inside it; without it, the only one at its top.
+        columns: which column says what.
+        images: folder inside `path` that the rows' paths start from; without it, the table's own folder or the top.
+        margin: what is shown around a box, as a share of its width and height.
+        unlisted: images that the table does not list: `report` them as unlabelled, `ignore` them, or raise an `error`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["table"] = "table"
+    path: str = Field(min_length=1)
+    table: str | None = Field(default=None, min_length=1)
+    columns: ColumnsConfig = ColumnsConfig()
+    images: str | None = Field(default=None, min_length=1)
+    margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    unlisted: Literal["report", "ignore", "error"] = "ignore"
+
+
+class TableSource(ListedSource):
+    """The photos that a table lists, sorted by path, box and label.
+
+    Raises:
+        DataError: the table or a column is missing, a line is ragged or makes no sense, or names a file there is not.
+    """
+
+    def __init__(self, config: TableConfig) -> None:
+        tree = open_tree(config.path)
+        table = open_table(tree, _table(tree, config))
+        starts = [folder_at(tree, config.images)] if config.images else [folder_of(table.path), ""]
+        entries = _listed(table, RowReader(tree, table, _columns(table, config.columns), starts))
+        entries += _unlisted(tree, table, entries, config)
+        super().__init__(tree.name, tree, config, in_order(entries), config.margin)
+
+
+def _table(tree: Tree, config: TableConfig) -> str:
+    """Path of the table."""
+    if config.table is not None:
+        named = file_at(tree, config.table)
+        found = [named] if named else []
+    else:
+        top = top_folder(tree, tree.files)
+        found = [path for path in tree.files if path.lower().endswith(EXTENSIONS) and folder_of(path) == top]
+        if len(found) > 1:
+            raise DataError(f"{tree.place} holds {len(found)} tables ({', '.join(found[:5])}): name one in table.")
+    if not found:
+        tables = [path for path in tree.files if path.lower().endswith(EXTENSIONS)]
+        wanted = f"no file {config.table!r}" if config.table is not None else "no .csv, .tsv or .parquet at its top"
+        raise DataError(f"{tree.place} holds {wanted}: name one in table (it holds {', '.join(tables[:5]) or 'none'}).")
+    return found[0]
+
+
+def _columns(table: TableFile, config: ColumnsConfig) -> dict[str, str]:
+    """The table's name of each column that it has and that means something here."""
+    columns: dict[str, str] = {}
+    for key, named in config:
+        name = named or key
+        if name in table.header:
+            columns[key] = name
+        elif named is not None or key in REQUIRED:
+            near = difflib.get_close_matches(name.lower(), [column.lower() for column in table.header], 1)
+            hint = next((f", but {column!r}" for column in table.header if [column.lower()] == near), "")
+            others = ", ".join(column for column in table.header if column)[:200]
+            raise DataError(
+                f"{table.path} has no column {name!r}{hint}: set columns.{key} to one of {others or 'none'}."
+            )
+    corners = [key for key in CORNERS if key in columns]
+    if corners and "box" in columns:
+        raise DataError(
+            f"{table.path} has columns {columns['box']!r} and {columns[corners[0]]!r} for a box: drop one way."
+        )
+    if corners and len(corners) < len(CORNERS):
+        missing = next(key for key in CORNERS if key not in columns)
+        raise DataError(
+            f"{table.path} has a column {columns[corners[0]]!r} and none for {missing}: name all four or none."
+        )
+    return columns
+
+
+def _listed(table: TableFile, reader: RowReader) -> list[Entry]:
+    lines = array("q")
+    entries: list[Entry] = []
+    for line, entry in reader.entries():
+        lines.append(line)
+        entries.append(entry)
+    for entry, following in pairwise(in_order(entries)):
+        if _thing(entry) == _thing(following):
+            first, second = [line for line, one in zip(lines, entries, strict=True) if _thing(one) == _thing(entry)][:2]
+            box = "" if entry.box is None else f" and one box, {entry.box}"
+            raise DataError(
+                f"{table.unit}s {first} and {second} of {table.path} have one path, {entry.path}{box}: remove one."
+            )
+    return entries
+
+
+def _thing(entry: Entry) -> tuple[str, Box | None]:
+    return entry.path, entry.box
+
+
+def _unlisted(tree: Tree, table: TableFile, entries: list[Entry], config: TableConfig) -> list[Entry]:
+    """The images that the table passes over, without labels, where they are asked for."""
+    if config.unlisted == "ignore":
+        return []
+    listed = {entry.path for entry in entries}
+    found = [path for path in images_below(tree) if path not in listed]
+    if found and config.unlisted == "error":
+        raise DataError(
+            f"{table.path} does not list {found[0]} ({len(found)} images in all): add a line for each, or set "
+            "unlisted to report or ignore."
+        )
+    return [Entry(path, None) for path in found]

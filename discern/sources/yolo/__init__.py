@@ -1,0 +1,1 @@
+"""Photos with boxes in YOLO's text files."""

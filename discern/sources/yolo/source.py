@@ -1,0 +1,134 @@
+"""YOLO: text files of `class, centre x, centre y, width, height` a line, as shares of the picture's sides.
+
+Rules kept:
+- every image gives a photo: one for each line of its labels, or one without a label where it has no line or no file;
+- a line of more numbers is a polygon, and its bounding box is taken;
+- `Photo.box` is in pixels and must be known before a photo is loaded. So this source, and no other, reads each picture
+  that has labels twice: for its size while photos are streamed, and whenever it is loaded.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import Literal
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from discern.errors import DataError
+from discern.sources.base import Photo
+from discern.sources.entries import Entry, ListedSource, in_order, with_names
+from discern.sources.files.open import open_tree
+from discern.sources.files.tree import Tree
+from discern.sources.names import NamesConfig
+from discern.sources.parsing import ahead, number, pixels, read_text
+from discern.sources.yolo.layout import YoloLayout, class_number, read_layout
+from edge_runtime.core.images import DAMAGE, FORMATS, Box
+
+TOLERANCE = 1e-6  # by which rounding may carry a share out of 0 to 1
+ORIENTATION = 0x0112  # tag of EXIF 2.32; 5 to 8 lay the picture on its side
+SIDEWAYS = frozenset({5, 6, 7, 8})
+
+
+class YoloConfig(BaseModel):
+    """A data set in the format of YOLO.
+
+    Args:
+        path: the folder or .zip that holds `data.yaml`, or `classes.txt`, `images` and `labels`, at any depth.
+        data: path of the YAML inside it, where it has another name or there are several.
+        margin: what is shown around a box, as a share of its width and height.
+        names: what the photos' paths say of their group and time.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["yolo"] = "yolo"
+    path: str = Field(min_length=1)
+    data: str | None = Field(default=None, min_length=1)
+    margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    names: NamesConfig | None = None
+
+
+class YoloSource(ListedSource):
+    """Things in the photos of a YOLO data set, by image, box and label.
+
+    Raises:
+        DataError: the layout is not YOLO's, a line of labels makes no sense, or labels have no image or two.
+    """
+
+    def __init__(self, config: YoloConfig) -> None:
+        tree = open_tree(config.path)
+        layout = read_layout(tree, config.data)
+        entries = with_names(_entries(tree, layout), config.names)  # their boxes in shares
+        super().__init__(tree.name, tree, config, in_order(entries), config.margin)
+
+    def photos(self) -> Iterator[Photo]:
+        """Stream the photos; the header of each that has labels is read."""
+        groups = [list(group) for _, group in groupby(self._entries, key=attrgetter("path"))]
+        for group, size in ahead(self._size, groups):
+            for entry in group:
+                yield self._photo(entry if entry.box is None else entry._replace(box=_in_pixels(entry.box, size)))
+
+    def _size(self, group: list[Entry]) -> tuple[int, int] | None:
+        return upright_size(self._tree.read(group[0].path)) if group[0].box else None
+
+
+def upright_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of an encoded picture after EXIF's orientation, or None where it is no picture."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            return (height, width) if image.getexif().get(ORIENTATION) in SIDEWAYS else (width, height)
+    except (*DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return None
+
+
+def _in_pixels(box: Box, size: tuple[int, int] | None) -> Box | None:
+    """A box of shares in pixels; None where the picture cannot be decoded, and will be refused as a whole."""
+    if size is None:
+        return None
+    (left, top, right, bottom), (width, height) = box, size
+    return pixels(left * width), pixels(top * height), pixels(right * width), pixels(bottom * height)
+
+
+def _entries(tree: Tree, layout: YoloLayout) -> Iterator[Entry]:
+    files = frozenset(tree.files)
+    described = [path for path in layout.labels if path in files]
+    for path, text in ahead(partial(read_text, tree), described):
+        image = layout.labels[path]
+        things = [
+            _thing(image, line.split(), layout, f"line {place} of {path}")
+            for place, line in enumerate(text.splitlines(), start=1)
+            if line.strip()
+        ]
+        yield from things or [Entry(image, None, split=layout.splits.get(image))]
+    for path, image in layout.labels.items():
+        if path not in files:
+            yield Entry(image, None, split=layout.splits.get(image))
+
+
+def _thing(image: str, words: list[str], layout: YoloLayout, where: str) -> Entry:
+    kind = class_number(words[0])
+    label = None if kind is None else layout.names.get(kind)
+    if label is None:
+        raise DataError(f"{where} has the class {words[0][:50]!r}, which has no name: correct it, or add the name.")
+    numbers = [number(word, where) for word in words[1:]]
+    shares = numbers[:4] if layout.keypoints else numbers  # a point's third number says whether it is seen: 0, 1 or 2
+    outside = next((x for x in shares if not -TOLERANCE <= x <= 1 + TOLERANCE), None)
+    if outside is not None:
+        raise DataError(f"{where} has {outside:g}, and shares of a picture's sides are 0 to 1: correct it.")
+    return Entry(image, label, _box(numbers, layout.keypoints, where), split=layout.splits.get(image))
+
+
+def _box(numbers: list[float], keypoints: int, where: str) -> Box:
+    if len(numbers) == 4 + keypoints:
+        x, y, width, height = numbers[:4]
+        return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+    if len(numbers) >= 6 and len(numbers) % 2 == 0 and not keypoints:
+        return min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])
+    wanted = f"{4 + keypoints}" if keypoints else "4 (a box) or 6, 8, 10 ... (a polygon)"
+    raise DataError(f"{where} has {len(numbers)} numbers after its class, and {wanted} are needed: correct it.")

@@ -1,0 +1,1 @@
+"""What is evaluated is what ships: release format, preprocessing, embedding, search and decision."""

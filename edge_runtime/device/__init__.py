@@ -1,0 +1,1 @@
+"""What a device keeps: its home on disk, and updates of its release."""

@@ -1,0 +1,1 @@
+"""How people and programs ask the device: HTTP, page and command line."""

@@ -1,0 +1,1 @@
+"""The ZenML adapter: checked pipelines, artifact look-up, cache keys, materializers, tracking."""

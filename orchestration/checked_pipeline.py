@@ -1,0 +1,94 @@
+"""`@checked_pipeline`: a ZenML pipeline that refuses a config it does not understand and fails with a sentence.
+
+Rules kept:
+- a config is checked against the run-config schema, the pipeline's parameters and its step names before a run;
+- the first failed step ends the run (ZenML's default would go on with sibling branches);
+- on the command line an error of ours is one sentence and exit status 1; in Python it is the exception itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from zenml.enums import ExecutionMode
+from zenml.pipelines.pipeline_definition import Pipeline
+
+from discern.errors import DiscernError
+from edge_runtime.errors import EdgeError
+from orchestration.config_check import check_config, read_config
+
+OURS = (DiscernError, EdgeError)
+
+
+class CheckedPipeline(Pipeline):
+    """A pipeline whose config is checked and whose errors are sentences."""
+
+    def with_options(  # type: ignore[override]  # every one of ZenML's arguments is handed on
+        self, *, config_path: str | None = None, **kwargs: Any
+    ) -> CheckedPipeline:
+        """As ZenML's, after the config was checked.
+
+        Raises:
+            ConfigError: the config names something unknown (`click.ClickException` on the command line).
+        """
+        if config_path is not None:
+            with _SentencesOnTheCommandLine():
+                path = Path(config_path)
+                config = read_config(path, os.environ)
+                check_config(config, path, self.entrypoint, self._known_steps())
+                # ZenML fills in variables only after the pipeline's body has run.
+                kwargs.setdefault("parameters", config.get("parameters") or {})
+        return cast(CheckedPipeline, super().with_options(config_path=config_path, **kwargs))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """As ZenML's; an error of ours comes out as itself, or as one sentence on the command line."""
+        with _SentencesOnTheCommandLine():
+            return super().__call__(*args, **kwargs)
+
+    def _known_steps(self) -> list[str]:
+        """Names of the steps that the pipeline's body calls: they are globals of its function."""
+        from zenml.steps import BaseStep
+
+        names = self.entrypoint.__code__.co_names
+        steps = (self.entrypoint.__globals__.get(name) for name in names)
+        return [step.name for step in steps if isinstance(step, BaseStep)]
+
+
+def checked_pipeline(function: Callable[..., None]) -> CheckedPipeline:
+    """Make a pipeline of `function`; its name is the function's."""
+    return CheckedPipeline(
+        name=function.__name__,
+        entrypoint=function,
+        execution_mode=ExecutionMode.FAIL_FAST,
+        # A machine's load is nobody's business here, and collecting it costs more than a short step.
+        enable_heartbeat=False,
+    )
+
+
+class _SentencesOnTheCommandLine:
+    """Within it, ZenML's own report of an error of ours is kept quiet, and the error ends the command."""
+
+    def __enter__(self) -> None:
+        self._loggers = [
+            logging.getLogger(name)
+            for name in ("zenml.orchestrators.local.local_orchestrator", "zenml.orchestrators.step_launcher")
+        ]
+        for logger in self._loggers:
+            logger.addFilter(_is_not_ours)
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        for logger in self._loggers:
+            logger.removeFilter(_is_not_ours)
+        if isinstance(error, OURS) and click.get_current_context(silent=True) is not None:
+            raise click.ClickException(str(error)) from None
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    errors = [record.exc_info[1]] if record.exc_info else []
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    return not any(isinstance(candidate, OURS) for candidate in (*errors, *arguments))

@@ -1,0 +1,38 @@
+"""Which code and which run made an artifact."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Collection
+
+from zenml import get_step_context
+from zenml.client import Client
+from zenml.models import ArtifactVersionResponse
+
+from orchestration.caching import REPOSITORY
+
+
+def git_commit() -> str | None:
+    """The commit of the working copy, with `+` where it has changes; in a container DISCERN_GIT_COMMIT, or None."""
+    if told := os.environ.get("DISCERN_GIT_COMMIT"):
+        return told
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return commit + ("+" if _git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def versions_of_run(names: Collection[str]) -> list[ArtifactVersionResponse]:
+    """The artifact versions of these names that the current run's steps took in or gave out so far, cached ones too."""
+    run = Client().get_pipeline_run(get_step_context().pipeline_run.id)
+    places = [place for step in run.steps.values() for place in (step.inputs, step.outputs)]
+    found = {version.id: version for place in places for versions in place.values() for version in versions}
+    return [version for version in found.values() if version.artifact.name in names]

@@ -1,0 +1,124 @@
+"""Near-duplicates: found after re-encoding and scaling, and not where two photos merely resemble each other."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from discern.datasets.ingest.cleaning import CleaningConfig
+from discern.datasets.ingest.image_facts import examine
+from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, Joined, candidates, confirm, correlation, thumbnail
+from discern.sources.pills import PillsConfig, PillSource
+from edge_runtime.core.images import Pixels, decode
+from tests.discern.pictures import jpeg
+
+CONFIG = CleaningConfig()
+PILLS = PillsConfig(families=8, siblings=2, photos_per_class=3, size=96, seed=5)
+
+
+def never(first: int, second: int) -> bool:
+    return False
+
+
+def again(data: bytes, scale: float, quality: int, kind: str) -> bytes:
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    size = (round(image.width * scale), round(image.height * scale))
+    buffer = io.BytesIO()
+    image.resize(size, Image.Resampling.BICUBIC).save(buffer, kind, quality=quality)
+    return buffer.getvalue()
+
+
+def near(encoded: list[bytes]) -> set[tuple[int, int]]:
+    hashes = np.array([examine(data, "x").phash for data in encoded], np.uint64)
+    pairs = candidates(hashes, np.ones(len(encoded), bool), CONFIG.near_distance)
+    return {
+        (pair.first, pair.second)
+        for pair in confirm(pairs, lambda i: decode(encoded[i]), CONFIG.near_similarity, never)
+    }
+
+
+@pytest.mark.parametrize(
+    ("scale", "quality", "kind"),
+    [(1, 30, "JPEG"), (0.5, 80, "JPEG"), (2, 60, "JPEG"), (0.75, 70, "WEBP"), (1, 0, "PNG")],
+)
+def test_a_copy_saved_in_another_way_is_found_and_nothing_else(scale: float, quality: int, kind: str) -> None:
+    originals = [photo.load() for photo in PillSource(PILLS, workers=1).photos()]
+    copies = [again(data, scale, quality, kind) for data in originals]
+    count = len(originals)
+    copied = {(i, count + i) for i in range(count)}
+    found = near([*originals, *copies])
+    assert found <= copied
+    assert len(found) >= 0.97 * count
+
+
+def test_an_upright_copy_of_a_turned_photo_is_found() -> None:
+    upright = PillSource(PILLS, workers=1).photos().__next__().load()
+    image = Image.open(io.BytesIO(upright)).transpose(Image.Transpose.ROTATE_90)
+    exif = image.getexif()
+    exif[0x0112] = 6  # turn clockwise to see it upright
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95, exif=exif)
+    assert near([upright, buffer.getvalue()]) == {(0, 1)}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_candidates_are_the_pairs_within_the_distance(data: st.DataObject) -> None:
+    words = data.draw(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=6))
+    flips = st.lists(st.integers(0, 63), max_size=9)
+    hashes = [word ^ sum(1 << bit for bit in set(data.draw(flips))) for word in words for _ in range(2)]
+    fresh = [data.draw(st.booleans()) for _ in hashes]
+    distance = data.draw(st.integers(0, MAX_DISTANCE))
+    expected = {
+        (i, k)
+        for i, k in itertools.combinations(range(len(hashes)), 2)
+        if (hashes[i] ^ hashes[k]).bit_count() <= distance and (fresh[i] or fresh[k])
+    }
+    found = candidates(np.array(hashes, np.uint64), np.array(fresh), distance)
+    assert {(i, k) for i, k in found.tolist()} == expected
+
+
+def test_a_crowd_of_equal_hashes_stays_small() -> None:
+    hashes = np.full(3000, 12345, np.uint64)
+    pairs = candidates(hashes, np.ones(3000, bool), 6)
+    assert len(pairs) < 3000 * 40
+    joined = Joined(3000)
+    for first, second in pairs.tolist():
+        joined.join(first, second)
+    assert len(joined.sets(range(3000))) < 300
+
+
+def test_nothing_gives_no_pairs() -> None:
+    assert candidates(np.array([], np.uint64), np.array([], bool), 6).shape == (0, 2)
+
+
+def test_pairs_that_are_joined_are_not_looked_at() -> None:
+    data = [jpeg(1, 64), again(jpeg(1, 64), 1, 80, "JPEG")]
+    pairs = np.array([[0, 1]])
+    assert list(confirm(pairs, lambda i: decode(data[i]), 0.5, lambda *_: True)) == []
+
+
+def test_the_correlation_of_thumbnails() -> None:
+    flat: Pixels = np.full((32, 32, 3), 7, np.uint8)
+    one = thumbnail(decode(jpeg(1, 64)))
+    inverse: Pixels = np.invert(one)
+    assert correlation(flat, flat) == 1
+    assert correlation(flat, one) == 0
+    assert correlation(one, one) == 1
+    assert correlation(one, inverse) == pytest.approx(-1)
+
+
+def test_sets_join() -> None:
+    joined = Joined(6)
+    joined.join(4, 5)
+    joined.join(1, 4)
+    joined.join(0, 2)
+    assert joined.sets(range(6)) == {0: [0, 2], 1: [1, 4, 5], 3: [3]}
+    assert joined.together(5, 1)
+    assert not joined.together(0, 1)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from discern.errors import DataError
+from discern.evaluation.confidence import exact_rate
+from discern.evaluation.metrics import measure
+from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.threshold_calibration import ROOM, candidate_margins, fit_rule, rule_rates, with_room
+from edge_runtime.core.identify import DecisionRule, decide
+from tests.discern.evaluation.cases import drawn, outcomes
+
+
+def accepted_strangers(found: Outcomes, rule: DecisionRule) -> float:
+    return float(decide(found.scores[~found.enrolled], rule).mean())
+
+
+def detected(found: Outcomes, rule: DecisionRule) -> int:
+    return int((found.retrieved & decide(found.scores, rule)).sum())
+
+
+def half_ambiguous(lowest: float) -> Outcomes:
+    """Half of the strangers score as high as the enrolled, down to `lowest`, but for two classes at once."""
+    return outcomes(
+        truth=[0, 1, 0, 1, -1, -1, -1, -1],
+        found=[0, 1, 0, 1, 0, 1, 0, 1],
+        best=[0.8, 0.8, 0.7, lowest, 0.9, 0.9, 0.6, 0.3],
+        second=[0.2, 0.2, 0.2, 0.2, 0.88, 0.86, 0.1, 0.0],
+    )
+
+
+def test_the_threshold_lies_just_above_the_strangers_that_must_be_refused() -> None:
+    found = outcomes(
+        truth=[0, 1, 2, -1, -1, -1, -1], found=[0, 1, 2, 0, 1, 2, 0], best=[0.9, 0.7, 0.5, 0.8, 0.6, 0.4, 0.2]
+    )
+    rule = fit_rule(found, 0.25)
+    assert rule.threshold == pytest.approx(0.6 + ROOM, abs=1e-7)
+    assert (rule.margin, rule.fpir) == (0.0, 0.25)
+    assert accepted_strangers(found, rule) == 0.25
+    assert detected(found, rule) == 2
+
+
+def test_a_margin_is_used_where_it_tells_strangers_better_than_the_score() -> None:
+    found = half_ambiguous(lowest=0.7)
+    rule = fit_rule(found, 0.25)
+    assert rule.margin > 0
+    assert detected(found, rule) == 4
+    assert accepted_strangers(found, rule) <= 0.25
+
+
+def test_where_every_stranger_may_pass_nothing_is_refused() -> None:
+    found = outcomes([0, -1, -1], [0, 1, 2], [0.1, 0.9, 0.8])
+    rule = fit_rule(found, 0.999999)
+    assert detected(found, rule) == 0  # one of two strangers may pass, so the better one
+    assert fit_rule(found, 1.0).threshold == -1.0
+
+
+def test_with_one_class_only_the_threshold_counts() -> None:
+    found = outcomes([0, 0, -1, -1], [0, 0, 0, 0], [0.9, 0.5, 0.6, 0.4], [-np.inf] * 4, classes=1)
+    rule = fit_rule(found, 0.5)
+    assert rule.margin == 0.0
+    assert detected(found, rule) == 2
+    assert accepted_strangers(found, rule) == 0.5
+
+
+@settings(deadline=None, max_examples=100)
+@given(drawn(), st.floats(0.01, 1))
+def test_the_rate_on_the_fitted_strangers_is_never_above_the_target(found: Outcomes, fpir: float) -> None:
+    assume((~found.enrolled).sum() * fpir >= 1.001)
+    rule = fit_rule(found, fpir)
+    assert accepted_strangers(found, rule) <= fpir
+
+
+@pytest.mark.parametrize("digits", [1, 7])
+def test_rounding_of_scores_on_the_margin_costs_no_false_identification(digits: int) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        truth = rng.integers(-1, 4, 40)
+        truth[:6] = [0, -1, -1, -1, -1, -1]
+        scores = -np.sort(-rng.uniform(0, 1, (40, 2)).round(digits).astype(np.float32), axis=1)
+        best, second = scores.T.tolist()
+        found = outcomes(truth.tolist(), rng.integers(0, 4, 40).tolist(), best, second, classes=4)
+        assert accepted_strangers(found, fit_rule(found, 0.2)) <= 0.2
+
+
+@settings(deadline=None, max_examples=40)
+@given(drawn(queries=12), st.floats(0.1, 1))
+def test_no_pair_of_the_tried_margins_and_any_threshold_detects_more(found: Outcomes, fpir: float) -> None:
+    assume((~found.enrolled).sum() * fpir >= 1.001)
+    thresholds = [-1.0, *np.nextafter(found.scores[:, 0], np.float32(2)).tolist(), *found.scores[:, 0].tolist()]
+    rules = [DecisionRule(t, m, fpir) for t, m in itertools.product(thresholds, candidate_margins(found))]
+    best = max(detected(found, rule) for rule in rules if accepted_strangers(found, rule) <= fpir)
+    assert detected(found, fit_rule(found, fpir)) == best
+
+
+def test_scores_that_are_rounded_otherwise_on_the_device_are_answered_alike() -> None:
+    found = half_ambiguous(lowest=0.6001)
+    rule = fit_rule(found, 0.25)
+    assert rule.margin > 0
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        moved = found.scores + rng.uniform(-1e-5, 1e-5, found.scores.shape).astype(np.float32)
+        assert np.array_equal(decide(moved, rule), decide(found.scores, rule))
+
+
+@settings(deadline=None, max_examples=100)
+@given(drawn(), st.floats(-1, 1), st.floats(0, 0.5))
+def test_room_changes_no_decision(found: Outcomes, threshold: float, margin: float) -> None:
+    rule = DecisionRule(threshold, margin, 0.1)
+    roomy = with_room(rule, found.scores)
+    assert np.array_equal(decide(found.scores, roomy), decide(found.scores, rule))
+    assert abs(roomy.threshold - threshold) <= 1.01 * ROOM
+    assert abs(roomy.margin - margin) <= 1.01 * ROOM
+
+
+def test_a_limit_between_scores_that_are_near_lies_midway() -> None:
+    scores = np.array([[0.5, 0.0], [0.50002, 0.0]], np.float32)
+    assert with_room(DecisionRule(0.50002, 0.0, 0.1), scores).threshold == pytest.approx(0.50001, abs=1e-7)
+
+
+@pytest.mark.parametrize("strangers", range(1, 120))
+def test_a_rate_of_one_in_n_needs_n_strangers(strangers: int) -> None:
+    found = outcomes([0] + [-1] * strangers, [0] * (strangers + 1), [0.9] + [0.5] * strangers)
+    fit_rule(found, 1 / strangers)
+    with pytest.raises(DataError, match=f"at least {strangers + 1} are needed"):
+        fit_rule(found, 1 / (strangers + 1))
+
+
+def test_no_strangers_is_an_error_that_says_how_to_get_some() -> None:
+    with pytest.raises(DataError, match=r"2 enrolled and 0 stranger queries: hold out .*stranger_share"):
+        fit_rule(outcomes([0, 1], [0, 1], [0.9, 0.8]), 0.1)
+
+
+def test_no_enrolled_queries_is_an_error() -> None:
+    with pytest.raises(DataError, match="0 enrolled and 2 stranger queries"):
+        fit_rule(outcomes([-1, -1], [0, 1], [0.9, 0.8]), 0.5)
+
+
+def test_too_few_strangers_for_the_rate_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"rate of 0.05 cannot be told from 3 stranger queries: at least 20"):
+        fit_rule(outcomes([0, -1, -1, -1], [0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6]), 0.05)
+
+
+def test_the_rates_of_a_rule_count_right_names_and_strangers_with_any() -> None:
+    found = outcomes(
+        truth=[0, 0, 1, 1, 2, -1, -1, -1, -1],
+        found=[0, 1, 1, 1, 2, 0, 1, 2, 0],
+        best=[0.9, 0.8, 0.7, 0.4, 0.6, 0.9, 0.55, 0.3, 0.2],
+        second=[0.1, 0.1, 0.1, 0.1, 0.55, 0.1, 0.1, 0.1, 0.1],
+    )
+    # Right, wrong name, right, too low, too near the second; named, named, refused, refused.
+    rates = rule_rates(found, DecisionRule(0.5, 0.1, 0.1))
+    assert rates.detection_rate == exact_rate(2, 5)
+    assert rates.fpir == exact_rate(2, 4)
+    assert rates.figures() == {
+        "fpir": 0.5,
+        "fpir_low": pytest.approx(0.0676, abs=1e-4),
+        "fpir_high": pytest.approx(0.9324, abs=1e-4),
+        "fpir_queries": 4.0,
+        "detection_rate": 0.4,
+        "detection_rate_low": pytest.approx(0.0527, abs=1e-4),
+        "detection_rate_high": pytest.approx(0.8534, abs=1e-4),
+        "detection_rate_queries": 5.0,
+    }
+
+
+@settings(deadline=None, max_examples=40)
+@given(drawn(), st.floats(-1, 1), st.floats(0, 1))
+def test_rates_are_those_of_the_metrics(found: Outcomes, threshold: float, margin: float) -> None:
+    rule = DecisionRule(threshold, margin, 0.1)
+    rates, figures = rule_rates(found, rule), measure(found, rule)
+    assert rates.fpir is not None
+    assert rates.detection_rate is not None
+    assert figures.stranger_refusal == pytest.approx(1 - rates.fpir.value)
+    assert figures.detection_rate == pytest.approx(rates.detection_rate.value)
+
+
+def test_of_queries_that_are_not_there_no_rate_is_told() -> None:
+    rates = rule_rates(outcomes([0, 1], [0, 1], [0.9, 0.8]), DecisionRule(0.5, 0.0, 0.1))
+    assert rates.fpir is None
+    assert all(not name.startswith("fpir") for name in rates.figures())
+    assert rule_rates(outcomes([-1], [0], [0.9]), DecisionRule(0.5, 0.0, 0.1)).detection_rate is None

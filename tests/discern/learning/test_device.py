@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from discern.errors import TrainingError
+from discern.learning.device import accelerator, precision
+from tests.discern import toy
+
+needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+
+
+def test_a_precision_that_is_named_is_taken() -> None:
+    assert precision(toy.config(mixed_precision="no")) == "no"
+    assert precision(toy.config(mixed_precision="bf16")) == "bf16"
+
+
+@needs_no_gpu
+@pytest.mark.parametrize(
+    ("abilities", "wanted"),
+    [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": True}, "bf16"), ({"avx2": True, "avx512_bf16": False}, "no")],
+)
+def test_a_processor_gets_bfloat16_only_where_it_multiplies_it(
+    abilities: dict[str, bool], wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities)
+    assert precision(toy.config(mixed_precision="auto")) == wanted
+
+
+@needs_no_gpu
+def test_what_is_not_there_is_an_error_with_its_mend() -> None:
+    with pytest.raises(TrainingError, match=r"`device: gpu` needs a GPU.*none here: use `auto` or `cpu`"):
+        accelerator(toy.config(device="gpu"))
+    with pytest.raises(TrainingError, match="fp16` needs a GPU"):
+        accelerator(toy.config(mixed_precision="fp16"))
+
+
+def test_the_cpu_is_taken_where_it_is_asked_for() -> None:
+    assert accelerator(toy.config(device="cpu")).device.type == "cpu"
+    with pytest.raises(TrainingError, match="fp16` needs a GPU"):
+        accelerator(toy.config(device="cpu", mixed_precision="fp16"))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from discern.errors import PublicationError
+from discern.publication.keys import ROLES, make_keys, public_key, signer_for
+
+
+def test_each_role_has_a_key_of_its_own_that_only_the_owner_reads(tmp_path: Path) -> None:
+    make_keys(tmp_path / "keys")
+    assert len({public_key(tmp_path / "keys", role).keyid for role in ROLES}) == 4
+    for role in ROLES:
+        assert (tmp_path / "keys" / f"{role}.pem").stat().st_mode & 0o777 == 0o600
+        signature = signer_for(tmp_path / "keys", role).sign(b"data")
+        public_key(tmp_path / "keys", role).verify_signature(signature, b"data")
+
+
+def test_existing_keys_are_kept(tmp_path: Path) -> None:
+    make_keys(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    make_keys(tmp_path)
+    (tmp_path / "signers.json").unlink()
+    make_keys(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_folder_may_move(tmp_path: Path) -> None:
+    make_keys(tmp_path / "a")
+    key = public_key(tmp_path / "a", "root")
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert public_key(tmp_path / "b", "root") == key
+
+
+def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PublicationError, match=r"signers\.json is missing: run `python -m discern\.releases init`"):
+        signer_for(tmp_path, "root")
+    make_keys(tmp_path)
+    (tmp_path / "targets.pem").write_text("no key")
+    with pytest.raises(PublicationError, match=r"targets\.pem is not a private key in PEM"):
+        signer_for(tmp_path, "targets")
+    (tmp_path / "targets.pem").unlink()
+    with pytest.raises(PublicationError, match=r"targets\.pem cannot be read"):
+        signer_for(tmp_path, "targets")
+    (tmp_path / "root.pem").chmod(0o644)
+    with pytest.raises(PublicationError, match=r"root\.pem can be read by others: run `chmod 600"):
+        signer_for(tmp_path, "root")
+    (tmp_path / "signers.json").write_text(json.dumps({"root": "http://evil"}))
+    with pytest.raises(PublicationError, match="neither file2: nor awskms:"):
+        signer_for(tmp_path, "root")
+    with pytest.raises(PublicationError, match="does not name a signer for targets"):
+        signer_for(tmp_path, "targets")

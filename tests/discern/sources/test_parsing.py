@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from discern.errors import DataError
+from discern.sources import parsing
+from discern.sources.files.open import open_tree
+from discern.sources.parsing import LARGE, SMALL, ahead, number, pixels, read_text, read_whole
+from tests.discern.sources.layouts import plant
+
+
+def test_text_is_read_without_its_byte_order_mark(tmp_path: Path) -> None:
+    tree = open_tree(str(plant(tmp_path, {"a.txt": "\ufeffgr\u00fcn\r\n", "b.txt": b"gr\xfcn"})))
+    assert read_text(tree, "a.txt") == "gr\u00fcn\r\n"
+    with pytest.raises(DataError, match=r"b\.txt in .* is not UTF-8 text: save it as UTF-8"):
+        read_text(tree, "b.txt")
+
+
+def test_a_file_too_large_is_refused_rather_than_cut(tmp_path: Path) -> None:
+    tree = open_tree(str(plant(tmp_path, {"a.txt": "12345678"})))
+    assert read_whole(tree, "a.txt", 8) == b"12345678"
+    with pytest.raises(DataError, match=r"a\.txt in .* has more than 7 bytes: split it into smaller files"):
+        read_text(tree, "a.txt", 7)
+
+
+def test_a_photos_labels_are_smaller_than_all_labels(tmp_path: Path) -> None:
+    with (tmp_path / "a.txt").open("wb") as file:
+        file.truncate(SMALL + 1)
+    tree = open_tree(str(tmp_path))
+    with pytest.raises(DataError, match=r"a\.txt in .* has more than 33,554,432 bytes"):
+        read_text(tree, "a.txt")
+    assert len(read_whole(tree, "a.txt", LARGE)) == SMALL + 1
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), (" -0.5\t", -0.5), (".5", 0.5), ("5.", 5), ("+1e-3", 0.001)])
+def test_numbers(text: str, value: float) -> None:
+    assert number(text, "here") == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "nan", "inf", "-Infinity", "1e999", "1_000", "1,5", "0x10", "\u0663", "1 2", "."]
+)
+def test_what_is_no_number(text: str) -> None:
+    with pytest.raises(DataError, match=r"line 3 of a\.txt has .* where a number belongs"):
+        number(text, "line 3 of a.txt")
+
+
+def test_sums_are_rounded() -> None:
+    assert [pixels(x) for x in (10.1 + 0.2, 3, 1 / 3)] == [10.3, 3, 0.333333]
+    assert str(pixels(-1e-9)) == "0.0"
+
+
+def test_work_runs_ahead_and_stays_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "AHEAD", 5)
+    done: list[int] = []
+
+    def work(item: int) -> int:
+        time.sleep(0.001 * (item % 3))
+        done.append(item)
+        return item * item
+
+    results = ahead(work, range(40))
+    assert next(results) == (0, 0)
+    assert list(results) == [(i, i * i) for i in range(1, 40)]
+    assert sorted(done) == list(range(40))
+
+
+def test_no_more_than_some_are_done_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parsing, "AHEAD", 5)
+    begun: list[int] = []
+    results = ahead(begun.append, range(1000))
+    next(results)
+    time.sleep(0.05)
+    assert len(begun) <= 6
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_an_error_comes_where_it_belongs_and_stops_the_rest() -> None:
+    def work(item: int) -> int:
+        if item == 3:
+            raise DataError("3 is wrong.")
+        return item
+
+    threads = threading.active_count()
+    results = ahead(work, range(100))
+    assert [next(results) for _ in range(3)] == [(0, 0), (1, 1), (2, 2)]
+    with pytest.raises(DataError, match="3 is wrong"):
+        next(results)
+    assert threading.active_count() == threads

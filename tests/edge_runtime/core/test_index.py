@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from edge_runtime.core import index as index_module
+from edge_runtime.core.index import (
+    GRAPH_FILE,
+    NO_CLASS,
+    VECTORS_FILE,
+    GalleryIndex,
+    IndexParameters,
+    SearchLimits,
+    check_graph,
+    load_graph,
+)
+from edge_runtime.errors import ReleaseError
+
+DIM = 16
+
+
+def unit(rows: int, dim: int = DIM, seed: int = 0) -> NDArray[np.float32]:
+    vectors = np.random.default_rng(seed).normal(size=(rows, dim))
+    normal: NDArray[np.float32] = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return normal
+
+
+def slow_answer(
+    vectors: NDArray[np.float32], classes: NDArray[np.int64], queries: NDArray[np.float32], k: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The definition, in loops."""
+    ids = np.full((len(queries), k), NO_CLASS)
+    scores = np.full((len(queries), k), -np.inf, np.float32)
+    for row, query in enumerate(queries):
+        best = {int(c): max(float(vectors[i] @ query) for i in np.flatnonzero(classes == c)) for c in set(classes)}
+        for place, (number, score) in enumerate(sorted(best.items(), key=lambda item: -item[1])[:k]):
+            ids[row, place], scores[row, place] = number, score
+    return ids, scores
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 40), st.integers(1, 8), st.integers(1, 10), st.integers(0, 99))
+def test_exact_search_keeps_the_definition(rows: int, class_count: int, k: int, seed: int) -> None:
+    vectors, queries = unit(rows, seed=seed), unit(5, seed=seed + 1)
+    classes = np.random.default_rng(seed).integers(0, class_count, rows)
+    ids, scores = GalleryIndex.build(vectors, classes).best_classes(queries, k)
+    expected_ids, expected = slow_answer(vectors, classes, queries, k)
+    assert ids.shape == scores.shape == (5, k)
+    assert np.array_equal(ids, expected_ids)
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+@pytest.fixture
+def by_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search the graph from 1,000 rows on, as galleries beyond the limit are searched."""
+    monkeypatch.setattr(index_module, "LIMITS", SearchLimits(exact_rows=1_000))
+
+
+@pytest.fixture(scope="module")
+def large() -> tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex]:
+    """More rows than `by_graph` searches exactly; one class holds half of them, and all of the nearest ones."""
+    vectors = unit(3000, seed=3)
+    vectors[:1500] = unit(1, seed=4) + 0.05 * unit(1500, seed=5)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    classes = np.concatenate([np.zeros(1500, np.int64), 1 + np.arange(1500) // 5])
+    return vectors, classes, GalleryIndex.build(vectors, classes)
+
+
+@pytest.mark.usefixtures("by_graph")
+def test_the_graph_finds_what_exact_search_finds(
+    large: tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex],
+) -> None:
+    vectors, classes, index = large
+    queries = vectors[1500::100] + 0.1 * unit(15, seed=6)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    ids, scores = index.best_classes(queries, 3)
+    exact_ids, exact = index.best_classes(queries, 3, among=np.unique(classes))
+    assert np.array_equal(ids[:, 0], exact_ids[:, 0])
+    np.testing.assert_allclose(scores[:, 0], exact[:, 0], atol=1e-6)
+
+
+@pytest.mark.usefixtures("by_graph")
+def test_a_crowded_class_does_not_hide_the_others(
+    large: tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex],
+) -> None:
+    vectors, classes, index = large
+    ids, scores = index.best_classes(vectors[:4], 5)
+    exact_ids, exact = index.best_classes(vectors[:4], 5, among=np.unique(classes))
+    assert np.array_equal(ids, exact_ids)
+    np.testing.assert_allclose(scores, exact, atol=1e-6)
+    assert all(len(set(row)) == 5 for row in ids.tolist())
+
+
+@pytest.mark.usefixtures("by_graph")
+def test_more_classes_than_there_are_is_padded(
+    large: tuple[NDArray[np.float32], NDArray[np.int64], GalleryIndex],
+) -> None:
+    index = large[2]
+    ids, scores = index.best_classes(unit(2, seed=8), 400)
+    assert (ids[:, :301] != NO_CLASS).all()
+    assert (ids[:, 301:] == NO_CLASS).all()
+    assert np.isneginf(scores[:, 301:]).all()
+    assert (np.diff(scores[:, :301], axis=1) <= 0).all()
+
+
+def test_candidates_are_searched_alone() -> None:
+    index = GalleryIndex.build(unit(20), np.arange(20) // 2)
+    ids, _ = index.best_classes(unit(3, seed=9), 4, among=np.array([2, 7]))
+    assert {2, 7, NO_CLASS} == set(ids.ravel().tolist())
+    with pytest.raises(ReleaseError, match="none of the candidate classes"):
+        index.best_classes(unit(1), 1, among=np.array([99]))
+
+
+def test_rows_are_grouped_by_class_whatever_the_order() -> None:
+    vectors = unit(6)
+    index = GalleryIndex.build(vectors, [2, 0, 1, 2, 0, 1])
+    assert index.classes.tolist() == [0, 0, 1, 1, 2, 2]
+    assert np.array_equal(index.vectors[4:], vectors[[0, 3]])
+
+
+@pytest.mark.usefixtures("by_graph")
+def test_building_is_deterministic_and_loading_gives_the_same(tmp_path: Path) -> None:
+    vectors, classes = unit(1200, seed=2), np.arange(1200) // 3
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        GalleryIndex.build(vectors, classes).save(tmp_path / name)
+    for name in (VECTORS_FILE, GRAPH_FILE):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    loaded = GalleryIndex.load(tmp_path / "a", classes, DIM)
+    queries = unit(50, seed=11)
+    before, after = GalleryIndex.build(vectors, classes).best_classes(queries, 5), loaded.best_classes(queries, 5)
+    assert np.array_equal(before[0], after[0])
+    assert np.array_equal(before[1], after[1])
+
+
+def test_a_loaded_graph_searches_as_wide_as_stated(tmp_path: Path) -> None:
+    """hnswlib comes back with 10 from every load, which loses neighbours silently."""
+    GalleryIndex.build(unit(50), np.arange(50)).save(tmp_path)
+    assert load_graph(tmp_path / GRAPH_FILE, DIM, 50, IndexParameters(ef_search=77)).ef == 77
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_vectors_that_are_not_finite_are_refused(value: float) -> None:
+    vectors = unit(4)
+    vectors[2, 1] = value
+    with pytest.raises(ReleaseError, match=r"gallery row 2 \(class 1\) is not finite"):
+        GalleryIndex.build(vectors, [0, 0, 1, 1])
+    with pytest.raises(ReleaseError, match="query embedding is not finite"):
+        GalleryIndex.build(unit(4), [0, 0, 1, 1]).best_classes(vectors[2:3], 1)
+
+
+def test_other_bad_galleries_are_refused() -> None:
+    with pytest.raises(ReleaseError, match=r"gallery row 1 .* not of unit length"):
+        GalleryIndex.build(unit(3) * np.array([[1], [1.1], [1]]), [0, 1, 2])
+    with pytest.raises(ReleaseError, match="3 embeddings but 2 class ids"):
+        GalleryIndex.build(unit(3), [0, 1])
+    with pytest.raises(ReleaseError, match="at least one embedding"):
+        GalleryIndex.build(unit(0), [])
+    with pytest.raises(ReleaseError, match="not grouped by class"):
+        GalleryIndex(unit(3), np.array([0, 2, 1]), None)
+
+
+def test_a_query_of_another_dimension_is_refused() -> None:
+    with pytest.raises(ReleaseError, match=r"\(1, 8\) does not fit embeddings of 16"):
+        GalleryIndex.build(unit(3), [0, 1, 2]).best_classes(unit(1, dim=8), 1)
+
+
+def test_files_of_another_dimension_are_refused(tmp_path: Path) -> None:
+    GalleryIndex.build(unit(30), np.arange(30)).save(tmp_path)
+    with pytest.raises(ReleaseError, match="embeddings of 16 numbers where the release states 8"):
+        GalleryIndex.load(tmp_path, np.arange(30), 8)
+    with pytest.raises(ReleaseError, match="30 embeddings but 29 class ids"):
+        GalleryIndex.load(tmp_path, np.arange(29), DIM)
+
+
+def test_vectors_are_never_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / VECTORS_FILE, np.array([{"a": 1}]), allow_pickle=True)
+    with pytest.raises(ReleaseError, match=r"embeddings\.npy cannot be read"):
+        GalleryIndex.load(tmp_path, np.zeros(1, np.int64), DIM)
+
+
+@pytest.mark.parametrize("other", ["rows", "vectors", "short"])
+def test_a_graph_of_other_vectors_is_found_out(tmp_path: Path, other: str) -> None:
+    GalleryIndex.build(unit(30), np.arange(30)).save(tmp_path)
+    (tmp_path / "other").mkdir()
+    vectors = {"rows": unit(30)[::-1].copy(), "vectors": unit(30, seed=1), "short": unit(29)}[other]
+    GalleryIndex.build(vectors, np.arange(len(vectors))).save(tmp_path / "other")
+    (tmp_path / "other" / GRAPH_FILE).replace(tmp_path / GRAPH_FILE)
+    with pytest.raises(ReleaseError, match=r"index\.hnsw holds"):
+        check_graph(tmp_path, np.arange(30), DIM, IndexParameters(), unit(5, seed=3))
+
+
+def test_a_graph_that_fits_passes(tmp_path: Path) -> None:
+    GalleryIndex.build(unit(30), np.arange(30)).save(tmp_path)
+    check_graph(tmp_path, np.arange(30), DIM, IndexParameters(), unit(5, seed=3))

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import boto3
+import pytest
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
+
+from discern.publication.repository import ReleaseRepository
+from edge_runtime.core.release import Release
+from edge_runtime.device.fetching import RepositoryFetcher, repository_url
+from edge_runtime.device.home import Home
+from edge_runtime.device.updates import pull
+from edge_runtime.errors import SettingsError, UpdateError
+
+CUT = "cut-off.bin"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder; `cut-off.bin` promises more than it sends."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+    def do_GET(self) -> None:
+        if not self.path.endswith(CUT):
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"x" * 10)
+
+
+@pytest.fixture
+def web(repository: ReleaseRepository) -> Iterator[str]:
+    """The repository on a web server."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=repository.url))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_pull_over_http(web: str, repository: ReleaseRepository, tmp_path: Path, toy_release: Release) -> None:
+    assert pull(web + "/", tmp_path / "home", trusted_root=repository.root).release == toy_release.id
+    assert Home(tmp_path / "home").open_current().id == toy_release.id
+
+
+def test_what_is_missing_is_a_404_everywhere(web: str, tmp_path: Path, bucket: str) -> None:
+    fetcher = RepositoryFetcher(tmp_path)
+    for url in (f"{web}/nothing", (tmp_path / "nothing").as_uri(), f"{bucket}/nothing"):
+        with pytest.raises(DownloadHTTPError) as caught:
+            fetcher.download_bytes(url, 100)
+        assert caught.value.status_code == 404
+
+
+def test_a_connection_that_breaks_is_a_download_error(web: str, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match="broke off"):
+        RepositoryFetcher(tmp_path).download_bytes(f"{web}/{CUT}", 1000)
+
+
+def test_lengths_are_bounded_and_reported(tmp_path: Path) -> None:
+    path = tmp_path / "a file with spaces"
+    path.write_bytes(b"x" * 1000)
+    received: list[int] = []
+    fetcher = RepositoryFetcher(tmp_path, received.append)
+    assert fetcher.download_bytes(path.as_uri(), 1000) == b"x" * 1000
+    assert sum(received) == 1000
+    with pytest.raises(DownloadLengthMismatchError):
+        fetcher.download_bytes(path.as_uri(), 999)
+
+
+def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert repository_url("releases") == (tmp_path / "releases").as_uri()
+    assert repository_url("s3://bucket/releases/") == "s3://bucket/releases"
+    with pytest.raises(SettingsError, match="'gs://bucket' is neither a folder nor a"):
+        repository_url("gs://bucket")
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """An empty prefix of a bucket, reached as on AWS but for the endpoint."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    boto3.client("s3").create_bucket(Bucket="edge-tests")
+    return f"s3://edge-tests/{tmp_path.name}"
+
+
+def test_publish_and_pull_through_a_bucket(
+    bucket: str, tmp_path: Path, toy_release: Release, newer_release: Release
+) -> None:
+    repository = ReleaseRepository(bucket, tmp_path / "keys")
+    repository.initialise()
+    repository.initialise()
+    repository.publish(toy_release, "production")
+    home = tmp_path / "home"
+    assert pull(bucket, home, trusted_root=repository.root).release == toy_release.id
+    repository.publish(newer_release, "production")
+    assert pull(bucket, home).release == newer_release.id
+    repository.rollback("production", toy_release.id)
+    assert pull(bucket, home).release == toy_release.id
+    assert {release.id for release in repository.releases()} == {toy_release.id, newer_release.id}
+    assert repository.fetch(newer_release.id, tmp_path / "fetched").id == newer_release.id
+
+
+def test_a_bucket_that_is_not_there_is_named(bucket: str, home: Path) -> None:
+    with pytest.raises(UpdateError, match="s3://no-such-bucket/releases"):
+        pull("s3://no-such-bucket/releases", home)
+
+
+def test_missing_credentials_are_one_sentence(s3_endpoint: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
+    with pytest.raises(UpdateError, match="credentials") as caught:
+        pull("s3://bucket/releases", home)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,105 @@
+"""The page, in a browser: a photo goes in, the answer can be read."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from edge_runtime.core.release import Release
+from edge_runtime.service.api import create_app
+from edge_runtime.service.settings import Secret, ServiceSettings
+from tests.browser import CHROMIUM, FLAGS
+from tests.edge_runtime.toy_release import COLOURS, STRANGER, photo
+
+TOKEN = "correct horse battery"
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs /usr/bin/chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of its own that reports every script error and every request to elsewhere."""
+    context = browser.new_context(viewport={"width": 900, "height": 700})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith(("http://127.0.0.1", "blob:", "data:")) else problems.append(request.url)
+        ),
+    )
+    yield page
+    context.close()
+    assert problems == []
+
+
+@pytest.fixture(params=[None, TOKEN], ids=["open", "token"])
+def address(request: pytest.FixtureRequest, toy_release: Release) -> Iterator[str]:
+    token = Secret(request.param) if request.param else None
+    app = create_app(toy_release, ServiceSettings(token=token))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+def test_a_photo_goes_in_and_the_answer_can_be_read(
+    page: Page, address: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    for name, colour in {"red": COLOURS["red"], "stranger": STRANGER}.items():
+        (tmp_path / f"{name}.png").write_bytes(photo(colour, 3))
+    (tmp_path / "text.png").write_bytes(b"hello")
+    page.goto(address)
+    if "token" in request.node.name:
+        expect(page.locator("#release")).to_contain_text("the token is missing or wrong")
+        page.get_by_label("This device asks for a token").fill(TOKEN)
+        page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#release")).to_contain_text("squares · 5 classes")
+
+    choose = page.locator("#file")
+    choose.set_input_files(tmp_path / "red.png")
+    expect(page.locator("#verdict")).to_have_text("red")
+    expect(page.locator("#answer")).to_have_class("known")
+    expect(page.locator("#sure")).to_have_text(re.compile(r"The best match is right with a probability of 9\d %\."))
+    first = page.locator("#matches li").first
+    expect(first).to_contain_text("red")
+    expect(first.locator("img")).to_have_js_property("naturalWidth", 24)
+
+    choose.set_input_files(tmp_path / "stranger.png")
+    expect(page.locator("#verdict")).to_have_text("Unknown")
+    expect(page.locator("#answer")).to_have_class("unknown")
+    expect(page.locator("#why")).to_contain_text("below the 0.970 needed")
+
+    choose.set_input_files(tmp_path / "text.png")
+    expect(page.locator("#verdict")).to_contain_text("is not a picture")
+    expect(page.locator("#answer")).to_have_class("wrong")
+    expect(page.locator("#sure")).to_be_hidden()
+
+    page.get_by_text("Search some classes only").click()
+    page.get_by_label("Labels to search").fill("green, blue")
+    choose.set_input_files(tmp_path / "red.png")
+    expect(page.locator("#verdict")).to_have_text("Unknown")
+    expect(page.locator("#why")).to_contain_text("red, which is not among the candidates")
+    expect(page.locator("#sure")).to_be_hidden()

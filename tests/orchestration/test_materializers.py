@@ -1,0 +1,68 @@
+"""Artifacts come back as they were, and equal content has an equal hash."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from discern.learning.config import ModelConfig
+from discern.learning.models import EmbeddingModel
+from edge_runtime.core.release import Release
+from edge_runtime.errors import ReleaseError
+from orchestration.materializers import EmbeddingModelMaterializer, ReleaseMaterializer
+from tests.edge_runtime.toy_release import build_toy
+
+
+@pytest.fixture
+def store() -> Iterator[Path]:
+    """A folder in the active artifact store: materializers write nowhere else."""
+    from zenml.client import Client
+
+    root = Path(Client().active_stack.artifact_store.path)
+    root.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=root))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def model(seed: int) -> EmbeddingModel:
+    torch.manual_seed(seed)
+    return EmbeddingModel(ModelConfig(backbone="mobilenetv3_small_050", embedding_dim=16)).eval()
+
+
+def test_a_model_comes_back(store: Path) -> None:
+    before = model(1)
+    materializer = EmbeddingModelMaterializer(str(store))
+    materializer.save(before)
+    after = EmbeddingModelMaterializer(str(store)).load(EmbeddingModel)
+    photos = torch.rand(2, 3, 32, 32)
+    assert torch.equal(before(photos), after(photos))
+    assert materializer.compute_content_hash(before) == materializer.compute_content_hash(after)
+    assert materializer.compute_content_hash(before) != materializer.compute_content_hash(model(2))
+    assert {path.name for path in store.iterdir()} == {"weights.pt", "model.json"}
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Release:
+    return build_toy(tmp_path / "toy")
+
+
+def test_a_release_comes_back(release: Release, store: Path) -> None:
+    materializer = ReleaseMaterializer(str(store))
+    materializer.save(release)
+    after = ReleaseMaterializer(str(store)).load(Release)
+    assert after.id == release.id == materializer.compute_content_hash(after)
+    assert after.folder != release.folder
+
+
+def test_an_altered_release_is_not_loaded(release: Release, store: Path) -> None:
+    ReleaseMaterializer(str(store)).save(release)
+    path = store / "embeddings.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x00\x00")
+    with pytest.raises(ReleaseError, match=r"embeddings\.npy"):
+        ReleaseMaterializer(str(store)).load(Release)
