@@ -38,7 +38,7 @@ from discern.learning.models import EmbeddingModel, count_multiply_adds, restore
 from discern.learning.recipes import distil_student, train_teacher
 from discern.learning.safe_load import load_tensors
 from discern.progress import bar
-from discern.source_code import code_mark
+from discern.source_code import code_fingerprint
 from discern.sources.registry import SourceConfig, open_source
 from discern.storage.remote import write_file
 from edge_runtime.core import embedder as edge_model
@@ -47,7 +47,7 @@ from orchestration.config_check import read_config
 
 PARITY_PHOTOS = 64
 FPIR = 0.01  # of the detection rates
-LEARNING = (REPOSITORY / "discern" / "learning", REPOSITORY / "edge_runtime" / "images.py")  # what a model comes of
+LEARNING = ("discern.learning.recipes",)  # what a model comes of
 Embed = Callable[[Pixels], Vectors]
 Part = Literal["teacher", "student"]
 
@@ -190,7 +190,9 @@ def _rounded(value: float | int | None) -> float | int | None:
 
 def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> EmbeddingModel:
     start = weights_fingerprint(recipe.teacher.model)
-    mark = fingerprint(recipe.teacher, version.id, recipe.image.model_dump_json(), start, code_mark(LEARNING))
+    mark = fingerprint(
+        recipe.teacher, version.id, recipe.image.model_dump_json(), start, code_fingerprint(LEARNING, REPOSITORY)
+    )
 
     def run(checkpoint: Checkpoint, log: Callable[[int, dict[str, float]], None]) -> TrainingResult:
         return train_teacher(version, recipe.image.preprocessing, recipe.teacher, log=log, checkpoint=checkpoint)
@@ -202,7 +204,7 @@ def _distil(recipe: Recipe, version: DatasetVersion, teacher: EmbeddingModel, wo
     settings = (recipe.distillation, recipe.teacher, recipe.image)
     start = (weights_fingerprint(recipe.teacher.model), weights_fingerprint(recipe.student.model))
     parts = (part.model_dump_json() for part in settings)
-    mark = fingerprint(recipe.student, version.id, *parts, *start, code_mark(LEARNING))
+    mark = fingerprint(recipe.student, version.id, *parts, *start, code_fingerprint(LEARNING, REPOSITORY))
 
     def run(checkpoint: Checkpoint, log: Callable[[int, dict[str, float]], None]) -> TrainingResult:
         preprocessing = recipe.image.preprocessing

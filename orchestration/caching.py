@@ -1,39 +1,40 @@
 """Cache keys that know the library.
 
-ZenML's key holds a step's own source, not the helpers that it calls: without this a changed `discern/` would give stale
-results.
+ZenML's key holds a step's own source, comments included, and not the helpers that it calls: a changed comment would
+train anew, and a changed helper would give stale results. Here the key is what the step's module and everything it
+imports do. Each module with a cached step says:
+
+    def code() -> str:
+        return code_of(__name__)
+
+    @step(cache_policy=by_code(code))
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from zenml.config.cache_policy import CachePolicy
 
-from discern.source_code import code_mark
+from discern.source_code import code_fingerprint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def depends_on(*places: str) -> CachePolicy:
-    """A cache policy with every Python file under `places` in its key.
-
-    Args:
-        places: files and folders relative to the repository's root, such as `discern/data`.
+def code_of(module: str) -> str:
+    """Return the fingerprint of a module of this repository and of all that it imports from it.
 
     Raises:
-        FileNotFoundError: a place holds no Python file: a key that lacks it would not notice its changes.
+        ModuleNotFoundError: there is no such module.
     """
-    files: set[str] = set()
-    for place in places:
-        path = REPOSITORY / place
-        found = [path] if path.is_file() else sorted(path.rglob("*.py"))
-        if not found or not all(file.is_file() for file in found):
-            raise FileNotFoundError(f"{path} holds no Python file")
-        files.update(str(file.relative_to(REPOSITORY)) for file in found)
-    return CachePolicy(file_dependencies=sorted(files))
+    return code_fingerprint([module], REPOSITORY)
 
 
-def code_hash(policy: CachePolicy) -> str:
-    """What the files of a policy do, as a hash: for what is kept outside ZenML's cache, such as checkpoints."""
-    return code_mark(REPOSITORY / name for name in policy.file_dependencies or [])
+def by_code(code: Callable[[], str]) -> CachePolicy:
+    """Return a cache policy whose key holds parameters, inputs, and what `code` returns when a run is planned.
+
+    Args:
+        code: a function of the step's own module; ZenML finds it again by its name.
+    """
+    return CachePolicy(include_step_code=False, cache_func=code)

@@ -9,10 +9,12 @@ from discern.releases.candidate import CandidateConfig
 from orchestration.artifact_lookup import earlier
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.version_names import VersionName, pinned
-from steps.training.candidate import assemble, check_queries
-from steps.training.models import distil, teach
-from steps.training.pictures import depict
+from steps.training.assemble import assemble
+from steps.training.check_queries import check_queries
+from steps.training.depict import depict
+from steps.training.distil import distil
 from steps.training.register import register
+from steps.training.teach import teach
 
 
 @checked_pipeline

@@ -17,24 +17,19 @@ from discern.quality.checks import CheckConfig, CheckReport, check_version
 from discern.quality.review import LIBRARY, Review, report_html, write_report
 from discern.storage.remote import write_file
 from orchestration import workspace
-from orchestration.caching import depends_on
+from orchestration.caching import by_code, code_of
 from steps.data.ingest import RejectedPhotos
 
 logger = get_logger(__name__)
 SHARED_LIBRARY = f"../../../{LIBRARY}"  # at the root of the site, once for all pages
 
 
-@step(
-    cache_policy=depends_on(
-        "discern/data",
-        "discern/page.py",
-        "discern/files.py",
-        "discern/learning/augment.py",
-        "discern/learning/config.py",
-        "discern/learning/preview.py",
-        "edge_runtime/images.py",
-    )
-)
+def code() -> str:
+    """Return what this step and everything it imports do, for its cache key."""
+    return code_of(__name__)
+
+
+@step(cache_policy=by_code(code))
 def check(
     version: DatasetVersion,
     rejected: RejectedPhotos,

@@ -8,11 +8,16 @@ from zenml import step
 
 from discern.datasets.manifest import DatasetVersion
 from discern.quality.checks import CheckReport
-from orchestration.caching import depends_on
+from orchestration.caching import by_code, code_of
 from orchestration.materializers import DatasetVersionMaterializer
 
 
-@step(cache_policy=depends_on("discern/data/checks"), output_materializers=DatasetVersionMaterializer)
+def code() -> str:
+    """Return what this step and everything it imports do, for its cache key."""
+    return code_of(__name__)
+
+
+@step(cache_policy=by_code(code), output_materializers=DatasetVersionMaterializer)
 def gate(version: DatasetVersion, report: CheckReport) -> Annotated[DatasetVersion, "dataset_version"]:
     """Hand the version on; everything that trains depends on this output, so nothing gets past a failed check."""
     report.require()

@@ -16,7 +16,7 @@ from discern.errors import DataError
 from discern.progress import bar
 from discern.sources.registry import SourceConfig, open_source
 from orchestration import workspace
-from orchestration.caching import depends_on
+from orchestration.caching import by_code, code_of
 from orchestration.materializers import DatasetVersionMaterializer
 from orchestration.secrets import provide
 
@@ -29,8 +29,13 @@ class RejectedPhotos(BaseModel):
     photos: tuple[Rejected, ...]
 
 
+def code() -> str:
+    """Return what this step and everything it imports do, for its cache key."""
+    return code_of(__name__)
+
+
 @step(
-    cache_policy=depends_on("discern/data", "edge_runtime/images.py"),
+    cache_policy=by_code(code),
     output_materializers={"ingested": DatasetVersionMaterializer},
 )
 def ingest(

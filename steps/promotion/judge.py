@@ -18,10 +18,15 @@ from discern.reports.promotion_page import empty_report, promotion_report
 from discern.storage.remote import write_file
 from edge_runtime.core.release import Release
 from orchestration import workspace
-from orchestration.caching import depends_on
+from orchestration.caching import by_code, code_of
 
 
-@step(cache_policy=depends_on("discern", "edge_runtime"))
+def code() -> str:
+    """Return what this step and everything it imports do, for its cache key."""
+    return code_of(__name__)
+
+
+@step(cache_policy=by_code(code))
 def judge(
     candidate: Release,
     dataset: DatasetVersion,

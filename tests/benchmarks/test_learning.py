@@ -204,7 +204,7 @@ def test_a_model_of_other_code_is_not_taken_for_this_one(
 ) -> None:
     short = RECIPE.with_trainings(steps=1)
     learning.learn(short, version, tmp_path)
-    monkeypatch.setattr(learning, "LEARNING", (Path(__file__),))
+    monkeypatch.setattr(learning, "LEARNING", ("discern.progress",))
     learning.learn(short, version, tmp_path)
     assert len(trials.models_in(tmp_path)) == 4
 

@@ -2,25 +2,71 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from discern.source_code import code_mark
+import pytest
 
-BARE = "def double(x):\n    return 2 * x\n"
+from discern.source_code import code_fingerprint, imported_modules
+
+TREE = {
+    "shop/__init__.py": "",
+    "shop/till.py": "from shop.prices import price\n\n\n"
+    "def pay(x):\n    from shop import vat\n    return vat.add(price(x))\n",
+    "shop/prices.py": "import json\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import shop.owner\n\n\n"
+    "def price(x):\n    return 2 * x\n",
+    "shop/vat.py": "def add(x):\n    return x\n",
+    "shop/owner.py": "",
+    "shop/window.py": "",
+}
 
 
-def mark(folder: Path, text: str, name: str = "module.py") -> str:
-    (folder / name).write_text(text)
-    return code_mark([folder])
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in TREE.items():
+        write(tmp_path, name, text)
+    return tmp_path
 
 
-def test_it_tells_what_code_does_and_not_what_it_says(tmp_path: Path) -> None:
-    bare = mark(tmp_path, BARE)
-    assert mark(tmp_path, '"""Numbers."""\n\n\ndef double(x):\n    """Twice."""\n    return 2 * x  # so\n') == bare
-    assert mark(tmp_path, "def double(x):\n    return x + x\n") != bare
-    assert len(bare) == 16
+def write(root: Path, name: str, text: str) -> None:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text)
 
 
-def test_a_further_file_and_another_name_change_it(tmp_path: Path) -> None:
-    bare = mark(tmp_path, BARE)
-    assert code_mark([tmp_path / "module.py"]) == bare
-    assert mark(tmp_path, BARE, "other.py") != bare
-    assert code_mark([tmp_path / "other.py"]) not in {bare, code_mark([])}
+def test_imports_are_followed_but_those_of_type_checkers(root: Path) -> None:
+    found = imported_modules(["shop.till"], root)
+    assert sorted(found) == ["shop", "shop.prices", "shop.till", "shop.vat"]
+    assert found["shop.vat"] == root / "shop/vat.py"
+
+
+def test_a_module_that_is_not_there_is_an_error(root: Path) -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"holds no module 'shop\.roof'"):
+        imported_modules(["shop.roof"], root)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("shop/prices.py", '"""Prices."""\n' + TREE["shop/prices.py"].replace("(x):", '(x):\n    """Twice."""  # so')),
+        ("shop/vat.py", "async def add(x):\n    return x\n"[6:]),
+        ("shop/owner.py", "NAME = 'somebody'\n"),
+        ("shop/window.py", "WIDTH = 3\n"),
+    ],
+)
+def test_comments_and_modules_that_are_not_imported_change_nothing(root: Path, name: str, text: str) -> None:
+    before = code_fingerprint(["shop.till"], root)
+    write(root, name, text)
+    assert code_fingerprint(["shop.till"], root) == before
+    assert len(before) == 16
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("shop/prices.py", TREE["shop/prices.py"].replace("2 * x", "3 * x")),
+        ("shop/vat.py", "def add(x):\n    return x + 1\n"),
+        ("shop/__init__.py", "OPEN = True\n"),
+        ("shop/prices.py", "from shop.window import *\n" + TREE["shop/prices.py"]),
+    ],
+)
+def test_what_the_code_does_changes_the_fingerprint(root: Path, name: str, text: str) -> None:
+    before = code_fingerprint(["shop.till"], root)
+    write(root, name, text)
+    assert code_fingerprint(["shop.till"], root) != before

@@ -1,52 +1,69 @@
-"""A cache key knows the library's files."""
+"""A step's cache key covers the modules that it imports, no more and no less."""
 
 from __future__ import annotations
 
+import importlib
+from pathlib import Path
+from typing import Any
+
+import grimp
 import pytest
+from zenml.steps import BaseStep
 
-from orchestration.caching import REPOSITORY, code_hash, depends_on
-from steps.data.ingest import ingest
-from steps.promotion.judge import judge
-from steps.training.candidate import assemble
-from steps.training.models import distil, teach
-from steps.training.pictures import depict
+from discern.source_code import imported_modules
+from orchestration.caching import REPOSITORY, code_of
 
-
-def test_every_file_of_a_folder_is_in_the_key() -> None:
-    files = depends_on("discern/learning").file_dependencies
-    assert files is not None
-    assert {"discern/learning/training.py", "discern/learning/losses.py"} <= set(files)
-    assert all((REPOSITORY / file).is_file() for file in files)
-
-
-def test_the_hash_of_a_policys_code_is_that_of_its_files() -> None:
-    one, other = "discern/learning/training.py", "discern/learning/losses.py"
-    assert code_hash(depends_on(one, other)) == code_hash(depends_on(other, one))
-    assert len({code_hash(depends_on(*places)) for places in ([one], [other], [one, other])}) == 3
-
-
-@pytest.mark.parametrize("place", ["discern/nothing", "discern/nothing.py", "configs"])
-def test_a_place_without_code_is_an_error(place: str) -> None:
-    with pytest.raises(FileNotFoundError, match="holds no Python file"):
-        depends_on(place)
-
-
-@pytest.mark.parametrize(
-    ("step", "file"),
-    [
-        (ingest, "discern/data/ingest.py"),
-        (ingest, "edge_runtime/images.py"),
-        (teach, "discern/learning/training.py"),
-        (distil, "discern/learning/losses.py"),
-        (assemble, "discern/evaluation/calibration.py"),
-        (assemble, "discern/learning/quantise.py"),
-        (assemble, "discern/releases/precision.py"),
-        (assemble, "edge_runtime/identify.py"),
-        (depict, "discern/evaluation/embedding_map.py"),
-        (depict, "edge_runtime/index.py"),
-        (judge, "discern/evaluation/comparison.py"),
-    ],
+ROOMS = ("discern", "edge_runtime", "orchestration", "steps")
+STEPS = sorted(
+    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+    for path in (REPOSITORY / "steps").rglob("*.py")
+    if path.name != "__init__.py"
 )
-def test_steps_depend_on_the_code_they_call(step: object, file: str) -> None:
-    policy = step.configuration.cache_policy  # type: ignore[attr-defined]
-    assert file in policy.file_dependencies
+NEVER_CACHED = {"steps.promotion.publish", "steps.training.register"}
+
+
+@pytest.fixture(scope="module")
+def graph() -> Any:
+    return grimp.build_graph(*ROOMS, exclude_type_checking_imports=True, cache_dir=None)
+
+
+def with_ancestors(modules: set[str]) -> set[str]:
+    names = {".".join(name.split(".")[:length]) for name in modules for length in range(1, name.count(".") + 1)}
+    return modules | names
+
+
+@pytest.mark.parametrize("module", STEPS)
+def test_the_key_covers_what_grimp_finds_imported(module: str, graph: Any) -> None:
+    waiting, expected = [module], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name not in expected:
+            expected.add(name)
+            waiting += [*graph.find_modules_directly_imported_by(name), *with_ancestors({name})]
+    assert set(imported_modules([module], REPOSITORY)) == expected
+
+
+@pytest.mark.parametrize("module", [name for name in STEPS if name not in NEVER_CACHED])
+def test_every_cached_step_has_the_code_of_its_own_module_in_its_key(module: str) -> None:
+    loaded = importlib.import_module(module)
+    steps = [value for value in vars(loaded).values() if isinstance(value, BaseStep)]
+    steps = [step for step in steps if step.resolve().module == module]
+    assert steps
+    for step in steps:
+        policy = step.configuration.cache_policy
+        assert policy is not None
+        assert policy.cache_func is not None
+        assert policy.cache_func.import_path == f"{module}.code"
+        assert not policy.include_step_code
+    assert loaded.code() == code_of(module)
+
+
+def test_pages_of_people_do_not_train_anew() -> None:
+    modules = set(imported_modules(["steps.training.teach", "steps.training.distil"], REPOSITORY))
+    rooms = ("discern.quality", "discern.reports", "discern.releases", "discern.sources.pills", "discern.sources.voc")
+    assert not [name for name in modules if name.startswith(rooms)]
+    assert {"discern.learning.effective_rank", "edge_runtime.files", "edge_runtime.core.images"} <= modules
+
+
+def test_the_repository_is_where_this_file_lies() -> None:
+    assert Path(__file__).resolve().is_relative_to(REPOSITORY)

@@ -1,4 +1,4 @@
-"""Train the teacher, then the student. Interrupted, each goes on from its last checkpoint in the artifact store."""
+"""Train the student. Interrupted, it goes on from its last checkpoint in the artifact store."""
 
 from __future__ import annotations
 
@@ -10,29 +10,18 @@ from discern.datasets.manifest import DatasetVersion
 from discern.learning.checkpoints import Checkpoint, fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.models import EmbeddingModel
-from discern.learning.recipes import distil_student, train_teacher
+from discern.learning.recipes import distil_student
 from orchestration import tracking, workspace
-from orchestration.caching import code_hash, depends_on
+from orchestration.caching import by_code, code_of
 from orchestration.materializers import EmbeddingModelMaterializer
 
-CODE = depends_on("discern/learning", "discern/data", "discern/files.py", "edge_runtime/images.py")
+
+def code() -> str:
+    """Return what this step and everything it imports do, for its cache key."""
+    return code_of(__name__)
 
 
-@step(experiment_tracker=True, cache_policy=CODE, output_materializers=EmbeddingModelMaterializer)
-def teach(
-    dataset: DatasetVersion, image: ImageConfig, config: TrainingConfig, weights: str
-) -> Annotated[EmbeddingModel, "teacher"]:
-    """Train the teacher on the labels; `weights` is the hash of the file it starts from, there for the cache."""
-    tracking.log_config("teacher", config)
-    mark = fingerprint(config, "teacher", weights, code_hash(CODE), dataset.id, image.model_dump_json())
-    checkpoint = Checkpoint(workspace.checkpoint(mark), mark)
-    result = train_teacher(dataset, image.preprocessing, config, log=tracking.logger("teacher"), checkpoint=checkpoint)
-    tracking.log_result("teacher", result)
-    checkpoint.remove()
-    return result.model
-
-
-@step(experiment_tracker=True, cache_policy=CODE, output_materializers=EmbeddingModelMaterializer)
+@step(experiment_tracker=True, cache_policy=by_code(code), output_materializers=EmbeddingModelMaterializer)
 def distil(
     dataset: DatasetVersion,
     teacher: EmbeddingModel,
@@ -48,7 +37,7 @@ def distil(
     parts = (
         distillation.model_dump_json(),
         weights,
-        code_hash(CODE),
+        code(),
         dataset.id,
         image.model_dump_json(),
         teacher_hash,

@@ -17,33 +17,24 @@ from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.config import ImageConfig
 from discern.learning.models import EmbeddingModel
-from discern.releases.candidate import CandidateConfig, build_candidate, check_calibratable
+from discern.releases.candidate import CandidateConfig, build_candidate
 from edge_runtime.core.release import Lineage, Release
 from orchestration import tracking
-from orchestration.caching import depends_on
+from orchestration.caching import by_code, code_of
 from orchestration.lineage import git_commit
 from orchestration.materializers import ReleaseMaterializer
 
 logger = get_logger(__name__)
 
 
-@step(cache_policy=depends_on("discern/data", "discern/evaluation", "discern/releases/candidate.py"))
-def check_queries(dataset: DatasetVersion, gallery: GalleryConfig, candidate: CandidateConfig) -> None:
-    """Refuse a version of which no release could come, before anything is trained on it."""
-    check_calibratable(dataset, gallery, candidate.fpir)
+def code() -> str:
+    """Return what this step and everything it imports do, for its cache key."""
+    return code_of(__name__)
 
 
 @step(
     experiment_tracker=True,
-    cache_policy=depends_on(
-        "discern/data",
-        "discern/evaluation",
-        "discern/learning",
-        "discern/releases/candidate.py",
-        "discern/releases/build.py",
-        "discern/releases/precision.py",
-        *(f"edge_runtime/{name}.py" for name in ("identify", "images", "index", "model", "release", "selftest")),
-    ),
+    cache_policy=by_code(code),
     output_materializers={"release_candidate": ReleaseMaterializer},
 )
 def assemble(

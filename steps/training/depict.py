@@ -13,10 +13,15 @@ from discern.reports.candidate_page import depiction_page
 from discern.reports.candidate_plots import depict_release
 from edge_runtime.core.release import Release
 from orchestration import tracking
-from orchestration.caching import depends_on
+from orchestration.caching import by_code, code_of
 
 
-@step(experiment_tracker=True, cache_policy=depends_on("discern", "edge_runtime"))
+def code() -> str:
+    """Return what this step and everything it imports do, for its cache key."""
+    return code_of(__name__)
+
+
+@step(experiment_tracker=True, cache_policy=by_code(code))
 def depict(
     candidate: Release, dataset: DatasetVersion, gallery: GalleryConfig
 ) -> Annotated[HTMLString, "candidate_pictures"]:

@@ -1,0 +1,35 @@
+"""Train the teacher. Interrupted, it goes on from its last checkpoint in the artifact store."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from zenml import step
+
+from discern.datasets.manifest import DatasetVersion
+from discern.learning.checkpoints import Checkpoint, fingerprint
+from discern.learning.config import ImageConfig, TrainingConfig
+from discern.learning.models import EmbeddingModel
+from discern.learning.recipes import train_teacher
+from orchestration import tracking, workspace
+from orchestration.caching import by_code, code_of
+from orchestration.materializers import EmbeddingModelMaterializer
+
+
+def code() -> str:
+    """Return what this step and everything it imports do, for its cache key."""
+    return code_of(__name__)
+
+
+@step(experiment_tracker=True, cache_policy=by_code(code), output_materializers=EmbeddingModelMaterializer)
+def teach(
+    dataset: DatasetVersion, image: ImageConfig, config: TrainingConfig, weights: str
+) -> Annotated[EmbeddingModel, "teacher"]:
+    """Train the teacher on the labels; `weights` is the hash of the file it starts from, there for the cache."""
+    tracking.log_config("teacher", config)
+    mark = fingerprint(config, "teacher", weights, code(), dataset.id, image.model_dump_json())
+    checkpoint = Checkpoint(workspace.checkpoint(mark), mark)
+    result = train_teacher(dataset, image.preprocessing, config, log=tracking.logger("teacher"), checkpoint=checkpoint)
+    tracking.log_result("teacher", result)
+    checkpoint.remove()
+    return result.model
