@@ -21,18 +21,18 @@ from typing import Any
 import numpy as np
 import yaml
 
-from benchmarks.learning import count, spread
+from benchmarks.learning import positive_int, sample_std
 from benchmarks.results import REPOSITORY, save
 from cli.demo import CONFIGS
 
 COMMAND = "python -m benchmarks.demo"
-SHARES = ("unseen_recall_at_1", "unseen_detection_rate", "stranger_refusal")
+SHARES = ("unseen_recall_at_1", "unseen_tpir", "tnir")
 
 
 def main() -> None:
     """Run the demo as `make demo` does, set-up aside, and once more; then with the other seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=count, default=1, help="demos that differ by their seeds")
+    parser.add_argument("--seeds", type=positive_int, default=1, help="demos that differ by their seeds")
     seeds = parser.parse_args().seeds
     with tempfile.TemporaryDirectory(prefix="discern-demo-") as home:
         first, seconds = _demo(Path(home))
@@ -51,14 +51,14 @@ def _save(times: dict[str, float], found: list[dict[str, Any]]) -> None:
 
 
 def figures_of(found: list[dict[str, Any]]) -> dict[str, float | int]:
-    """Means over demos, with their spread where there are several, and the queries of all."""
+    """Means over demos, with their sample_std where there are several, and the queries of all."""
     figures: dict[str, float | int] = {}
     for name in SHARES:
         values = [one[name] for one in found]
         figures[name] = round(float(np.mean(values)), 4)
         if len(values) > 1:
-            figures |= {f"{name}_spread": round(spread(values), 4), f"{name}_worst": round(min(values), 4)}
-    for name in ("enrolled_queries", "stranger_queries"):
+            figures |= {f"{name}_spread": round(sample_std(values), 4), f"{name}_worst": round(min(values), 4)}
+    for name in ("enrolled_queries", "unknown_queries"):
         figures[name] = sum(one[name] for one in found)
     return figures
 

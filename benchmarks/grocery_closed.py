@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.distillation import gap_figures
-from benchmarks.learning import keep, learn, options, or_nan, read_recipe, read_version, spread
+from benchmarks.learning import keep, learn, options, or_nan, read_recipe, read_version, sample_std
 from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.gallery import Gallery, GalleryConfig, enrol
@@ -39,7 +39,7 @@ def main() -> None:
     for name, prefix in (("student", ""), ("teacher", "teacher_")):
         fine = [float(one.retrieved.mean()) for one in found[name]]
         coarse_right = [or_nan(family_recall_at_1(one, coarse.__getitem__)) for one in found[name]]
-        figures |= {f"{prefix}fine_accuracy": float(np.mean(fine)), f"{prefix}fine_accuracy_spread": spread(fine)}
+        figures |= {f"{prefix}fine_accuracy": float(np.mean(fine)), f"{prefix}fine_accuracy_spread": sample_std(fine)}
         figures[f"{prefix}coarse_accuracy"] = float(np.mean(coarse_right))
     teacher, student = (found[name][0].retrieved for name in ("teacher", "student"))
     figures |= gap_figures(teacher, student, queries.labels, models.macs_ratio)

@@ -22,7 +22,7 @@ from benchmarks.learning import (
     options,
     read_recipe,
     read_version,
-    spread,
+    sample_std,
 )
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
@@ -61,10 +61,10 @@ def main() -> None:
                 classes += np.array(outcomes["student"].names)[enrolled].tolist()
     figures: dict[str, float | int | None] = {"draws": len(right["student"])}
     for name, values in found.items():
-        figures |= {name: float(np.mean(values)), f"{name}_spread": spread(values)}
+        figures |= {name: float(np.mean(values)), f"{name}_spread": sample_std(values)}
     figures |= {
         "auroc": figures[f"auroc_{OPEN_SET}"],
-        "detection_at_fpir_1": figures[f"detection_at_fpir_1_{OPEN_SET}"],
+        "tpir_at_fpir_1": figures[f"tpir_at_fpir_1_{OPEN_SET}"],
     }
     teacher, student = (np.concatenate(hits) for hits in right.values())
     figures |= gap_figures(teacher, student, classes, models.macs_ratio)

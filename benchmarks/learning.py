@@ -28,25 +28,25 @@ from discern.datasets.photo_set import load_photos
 from discern.datasets.splits.class_holdout import SplitConfig
 from discern.evaluation.gallery import Vectors, embed_batches
 from discern.evaluation.metrics import unknown_auroc
-from discern.evaluation.openset import detection_at_fpir
+from discern.evaluation.openset import tpir_at_fpir
 from discern.evaluation.retrieval import Outcomes
 from discern.learning.checkpoints import Checkpoint, fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.loop import TrainingResult
-from discern.learning.models import EmbeddingModel, count_multiply_adds, restored, weights_fingerprint
+from discern.learning.models import TorchEmbedder, count_multiply_adds, restored, weights_fingerprint
 from discern.learning.recipes import distil_student, train_teacher
 from discern.learning.safe_load import load_tensors
 from discern.progress import bar
 from discern.source_code import code_fingerprint
 from discern.sources.registry import SourceConfig, open_source
 from discern.storage.remote import write_file
-from edge_runtime.core import embedder as edge_model
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels
 from orchestration.config_check import read_config
 
 PARITY_PHOTOS = 64
-FPIR = 0.01  # of the detection rates
+FPIR = 0.01  # of the TPIR
 LEARNING = ("discern.learning.recipes",)  # what a model comes of
 Embed = Callable[[Pixels], Vectors]
 Part = Literal["teacher", "student"]
@@ -104,8 +104,8 @@ def options(description: str | None, photos: str = "", *, seeds: bool = False) -
     parser.add_argument("--work", type=Path, default=REPOSITORY / "logs", help="logs, checkpoints, models")
     parser.set_defaults(seeds=1)
     if seeds:
-        parser.add_argument("--seeds", type=count, help="trainings that differ by their seed")
-    parser.add_argument("--steps", type=count, help="of each training, for a trial; its figures stay in --work")
+        parser.add_argument("--seeds", type=positive_int, help="trainings that differ by their seed")
+    parser.add_argument("--steps", type=positive_int, help="of each training, for a trial; its figures stay in --work")
     return parser.parse_args()
 
 
@@ -159,7 +159,7 @@ def open_set_figures(outcomes: Outcomes) -> dict[str, float]:
     return {
         "recall_at_1": float(outcomes.retrieved[enrolled].mean()) if enrolled.any() else np.nan,
         "auroc": or_nan(unknown_auroc(outcomes)),
-        "detection_at_fpir_1": or_nan(detection_at_fpir(outcomes, FPIR)),
+        "tpir_at_fpir_1": or_nan(tpir_at_fpir(outcomes, FPIR)),
     }
 
 
@@ -168,12 +168,12 @@ def or_nan(figure: float | None) -> float:
     return np.nan if figure is None else figure
 
 
-def spread(values: list[float]) -> float:
+def sample_std(values: list[float]) -> float:
     """Sample standard deviation of `values`; of a single one there is none."""
     return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
 
 
-def count(text: str) -> int:
+def positive_int(text: str) -> int:
     """A number of the command line that is at least 1."""
     number = int(text)
     if number < 1:
@@ -188,7 +188,7 @@ def _rounded(value: float | int | None) -> float | int | None:
     return round(value, 5) if np.isfinite(value) else None
 
 
-def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> EmbeddingModel:
+def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> TorchEmbedder:
     start = weights_fingerprint(recipe.teacher.model)
     mark = fingerprint(
         recipe.teacher, version.id, recipe.image.model_dump_json(), start, code_fingerprint(LEARNING, REPOSITORY)
@@ -200,7 +200,7 @@ def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> EmbeddingMode
     return _kept("teacher", mark, recipe.teacher, work, run)
 
 
-def _distil(recipe: Recipe, version: DatasetVersion, teacher: EmbeddingModel, work: Path) -> EmbeddingModel:
+def _distil(recipe: Recipe, version: DatasetVersion, teacher: TorchEmbedder, work: Path) -> TorchEmbedder:
     settings = (recipe.distillation, recipe.teacher, recipe.image)
     start = (weights_fingerprint(recipe.teacher.model), weights_fingerprint(recipe.student.model))
     parts = (part.model_dump_json() for part in settings)
@@ -221,7 +221,7 @@ def _kept(
     config: TrainingConfig,
     work: Path,
     run: Callable[[Checkpoint, Callable[[int, dict[str, float]], None]], TrainingResult],
-) -> EmbeddingModel:
+) -> TorchEmbedder:
     """The model that `run` trains, or the one that an earlier run of the same settings left in the work folder."""
     work.mkdir(parents=True, exist_ok=True)
     weights, log = work / f"{part}-{mark}.pt", work / f"{part}-{mark}.jsonl"
@@ -241,7 +241,7 @@ def _kept(
     return result.model
 
 
-def _exported(model: EmbeddingModel, recipe: Recipe, path: Path, sample: Pixels) -> Embed:
+def _exported(model: TorchEmbedder, recipe: Recipe, path: Path, sample: Pixels) -> Embed:
     export_onnx(model, path, recipe.image.size)
     check_parity(model, path, sample)
-    return partial(embed_batches, edge_model.EmbeddingModel(path, recipe.image.preprocessing, os.cpu_count() or 1))
+    return partial(embed_batches, OnnxEmbedder(path, recipe.image.preprocessing, os.cpu_count() or 1))

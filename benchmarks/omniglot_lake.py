@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.distillation import gap_figures
-from benchmarks.learning import keep, learn, options, read_recipe, read_version, spread
+from benchmarks.learning import keep, learn, options, read_recipe, read_version, sample_std
 from discern.datasets.photo_set import load_photos
 from discern.evaluation.episodes import within_group_error
 
@@ -38,7 +38,7 @@ def main() -> None:
     figures: dict[str, float | int | None] = {"questions": len(queries.labels), "seeds": chosen.seeds}
     for number, name in enumerate(("teacher", "student")):
         errors = [runs[number].error for runs in found]
-        figures |= {f"{name}_error": float(np.mean(errors)), f"{name}_error_spread": spread(errors)}
+        figures |= {f"{name}_error": float(np.mean(errors)), f"{name}_error_spread": sample_std(errors)}
     teacher, student = (np.array(one.right) for one in found[0])
     figures |= gap_figures(teacher, student, queries.labels, models.macs_ratio)
     keep("omniglot_lake", figures, COMMAND, chosen)

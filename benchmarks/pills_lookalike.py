@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.distillation import gap_figures
-from benchmarks.learning import keep, learn, open_set_figures, options, or_nan, read_recipe, read_version, spread
+from benchmarks.learning import keep, learn, open_set_figures, options, or_nan, read_recipe, read_version, sample_std
 from discern.datasets.photo_set import load_photos
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.gallery import GalleryConfig, enrol
@@ -36,14 +36,14 @@ def main() -> None:
     figures: dict[str, float | int | None] = {
         "classes": len(set(gallery.labels)),
         "queries": int(enrolled.sum()),
-        "stranger_queries": int((~enrolled).sum()),
+        "unknown_queries": int((~enrolled).sum()),
         "seeds": chosen.seeds,
     }
     for name, prefix in (("student", ""), ("teacher", "teacher_")):
         each = [_figures(one) for one in found[name]]
         for figure in each[0]:
             values = [one[figure] for one in each]
-            figures |= {f"{prefix}{figure}": float(np.mean(values)), f"{prefix}{figure}_spread": spread(values)}
+            figures |= {f"{prefix}{figure}": float(np.mean(values)), f"{prefix}{figure}_spread": sample_std(values)}
     teacher, student = (found[name][0].retrieved[enrolled] for name in ("teacher", "student"))
     asked = [label for label, known in zip(queries.labels, enrolled, strict=True) if known]
     figures |= gap_figures(teacher, student, asked, models.macs_ratio)

@@ -15,11 +15,11 @@ from benchmarks.results import REPOSITORY, save
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
-from discern.evaluation.numeric_format import Choice, PrecisionConfig
+from discern.evaluation.numeric_format import FormatChoice, NumericFormatConfig
 from discern.learning.config import ModelConfig
 from discern.learning.recipes import train_teacher
 from discern.progress import bar
-from discern.releases.candidate import CandidateConfig, build_candidate
+from discern.releases.candidate import PackagingConfig, build_candidate
 from discern.sources.folder import FolderConfig
 from discern.sources.registry import open_source
 from edge_runtime.core.release import Lineage
@@ -30,11 +30,11 @@ FIGURES = {
     "latency_ms": "ms",
     "size_mb": "mb",
     "recall_at_1": "recall_at_1",
-    "detection_rate": "detection_rate",
+    "tpir": "tpir",
     "agreement": "agreement",
 }
 GALLERY = GalleryConfig(photos_per_class=4, represent="prototype", splits=("validation", "test"))
-CANDIDATE = CandidateConfig(fpir=0.05, precision=PrecisionConfig(repetitions=500))
+CANDIDATE = PackagingConfig(fpir=0.05, precision=NumericFormatConfig(repetitions=500))
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def nets(recipe: Recipe) -> dict[str, ModelConfig]:
     }
 
 
-def precision_figures(choice: Choice) -> dict[str, float | str | None]:
+def precision_figures(choice: FormatChoice) -> dict[str, float | str | None]:
     """What was measured of each precision, and the one that ships; of one that was refused unmeasured, `ms` is None."""
     figures: dict[str, float | str | None] = {}
     for each in choice.measurements:
@@ -87,7 +87,7 @@ def _version(recipe: Recipe, work: Path) -> DatasetVersion:
     return version
 
 
-def _choice(name: str, model: ModelConfig, recipe: Recipe, version: DatasetVersion) -> Choice:
+def _choice(name: str, model: ModelConfig, recipe: Recipe, version: DatasetVersion) -> FormatChoice:
     preprocessing = recipe.image.preprocessing
     trained = train_teacher(version, preprocessing, recipe.teacher.model_copy(update={"model": model})).model
     with tempfile.TemporaryDirectory(prefix="quantisation-") as temporary:

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.learning import keep, options, read_recipe
 from discern.datasets.photo_set import PhotoSet
 from discern.learning.config import TrainingConfig
-from discern.learning.device import precision
+from discern.learning.device import mixed_precision
 from discern.learning.loop import TrainingResult, train
 from discern.learning.losses import MetricObjective
 from discern.sources.pills import PillsConfig, PillSource
@@ -32,7 +32,7 @@ def main() -> None:
         recipe = read_recipe(use_case)
         photos = _photos(recipe.image.preprocessing)
         for part, config in (("teacher", recipe.teacher), ("student", recipe.student)):
-            for short in dict.fromkeys(("no", precision(config))):
+            for short in dict.fromkeys(("no", mixed_precision(config))):
                 name = f"{use_case}_{part}_{'float32' if short == 'no' else short}"
                 found = _timed(config.model_copy(update={"mixed_precision": short, "steps": steps}), photos, name)
                 figures |= {f"{name}_photos_per_second": found.photos_per_second, f"{name}_waiting": found.waiting}

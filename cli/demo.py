@@ -40,18 +40,18 @@ class Result:
     Attributes:
         seconds: all of it, set-up of the environment aside.
         unseen_recall_at_1: of the device's nearest classes, on enrolled classes that the model never trained on.
-        unseen_detection_rate: of the device's answers on the same queries.
-        stranger_refusal: share of queries of classes that nobody enrolled which the device called unknown.
+        unseen_tpir: of the device's answers on the same queries.
+        tnir: share of queries of classes that nobody enrolled which the device called unknown.
         milliseconds: one identification on the device, all included, on average.
     """
 
     seconds: float
     unseen_recall_at_1: float
-    unseen_detection_rate: float
-    stranger_refusal: float
+    unseen_tpir: float
+    tnir: float
     milliseconds: float
     enrolled_queries: int
-    stranger_queries: int
+    unknown_queries: int
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -164,28 +164,28 @@ def _result(
     trained = set(dataset.select(split="train").column("label"))
     pairs = list(zip(photos, answers, strict=True))
     unseen = [(photo, answer) for photo, answer in pairs if photo.enrolled and photo.label not in trained]
-    strangers = [answer for photo, answer in pairs if not photo.enrolled]
-    if not unseen or not strangers:
-        raise DiscernError("The test split has no enrolled or no stranger queries: check configs/pills/data.yaml.")
+    unknowns = [answer for photo, answer in pairs if not photo.enrolled]
+    if not unseen or not unknowns:
+        raise DiscernError("The test split has no enrolled or no unknown queries: check configs/pills/data.yaml.")
     return Result(
         seconds=seconds,
         unseen_recall_at_1=sum(answer["matches"][0]["label"] == photo.label for photo, answer in unseen) / len(unseen),
-        unseen_detection_rate=sum(answer["label"] == photo.label for photo, answer in unseen) / len(unseen),
-        stranger_refusal=sum(not answer["known"] for answer in strangers) / len(strangers),
+        unseen_tpir=sum(answer["label"] == photo.label for photo, answer in unseen) / len(unseen),
+        tnir=sum(not answer["known"] for answer in unknowns) / len(unknowns),
         milliseconds=milliseconds,
         enrolled_queries=len(unseen),
-        stranger_queries=len(strangers),
+        unknown_queries=len(unknowns),
     )
 
 
 def _draw(home: Path, photos: list[_Photo], answers: list[dict[str, Any]], result: Result) -> Path:
-    """Two thirds enrolled classes, one third strangers, spread evenly: chosen by place, not by how well they went."""
+    """Two thirds enrolled classes, one third unknowns, spread evenly: chosen by place, not by how well they went."""
     from edge_runtime.device.home import Home
 
     release = Home(home / "device").open_current()
     enrolled = [number for number, photo in enumerate(photos) if photo.enrolled]
-    strangers = [number for number, photo in enumerate(photos) if not photo.enrolled]
-    chosen = _spread(enrolled, SHOWN * 2 // 3) + _spread(strangers, SHOWN // 3)
+    unknowns = [number for number, photo in enumerate(photos) if not photo.enrolled]
+    chosen = _spread(enrolled, SHOWN * 2 // 3) + _spread(unknowns, SHOWN // 3)
     exhibits = []
     for number in chosen:
         photo, answer = photos[number], answers[number]
@@ -197,8 +197,8 @@ def _draw(home: Path, photos: list[_Photo], answers: list[dict[str, Any]], resul
         note = f"{answer['score']:.2f}" + ("" if said == truth else f", is {truth}")
         exhibits.append(Exhibit(decode(photo.path.read_bytes()), reference, said, note, said == truth))
     heading = (
-        f"Query and answer: {result.unseen_detection_rate:.0%} of never-trained pills named right, "
-        f"{result.stranger_refusal:.0%} of strangers refused"
+        f"Query and answer: {result.unseen_tpir:.0%} of never-trained pills named right, "
+        f"{result.tnir:.0%} of unknowns refused"
     )
     path = home / "demo" / "answers.png"
     answer_sheet(exhibits, heading).save(path)
@@ -220,11 +220,11 @@ def _report(
     table.add_row(
         "asked about",
         f"{len(test.labels)} other pills: {result.enrolled_queries} photos of enrolled ones, "
-        f"{result.stranger_queries} of strangers",
+        f"{result.unknown_queries} of unknowns",
     )
     table.add_row("nearest class right", f"{result.unseen_recall_at_1:.1%} (recall@1)")
-    table.add_row("answered right", f"{result.unseen_detection_rate:.1%}")
-    table.add_row("strangers refused", f"{result.stranger_refusal:.1%}")
+    table.add_row("answered right", f"{result.unseen_tpir:.1%}")
+    table.add_row("unknowns refused", f"{result.tnir:.1%}")
     table.add_row("one answer", f"{result.milliseconds:.1f} ms with start-up, one thread")
     table.add_row("all of it", f"{result.seconds:.0f} s")
     table.add_row("this run", f"{publication.channel or 'nothing published'}: {publication.reason}")

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from discern.datasets.diff import compare
+from discern.datasets.diff import diff_versions
 from discern.datasets.export import TABLE, restore
 from discern.errors import DiscernError
 from discern.progress import bar
@@ -90,7 +90,7 @@ def _diff(options: argparse.Namespace, console: Console) -> None:
     from orchestration.version_names import open_version
 
     old, new = open_version(options.old), open_version(options.new)
-    changes = compare(old, new)
+    changes = diff_versions(old, new)
     if options.json:
         sys.stdout.write(json.dumps({"old": old.id, "new": new.id, "changes": changes.model_dump(mode="json")}) + "\n")
         return

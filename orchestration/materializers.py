@@ -14,7 +14,7 @@ from zenml.materializers.base_materializer import BaseMaterializer
 
 from discern.datasets.manifest import DatasetVersion, load_manifest, save_manifest
 from discern.learning.config import ModelConfig
-from discern.learning.models import EmbeddingModel, count_parameters, restored
+from discern.learning.models import TorchEmbedder, count_parameters, restored
 from edge_runtime.core.release import Release, open_release
 
 MANIFEST = "manifest.parquet"
@@ -49,20 +49,20 @@ class DatasetVersionMaterializer(BaseMaterializer):
         return {"version": data.id, "classes": len(set(data.column("label"))), "photos": photos}
 
 
-class EmbeddingModelMaterializer(BaseMaterializer):
+class TorchEmbedderMaterializer(BaseMaterializer):
     """Config as JSON and weights as a state dict, which loads without pickled code."""
 
-    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (EmbeddingModel,)
+    ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (TorchEmbedder,)
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.MODEL
 
-    def load(self, data_type: type[Any]) -> EmbeddingModel:  # noqa: ARG002
+    def load(self, data_type: type[Any]) -> TorchEmbedder:  # noqa: ARG002
         """Build the model and fill it."""
         with self.artifact_store.open(f"{self.uri}/model.json", "r") as file:
             config = ModelConfig.model_validate_json(file.read())
         with self.artifact_store.open(f"{self.uri}/weights.pt", "rb") as file:
             return restored(config, torch.load(io.BytesIO(file.read()), map_location="cpu", weights_only=True))
 
-    def save(self, data: EmbeddingModel) -> None:
+    def save(self, data: TorchEmbedder) -> None:
         """Write config and weights."""
         buffer = io.BytesIO()
         torch.save(data.state_dict(), buffer)
@@ -71,7 +71,7 @@ class EmbeddingModelMaterializer(BaseMaterializer):
         with self.artifact_store.open(f"{self.uri}/model.json", "w") as file:
             file.write(data.config.model_dump_json())
 
-    def compute_content_hash(self, data: EmbeddingModel) -> str:
+    def compute_content_hash(self, data: TorchEmbedder) -> str:
         """A hash of config and weights."""
         digest = hashlib.sha256(data.config.model_dump_json().encode())
         for name, tensor in data.state_dict().items():
@@ -79,7 +79,7 @@ class EmbeddingModelMaterializer(BaseMaterializer):
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def extract_metadata(self, data: EmbeddingModel) -> dict[str, Any]:
+    def extract_metadata(self, data: TorchEmbedder) -> dict[str, Any]:
         """Size for the dashboard."""
         return {"backbone": data.config.backbone, "parameters": count_parameters(data)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from discern.evaluation.gallery import GalleryConfig
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.models import weights_fingerprint
-from discern.releases.candidate import CandidateConfig
+from discern.releases.candidate import PackagingConfig
 from orchestration.artifact_lookup import earlier
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.version_names import VersionName, pinned
@@ -25,7 +25,7 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
     student: TrainingConfig,
     distillation: DistillConfig = DistillConfig(),
     gallery: GalleryConfig = GalleryConfig(),
-    candidate: CandidateConfig = CandidateConfig(),
+    candidate: PackagingConfig = PackagingConfig(),
     dataset: VersionName | None = None,
     teacher_version: VersionName | None = None,
 ) -> None:

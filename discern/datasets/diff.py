@@ -15,14 +15,14 @@ from itertools import islice
 from pydantic import BaseModel, ConfigDict
 
 from discern.datasets.manifest import SCHEMA, DatasetVersion
-from discern.datasets.row_matching import Matched, Rows
+from discern.datasets.row_matching import ManifestColumns, Matched
 from edge_runtime.core.images import Box
 
 ROUNDING = 0.01  # pixels; YOLO writes shares with six digits
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DiffRow:
     """What a version says of one photo, or of one thing in it.
 
     Args:
@@ -45,14 +45,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """One thing as the older version has it and as the newer one has it."""
 
-    before: Row
-    after: Row
+    before: DiffRow
+    after: DiffRow
 
 
-class Changes(BaseModel):
+class VersionDiff(BaseModel):
     """All that differs. A thing that changed in two ways is in two of the lists.
 
     Args:
@@ -75,13 +75,13 @@ class Changes(BaseModel):
     classes: tuple[int, int]
     classes_added: dict[str, int]
     classes_removed: dict[str, int]
-    added: tuple[Row, ...]
-    removed: tuple[Row, ...]
-    relabelled: tuple[Change, ...]
-    moved: tuple[Change, ...]
-    reboxed: tuple[Change, ...]
-    renamed: tuple[Change, ...]
-    regrouped: tuple[Change, ...]
+    added: tuple[DiffRow, ...]
+    removed: tuple[DiffRow, ...]
+    relabelled: tuple[RowChange, ...]
+    moved: tuple[RowChange, ...]
+    reboxed: tuple[RowChange, ...]
+    renamed: tuple[RowChange, ...]
+    regrouped: tuple[RowChange, ...]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -112,24 +112,24 @@ class Changes(BaseModel):
                     yield f"    and {len(members) - examples:,} more"
 
 
-def compare(old: DatasetVersion | None, new: DatasetVersion) -> Changes:
+def diff_versions(old: DatasetVersion | None, new: DatasetVersion) -> VersionDiff:
     """Find what differs between two versions.
 
     Args:
         old: the older one; None is one without photos.
         new: the newer one.
     """
-    before, after = Rows(SCHEMA.empty_table() if old is None else old.table), Rows(new.table)
+    before, after = ManifestColumns(SCHEMA.empty_table() if old is None else old.table), ManifestColumns(new.table)
     matched = Matched(before, after)
     counts_before, counts_after = Counter(before.label), Counter(after.label)
 
-    def changed(*columns: str) -> tuple[Change, ...]:
+    def changed(*columns: str) -> tuple[RowChange, ...]:
         values = [(getattr(before, name), getattr(after, name)) for name in columns]
         return tuple(
-            Change(_row(before, i), _row(after, j)) for i, j in matched.pairs if any(a[i] != b[j] for a, b in values)
+            RowChange(_row(before, i), _row(after, j)) for i, j in matched.pairs if any(a[i] != b[j] for a, b in values)
         )
 
-    return Changes(
+    return VersionDiff(
         photos=(len(before), len(after)),
         classes=(len(counts_before), len(counts_after)),
         classes_added=_only_in(counts_after, counts_before),
@@ -144,7 +144,7 @@ def compare(old: DatasetVersion | None, new: DatasetVersion) -> Changes:
     )
 
 
-def _is_another_box(one: Change) -> bool:
+def _is_another_box(one: RowChange) -> bool:
     """Whether a box or its margin differs by more than a format's rounding does."""
     before, after = one.before, one.after
     if before.box is None or after.box is None or before.margin != after.margin:
@@ -152,8 +152,8 @@ def _is_another_box(one: Change) -> bool:
     return any(abs(a - b) > ROUNDING for a, b in zip(before.box, after.box, strict=True))
 
 
-def _row(rows: Rows, i: int) -> Row:
-    return Row(i, rows.source[i], rows.label[i], rows.split[i], rows.role[i], rows.box[i], rows.margin[i])
+def _row(rows: ManifestColumns, i: int) -> DiffRow:
+    return DiffRow(i, rows.source[i], rows.label[i], rows.split[i], rows.role[i], rows.box[i], rows.margin[i])
 
 
 def _only_in(ours: Counter[str], others: Counter[str]) -> dict[str, int]:
@@ -174,32 +174,32 @@ def _of_class(one: tuple[str, int]) -> str:
     return f"{_shown(one[0])} ({_count(one[1], 'photo')})"
 
 
-def _of_row(one: Row) -> str:
+def _of_row(one: DiffRow) -> str:
     return f"{_shown(one.source)} ({_shown(one.label)})"
 
 
-def _of_labels(one: Change) -> str:
+def _of_labels(one: RowChange) -> str:
     return f"{_shown(one.after.source)}: {_shown(one.before.label)} -> {_shown(one.after.label)}"
 
 
-def _of_places(one: Change) -> str:
+def _of_places(one: RowChange) -> str:
     places = " -> ".join(f"{row.split} {row.role}" for row in (one.before, one.after))
     return f"{_of_row(one.after)}: {places}"
 
 
-def _of_boxes(one: Change) -> str:
+def _of_boxes(one: RowChange) -> str:
     return f"{_of_row(one.after)}: {_box(one.before)} -> {_box(one.after)}"
 
 
-def _of_names(one: Change) -> str:
+def _of_names(one: RowChange) -> str:
     return f"{_shown(one.before.source)} -> {_shown(one.after.source)}"
 
 
-def _of_after(one: Change) -> str:
+def _of_after(one: RowChange) -> str:
     return _of_row(one.after)
 
 
-def _box(row: Row) -> str:
+def _box(row: DiffRow) -> str:
     box = "the whole picture" if row.box is None else ", ".join(f"{side:g}" for side in row.box)
     return f"{box} and {row.margin:.0%} around" if row.margin else box
 

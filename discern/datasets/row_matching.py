@@ -19,7 +19,7 @@ SAME_THING = 0.5  # intersection over union of two boxes that hold one thing, wh
 BATCH = 1_000_000  # pairs of boxes that are compared at once
 
 
-class Rows:
+class ManifestColumns:
     """A manifest's columns as lists."""
 
     def __init__(self, table: pa.Table) -> None:
@@ -55,7 +55,7 @@ class Matched:
         only_after: rows that are not in the older version.
     """
 
-    def __init__(self, before: Rows, after: Rows) -> None:
+    def __init__(self, before: ManifestColumns, after: ManifestColumns) -> None:
         self._before, self._after = before, after
         self.pairs: list[tuple[int, int]] = []
         self.only_before: Sequence[int] = range(len(before))
@@ -71,7 +71,7 @@ class Matched:
         self.only_before = sorted([*self.only_before, *gone])
         self.only_after = sorted([*self.only_after, *new])
 
-    def _equal(self, key: Callable[[Rows, int], Hashable]) -> None:
+    def _equal(self, key: Callable[[ManifestColumns, int], Hashable]) -> None:
         """Pair rows of equal keys; of several equal ones the first with the first."""
         free = self._grouped(self._before, reversed(self.only_before), key)
         left = []
@@ -91,7 +91,7 @@ class Matched:
         gone, new = ([i for i in rows if sha256[i] not in shared] for sha256, rows in sides)
         return gone, new
 
-    def _overlapping(self, key: Callable[[Rows, int], Hashable], least: float) -> None:
+    def _overlapping(self, key: Callable[[ManifestColumns, int], Hashable], least: float) -> None:
         """Pair rows of equal keys whose boxes overlap by more than `least`; those that overlap most come first."""
         free = self._grouped(self._before, self.only_before, key)
         asked = self._grouped(self._after, self.only_after, key)
@@ -111,7 +111,9 @@ class Matched:
         self.only_after = [j for j in self.only_after if j not in taken_after]
 
     @staticmethod
-    def _grouped(side: Rows, rows: Iterable[int], key: Callable[[Rows, int], Hashable]) -> dict[Hashable, list[int]]:
+    def _grouped(
+        side: ManifestColumns, rows: Iterable[int], key: Callable[[ManifestColumns, int], Hashable]
+    ) -> dict[Hashable, list[int]]:
         groups: dict[Hashable, list[int]] = defaultdict(list)
         for i in rows:
             groups[key(side, i)].append(i)

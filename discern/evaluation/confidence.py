@@ -12,7 +12,7 @@ class Rate(BaseModel):
     """A share between 0 and 1 with its exact 95 % interval (Clopper and Pearson, Biometrika 1934).
 
     Exact for queries that are independent. Those of one class are alike, so the truth is less certain than it says: of
-    eight rules fitted on 50 Omniglot strangers with 10 queries each, four had a FPIR outside it on 50 others.
+    eight rules fitted on 50 Omniglot unknowns with 10 queries each, four had a FPIR outside it on 50 others.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
 from discern.progress import bar
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Represent
 
@@ -100,7 +100,7 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
     return Gallery(vectors.astype(np.float32), ids.astype(np.int64), tuple(str(name) for name in names))
 
 
-def embed_batches(model: EmbeddingModel, pixels: Pixels) -> Vectors:
+def embed_batches(model: OnnxEmbedder, pixels: Pixels) -> Vectors:
     """Embed `pixels` [n, size, size, 3] with the device's runtime, [n, d], with progress."""
     blocks = bar(range(0, len(pixels), BATCH), name="embedding", unit="batch")
     parts = [model.embed(pixels[start : start + BATCH]) for start in blocks]

@@ -13,7 +13,7 @@ from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.release import Represent
 
 BY_SIZE: tuple[Represent, ...] = ("prototype", "exemplars")
-DECIDING = ("detection_rate", "auroc", "recall_at_1")
+DECIDING = ("tpir", "auroc", "recall_at_1")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def fit_galleries(
         vectors: [n, d] embedded gallery photos, unit length.
         labels: n class names.
         config: how a class is represented.
-        queries: of classes outside training, strangers among them.
+        queries: of classes outside training, unknowns among them.
         fpir: the false-identification rate allowed, between 0 and 1.
 
     Raises:
@@ -91,5 +91,5 @@ def _fit(gallery: Gallery, represent: Represent, queries: Queries, fpir: float) 
 
 
 def _merit(fitted: FittedGallery) -> list[float]:
-    figures = fitted.metrics.figures()  # all of them: `fit_rule` has seen enrolled queries and strangers
+    figures = fitted.metrics.figures()  # all of them: `fit_rule` has seen enrolled queries and unknowns
     return [figures[name] for name in DECIDING]

@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from discern.evaluation.confidence import CONFIDENCE
 from discern.evaluation.metrics import Metrics
-from discern.evaluation.retrieval import NOTHING, STRANGER
+from discern.evaluation.retrieval import UNKNOWN
 
 
 class GateConfig(BaseModel):
@@ -26,11 +26,11 @@ class GateConfig(BaseModel):
     worse_by: float = Field(default=0.01, ge=0, description="accuracy, precision and recall may lose at most this")
     class_loses: float = Field(default=0.34, ge=0, description="no class may lose more of its queries than this")
     class_queries: int = Field(default=3, ge=1, description="classes with fewer queries are not judged one by one")
-    refusal_worse_by: float = Field(default=0.02, ge=0, description="stranger refusal may lose at most this")
+    refusal_worse_by: float = Field(default=0.02, ge=0, description="TNIR may lose at most this")
     latency_ms: float = Field(default=100.0, gt=0, description="95th percentile of one identification, one thread")
     size_mb: float = Field(default=100.0, gt=0, description="all files of the release")
     least_recall_at_1: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
-    least_stranger_refusal: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
+    least_tnir: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
     resamples: int = Field(default=2000, ge=200)
     seed: int = 0
 
@@ -45,7 +45,7 @@ class Interval(BaseModel):
     high: float
 
 
-class Gate(BaseModel):
+class GateResult(BaseModel):
     """One gate and what it found."""
 
     model_config = ConfigDict(frozen=True)
@@ -55,24 +55,24 @@ class Gate(BaseModel):
     detail: str
 
 
-class Verdict(BaseModel):
+class PromotionDecision(BaseModel):
     """Whether the candidate is promoted, and which gates said so."""
 
     model_config = ConfigDict(frozen=True)
 
     promote: bool
     reason: str
-    gates: tuple[Gate, ...]
+    gates: tuple[GateResult, ...]
     differences: dict[str, Interval] = Field(default_factory=dict)
     candidate: Metrics | None = None
     production: Metrics | None = None
 
 
-class Answers(BaseModel):
+class AnsweredQueries(BaseModel):
     """The answers of one release to the frozen queries, with what they cost.
 
     Attributes:
-        truth: [q] class number, or -1 for a stranger.
+        truth: [q] class number, or -1 for an unknown.
         answered: [q] class number in the same numbering, or -1 for `unknown`.
         metrics: the same as figures.
         latency_ms: 95th percentile of one identification.
@@ -88,30 +88,34 @@ class Answers(BaseModel):
     size_mb: float
 
 
-def already_in_production(release: str) -> Verdict:
+def already_in_production(release: str) -> PromotionDecision:
     """The verdict where candidate and production are one release: nothing to compare, nothing to change."""
-    gate = Gate(name="another release than production's", passed=False, detail=f"{release} is in production already")
-    return Verdict(promote=False, reason=gate.detail, gates=(gate,))
+    gate = GateResult(
+        name="another release than production's", passed=False, detail=f"{release} is in production already"
+    )
+    return PromotionDecision(promote=False, reason=gate.detail, gates=(gate,))
 
 
-def judge_first(candidate: Answers, config: GateConfig) -> Verdict:
+def apply_floors(candidate: AnsweredQueries, config: GateConfig) -> PromotionDecision:
     """Judge a candidate where nothing is in production yet: against stated floors."""
     figures = candidate.metrics
     gates = [
         _floor("recall@1", figures.recall_at_1, config.least_recall_at_1),
-        _floor("stranger refusal", figures.stranger_refusal, config.least_stranger_refusal),
+        _floor("TNIR", figures.tnir, config.least_tnir),
         *_budget(candidate, config),
     ]
     return _verdict(gates, {}, candidate.metrics, None, "nothing is in production, and every floor is reached")
 
 
-def judge(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> Verdict:
+def apply_gates(
+    candidate: AnsweredQueries, production: AnsweredQueries, groups: list[str], config: GateConfig
+) -> PromotionDecision:
     """Judge a candidate against production.
 
     Args:
         candidate: answers of the candidate.
         production: answers of production to the same queries.
-        groups: the class of each query, strangers too: what the bootstrap draws.
+        groups: the class of each query, unknowns too: what the bootstrap draws.
         config: the gates.
 
     Raises:
@@ -119,14 +123,14 @@ def judge(candidate: Answers, production: Answers, groups: list[str], config: Ga
     """
     if not np.array_equal(candidate.truth, production.truth) or len(groups) != len(candidate.truth):
         raise ValueError("candidate and production answered different queries")
-    if not (named := (candidate.truth != STRANGER).any()) or len(set(groups)) < 2:
-        lacking = "one class, which shows no spread" if named else "strangers alone"
+    if not (named := (candidate.truth != UNKNOWN).any()) or len(set(groups)) < 2:
+        lacking = "one class, which shows no spread" if named else "unknowns alone"
         detail = f"the test queries are of {lacking}: add photos of other classes to the test split and the gallery"
-        gate = Gate(name="classes to draw from", passed=False, detail=detail)
+        gate = GateResult(name="classes to draw from", passed=False, detail=detail)
         return _verdict([gate], {}, candidate.metrics, production.metrics, "")
     differences = bootstrap(candidate, production, groups, config)
     gates = [
-        Gate(
+        GateResult(
             name=f"{name} not worse",
             passed=interval.low >= -config.worse_by,
             detail=f"{_signed(interval)}, may lose {config.worse_by:.3f}",
@@ -135,7 +139,7 @@ def judge(candidate: Answers, production: Answers, groups: list[str], config: Ga
     ]
     better = [name for name, interval in differences.items() if interval.low > 0]
     gates += [
-        Gate(
+        GateResult(
             name="better on at least one",
             passed=bool(better),
             detail=f"better on {', '.join(better)}" if better else "no interval lies above 0",
@@ -147,7 +151,9 @@ def judge(candidate: Answers, production: Answers, groups: list[str], config: Ga
     return _verdict(gates, differences, candidate.metrics, production.metrics, f"better on {', '.join(better)}")
 
 
-def bootstrap(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> dict[str, Interval]:
+def bootstrap(
+    candidate: AnsweredQueries, production: AnsweredQueries, groups: list[str], config: GateConfig
+) -> dict[str, Interval]:
     """Differences of accuracy, precision and recall with their intervals, drawing whole classes with replacement."""
     names, group = np.unique(np.array(groups), return_inverse=True)
     times = draw_groups(len(names), config.resamples, config.seed)
@@ -170,7 +176,7 @@ def percentile_interval(difference: float, resampled: NDArray[np.float64]) -> In
 
 
 def _differences(
-    candidate: Answers, production: Answers, group: NDArray[np.int64], times: NDArray[np.int64]
+    candidate: AnsweredQueries, production: AnsweredQueries, group: NDArray[np.int64], times: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
     ours = weighted_figures(candidate.truth, candidate.answered, group, times)
     theirs = weighted_figures(production.truth, production.answered, group, times)
@@ -183,7 +189,7 @@ def weighted_figures(
     """Accuracy, macro precision and macro recall of resamples; a class drawn twice weighs twice in every mean.
 
     Args:
-        truth: [q] class, or -1 for a stranger.
+        truth: [q] class, or -1 for an unknown.
         answered: [q] class, or -1 for `unknown`.
         group: [q] which group each query belongs to.
         times: [r, g] how often each resample drew each group.
@@ -192,9 +198,9 @@ def weighted_figures(
         [r] of each; 0 where there is nothing to divide by.
     """
     shape = times.shape[1], int(max(truth.max(), answered.max(), 0)) + 1
-    present = _table(group, truth, truth != STRANGER, shape)
-    named = times @ _table(group, answered, answered != NOTHING, shape)
-    hits = times @ _table(group, truth, (truth == answered) & (truth != STRANGER), shape)
+    present = _table(group, truth, truth != UNKNOWN, shape)
+    named = times @ _table(group, answered, answered != UNKNOWN, shape)
+    hits = times @ _table(group, truth, (truth == answered) & (truth != UNKNOWN), shape)
     queries = present.sum(axis=0)
     # How often a class was drawn; a class without queries of its own is there in every resample.
     weight = np.where(queries > 0, _ratio(times @ present, queries), 1.0)
@@ -218,43 +224,43 @@ def _ratio(dividend: NDArray[Any], divisor: NDArray[Any]) -> NDArray[np.float64]
     return np.divide(dividend, divisor, out=np.zeros(np.broadcast(dividend, divisor).shape), where=divisor != 0)
 
 
-def _no_class_loses(candidate: Answers, production: Answers, groups: list[str], config: GateConfig) -> Gate:
+def _no_class_loses(
+    candidate: AnsweredQueries, production: AnsweredQueries, groups: list[str], config: GateConfig
+) -> GateResult:
     ours, theirs = candidate.answered == candidate.truth, production.answered == production.truth
     names, group, sizes = np.unique(np.array(groups), return_inverse=True, return_counts=True)
     large = sizes >= config.class_queries
     if not large.any():
         detail = f"no class has {config.class_queries} queries or more: not computed"
-        return Gate(name="no class loses", passed=False, detail=detail)
+        return GateResult(name="no class loses", passed=False, detail=detail)
     losses = np.bincount(group, theirs.astype(float) - ours, len(names)) / sizes
     worst = int(np.where(large, losses, -np.inf).argmax())
     loss = max(0.0, float(losses[worst]))
     detail = f"{names[worst]} loses {loss:.2f} of its queries" if loss > 0 else "no class loses"
-    return Gate(
+    return GateResult(
         name="no class loses", passed=loss <= config.class_loses, detail=f"{detail}, {config.class_loses:.2f} may"
     )
 
 
-def _refusal(candidate: Answers, production: Answers, config: GateConfig) -> Gate:
-    if not (candidate.truth == STRANGER).any():
-        return Gate(
-            name="stranger refusal not worse", passed=False, detail="no stranger among the queries: not computed"
-        )
-    ours, theirs = candidate.metrics.stranger_refusal or 0.0, production.metrics.stranger_refusal or 0.0
-    return Gate(
-        name="stranger refusal not worse",
+def _refusal(candidate: AnsweredQueries, production: AnsweredQueries, config: GateConfig) -> GateResult:
+    if not (candidate.truth == UNKNOWN).any():
+        return GateResult(name="TNIR not worse", passed=False, detail="no unknown among the queries: not computed")
+    ours, theirs = candidate.metrics.tnir or 0.0, production.metrics.tnir or 0.0
+    return GateResult(
+        name="TNIR not worse",
         passed=ours >= theirs - config.refusal_worse_by,
         detail=f"{ours:.3f} against {theirs:.3f}, may lose {config.refusal_worse_by:.3f}",
     )
 
 
-def _budget(candidate: Answers, config: GateConfig) -> list[Gate]:
+def _budget(candidate: AnsweredQueries, config: GateConfig) -> list[GateResult]:
     return [
-        Gate(
+        GateResult(
             name="latency",
             passed=candidate.latency_ms <= config.latency_ms,
             detail=f"p95 {candidate.latency_ms:.1f} ms, budget {config.latency_ms:.0f} ms",
         ),
-        Gate(
+        GateResult(
             name="size",
             passed=candidate.size_mb <= config.size_mb,
             detail=f"{candidate.size_mb:.1f} MB, budget {config.size_mb:.0f} MB",
@@ -262,18 +268,18 @@ def _budget(candidate: Answers, config: GateConfig) -> list[Gate]:
     ]
 
 
-def _floor(name: str, value: float | None, least: float) -> Gate:
+def _floor(name: str, value: float | None, least: float) -> GateResult:
     if value is None:
-        return Gate(name=name, passed=False, detail="could not be computed on this test set")
-    return Gate(name=name, passed=value >= least, detail=f"{value:.3f}, at least {least:.3f} wanted")
+        return GateResult(name=name, passed=False, detail="could not be computed on this test set")
+    return GateResult(name=name, passed=value >= least, detail=f"{value:.3f}, at least {least:.3f} wanted")
 
 
 def _verdict(
-    gates: list[Gate], differences: dict[str, Interval], candidate: Metrics, production: Metrics | None, good: str
-) -> Verdict:
+    gates: list[GateResult], differences: dict[str, Interval], candidate: Metrics, production: Metrics | None, good: str
+) -> PromotionDecision:
     failed = [gate for gate in gates if not gate.passed]
     reason = good if not failed else "; ".join(f"{gate.name}: {gate.detail}" for gate in failed)
-    return Verdict(
+    return PromotionDecision(
         promote=not failed,
         reason=reason,
         gates=tuple(gates),

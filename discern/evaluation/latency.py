@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import Pixels
 
@@ -33,7 +33,7 @@ def p95_latency_ms(identifier: Identifier, photos: Sequence[bytes]) -> float:
     return float(np.quantile(times, 0.95) * 1000)
 
 
-def median_latency_ms(models: Mapping[str, EmbeddingModel], photos: Pixels, repetitions: int) -> dict[str, float]:
+def median_latency_ms(models: Mapping[str, OnnxEmbedder], photos: Pixels, repetitions: int) -> dict[str, float]:
     """Median time of `embed` for one photo, milliseconds, of each of several models.
 
     They take turns, so that a busy machine slows all of them alike. A turn begins with a call that is not counted: it

@@ -1,7 +1,7 @@
 """Retrieval and open-set figures of outcomes.
 
 Terms after ISO/IEC 19795-1 for open-set identification: the false-positive identification rate (FPIR) is the share of
-strangers who get a name; detection and identification rate is the share of enrolled queries that get the right one.
+unknowns that get a name; true-positive identification rate is the share of enrolled queries that get the right one.
 A figure that cannot be computed is None, never a good number.
 """
 
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import roc_auc_score
 
 from discern.evaluation.reliability import reliability_of
-from discern.evaluation.retrieval import NOTHING, STRANGER, Outcomes
+from discern.evaluation.retrieval import UNKNOWN, Outcomes
 from edge_runtime.core.identify import Calibrator, DecisionRule
 
 
@@ -23,13 +23,13 @@ class Metrics(BaseModel):
     Attributes:
         recall_at_1: share of the enrolled queries whose nearest class is right, whatever the decision.
         unseen_recall_at_1: the same for enrolled classes that the model never trained on.
-        detection_rate: share of the enrolled queries answered with the right name.
-        unseen_detection_rate: the same for enrolled classes that the model never trained on.
-        stranger_refusal: share of the strangers answered `unknown` (1 - FPIR).
-        auroc: area under the ROC curve of the best score, enrolled against strangers.
+        tpir: share of the enrolled queries answered with the right name.
+        unseen_tpir: the same for enrolled classes that the model never trained on.
+        tnir: share of the unknowns answered `unknown` (1 - FPIR).
+        auroc: area under the ROC curve of the best score, enrolled against unknowns.
         precision: mean over answered classes of the share of right answers among all answers with that name.
-        recall: mean over enrolled classes of the detection rate.
-        accuracy: share of all queries answered right, `unknown` being right for strangers.
+        recall: mean over enrolled classes of the TPIR.
+        accuracy: share of all queries answered right, `unknown` being right for unknowns.
         expected_calibration_error: mean distance between the stated probability and the share that is right, in bins.
         brier_score: mean squared distance between the stated probability and what came true.
     """
@@ -38,9 +38,9 @@ class Metrics(BaseModel):
 
     recall_at_1: float | None
     unseen_recall_at_1: float | None
-    detection_rate: float | None
-    unseen_detection_rate: float | None
-    stranger_refusal: float | None
+    tpir: float | None
+    unseen_tpir: float | None
+    tnir: float | None
     auroc: float | None
     precision: float | None
     recall: float | None
@@ -49,7 +49,7 @@ class Metrics(BaseModel):
     brier_score: float | None = None
     enrolled_queries: int
     unseen_queries: int
-    stranger_queries: int
+    unknown_queries: int
     gallery_classes: int
 
     def figures(self) -> dict[str, float]:
@@ -67,9 +67,9 @@ def measure(outcomes: Outcomes, rule: DecisionRule, calibrator: Calibrator | Non
     return Metrics(
         recall_at_1=_share(outcomes.retrieved, enrolled),
         unseen_recall_at_1=_share(outcomes.retrieved, unseen),
-        detection_rate=_share(right, enrolled),
-        unseen_detection_rate=_share(right, unseen),
-        stranger_refusal=_share(right, ~enrolled),
+        tpir=_share(right, enrolled),
+        unseen_tpir=_share(right, unseen),
+        tnir=_share(right, ~enrolled),
         auroc=unknown_auroc(outcomes),
         precision=precision,
         recall=recall,
@@ -78,13 +78,13 @@ def measure(outcomes: Outcomes, rule: DecisionRule, calibrator: Calibrator | Non
         brier_score=None if reliability is None else reliability.brier_score,
         enrolled_queries=int(enrolled.sum()),
         unseen_queries=int(unseen.sum()),
-        stranger_queries=int((~enrolled).sum()),
+        unknown_queries=int((~enrolled).sum()),
         gallery_classes=len(outcomes.labels),
     )
 
 
 def unknown_auroc(outcomes: Outcomes) -> float | None:
-    """Area under the ROC curve of the best score, enrolled queries against strangers; None if either is missing."""
+    """Area under the ROC curve of the best score, enrolled queries against unknowns; None if either is missing."""
     enrolled = outcomes.enrolled
     if enrolled.all() or not enrolled.any():
         return None
@@ -95,10 +95,10 @@ def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64])
     """Macro precision over the answered classes and macro recall over the enrolled classes.
 
     Args:
-        truth: [q] class, or -1 for a stranger.
+        truth: [q] class, or -1 for an unknown.
         answers: [q] class, or -1 for `unknown`.
     """
-    named, enrolled = answers != NOTHING, truth != STRANGER
+    named, enrolled = answers != UNKNOWN, truth != UNKNOWN
     classes = int(max(truth.max(initial=0), answers.max(initial=0))) + 1
     hits = np.bincount(truth[enrolled & (truth == answers)], minlength=classes)
     answered = np.bincount(answers[named], minlength=classes)

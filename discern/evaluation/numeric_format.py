@@ -14,37 +14,37 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.errors import DataError
-from discern.evaluation.retrieval import NOTHING, Outcomes
+from discern.evaluation.retrieval import UNKNOWN, Outcomes
 from discern.evaluation.significance import Gap, paired_gap
 from edge_runtime.core.identify import DecisionRule
 
 Variant = Literal["fp16", "int8"]
-Precision = Literal["fp32", "fp16", "int8"]
+NumericFormat = Literal["fp32", "fp16", "int8"]
 
 
-class PrecisionConfig(BaseModel):
+class NumericFormatConfig(BaseModel):
     """What is tried besides fp32, and what it may lose. Losses are shares of the validation queries.
 
     A loss is judged by the far end of its 95 % interval over classes, so that few queries do not pass by luck: of
     recall@1, and of detection and false identifications under one rule, fp32's. The rule that is fitted anew is judged
-    by the loss alone: a threshold that a handful of strangers set moves by more than an interval leaves room for.
+    by the loss alone: a threshold that a handful of unknowns set moves by more than an interval leaves room for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     variants: tuple[Variant, ...] = Field(default=("fp16", "int8"), description="tried besides fp32; empty: none")
     recall_loss: float = Field(default=0.02, ge=0, lt=1, description="recall@1 may be worse by at most this")
-    detection_loss: float = Field(
-        default=0.04, ge=0, lt=1, description="the same of the detection rate, by fp32's rule and by the variant's own"
+    tpir_loss: float = Field(
+        default=0.04, ge=0, lt=1, description="the same of the TPIR, by fp32's rule and by the variant's own"
     )
     fpir_gain: float = Field(
-        default=0.03, ge=0, lt=1, description="fp32's rule may name at most so many more of the strangers"
+        default=0.03, ge=0, lt=1, description="fp32's rule may name at most so many more of the unknowns"
     )
     least_agreement: float = Field(
         default=0.95, ge=0, le=1, description="share of the enrolled queries that must find the class that fp32 finds"
     )
     least_queries: int = Field(
-        default=50, ge=2, description="with fewer enrolled queries or strangers no loss can be told, and fp32 ships"
+        default=50, ge=2, description="with fewer enrolled queries or unknowns no loss can be told, and fp32 ships"
     )
     least_speedup: float = Field(default=1.1, ge=1, description="what is hardly faster than fp32 is not worth a loss")
     calibration_photos: int = Field(default=256, ge=1, le=10_000, description="training photos that calibrate int8")
@@ -56,15 +56,15 @@ class Accuracy(BaseModel):
 
     Attributes:
         recall_at_1: share of the enrolled queries whose nearest class is right.
-        detection_rate: share of the enrolled queries answered right, with the rule fitted to this precision.
-        fpir: share of the strangers who get a name, with that rule.
-        fp32_rule_detection_rate: detection rate with the rule that was fitted to fp32.
-        fp32_rule_fpir: share of the strangers who get a name with that one.
+        tpir: share of the enrolled queries answered right, with the rule fitted to this precision.
+        fpir: share of the unknowns that get a name, with that rule.
+        fp32_rule_tpir: TPIR with the rule that was fitted to fp32.
+        fp32_rule_fpir: share of the unknowns that get a name with that one.
         agreement: share of the enrolled queries whose nearest class is the one that fp32 finds.
         recall_gap: paired with fp32's; each gap is None where the queries are of fewer than two classes.
-        detection_gap: the same, with the rule fitted to each.
-        fp32_rule_detection_gap: the same, with fp32's rule for both.
-        fp32_rule_fpir_gap: the same, among the strangers.
+        tpir_gap: the same, with the rule fitted to each.
+        fp32_rule_tpir_gap: the same, with fp32's rule for both.
+        fp32_rule_fpir_gap: the same, among the unknowns.
         cosine_mean: mean cosine of its embeddings of the queries with fp32's; for information.
         cosine_min: the lowest of them.
     """
@@ -72,20 +72,20 @@ class Accuracy(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     recall_at_1: float
-    detection_rate: float
+    tpir: float
     fpir: float
-    fp32_rule_detection_rate: float
+    fp32_rule_tpir: float
     fp32_rule_fpir: float
     agreement: float
     recall_gap: Gap | None
-    detection_gap: Gap | None
-    fp32_rule_detection_gap: Gap | None
+    tpir_gap: Gap | None
+    fp32_rule_tpir_gap: Gap | None
     fp32_rule_fpir_gap: Gap | None
     cosine_mean: float
     cosine_min: float
 
 
-class Measurement(BaseModel):
+class FormatMeasurement(BaseModel):
     """One precision on the target's execution provider.
 
     Attributes:
@@ -98,7 +98,7 @@ class Measurement(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    precision: Precision
+    precision: NumericFormat
     latency_ms: float | None = None
     size_mb: float | None = None
     accuracy: Accuracy | None = None
@@ -116,7 +116,7 @@ class Measurement(BaseModel):
         return {f"{self.precision}_{name}": value for name, value in values.items() if value is not None}
 
 
-class Choice(BaseModel):
+class FormatChoice(BaseModel):
     """The precision that ships, and why the others do not.
 
     Attributes:
@@ -128,10 +128,10 @@ class Choice(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    precision: Precision
+    precision: NumericFormat
     reason: str
-    refused: dict[Precision, str]
-    measurements: tuple[Measurement, ...]
+    refused: dict[NumericFormat, str]
+    measurements: tuple[FormatMeasurement, ...]
 
     def figures(self) -> dict[str, float]:
         """All that was measured, of all precisions."""
@@ -144,20 +144,20 @@ def compare_answers(
     """Compare the answers of a precision with fp32's to the same queries.
 
     Args:
-        ours: its outcomes, enrolled queries and strangers.
+        ours: its outcomes, enrolled queries and unknowns.
         rule: fitted to them.
         fp32: fp32's.
         fp32_rule: fitted to those.
         cosines: [q] between its embedding of each query and fp32's.
 
     Raises:
-        ValueError: the queries are not the same, or lack enrolled ones or strangers.
+        ValueError: the queries are not the same, or lack enrolled ones or unknowns.
     """
     enrolled = fp32.enrolled
     if ours.names != fp32.names or not np.array_equal(ours.truth, fp32.truth) or len(cosines) != len(enrolled):
         raise ValueError("the two did not answer the same queries")
     if enrolled.all() or not enrolled.any():
-        raise ValueError("enrolled queries and strangers are needed")
+        raise ValueError("enrolled queries and unknowns are needed")
     names = np.array(ours.names)
 
     def gap(first: NDArray[np.bool_], second: NDArray[np.bool_], among: NDArray[np.bool_]) -> Gap | None:
@@ -166,24 +166,24 @@ def compare_answers(
         except DataError:
             return None
 
-    named, fp32_named = (each.answers(fp32_rule) != NOTHING for each in (ours, fp32))
+    named, fp32_named = (each.answers(fp32_rule) != UNKNOWN for each in (ours, fp32))
     return Accuracy(
         recall_at_1=float(ours.retrieved[enrolled].mean()),
-        detection_rate=float(ours.right(rule)[enrolled].mean()),
+        tpir=float(ours.right(rule)[enrolled].mean()),
         fpir=float(1 - ours.right(rule)[~enrolled].mean()),
-        fp32_rule_detection_rate=float(ours.right(fp32_rule)[enrolled].mean()),
+        fp32_rule_tpir=float(ours.right(fp32_rule)[enrolled].mean()),
         fp32_rule_fpir=float(named[~enrolled].mean()),
         agreement=float((ours.found == fp32.found)[enrolled].mean()),
         recall_gap=gap(fp32.retrieved, ours.retrieved, enrolled),
-        detection_gap=gap(fp32.right(fp32_rule), ours.right(rule), enrolled),
-        fp32_rule_detection_gap=gap(fp32.right(fp32_rule), ours.right(fp32_rule), enrolled),
+        tpir_gap=gap(fp32.right(fp32_rule), ours.right(rule), enrolled),
+        fp32_rule_tpir_gap=gap(fp32.right(fp32_rule), ours.right(fp32_rule), enrolled),
         fp32_rule_fpir_gap=gap(fp32_named, named, ~enrolled),
         cosine_mean=float(cosines.mean()),
         cosine_min=float(cosines.min()),
     )
 
 
-def choose(measurements: Sequence[Measurement], config: PrecisionConfig) -> Choice:
+def choose_format(measurements: Sequence[FormatMeasurement], config: NumericFormatConfig) -> FormatChoice:
     """The fastest precision inside the gate. fp32 is what the others are measured against, so it is always inside.
 
     Raises:
@@ -193,7 +193,7 @@ def choose(measurements: Sequence[Measurement], config: PrecisionConfig) -> Choi
     if "fp32" not in by_name or len(by_name) < len(measurements):
         raise ValueError("each precision is measured once, and fp32 among them")
     fp32 = by_name["fp32"]
-    refused: dict[Precision, str] = {}
+    refused: dict[NumericFormat, str] = {}
     fastest = fp32
     for each in measurements:
         if each is fp32:
@@ -203,20 +203,20 @@ def choose(measurements: Sequence[Measurement], config: PrecisionConfig) -> Choi
         elif _latency(each) < _latency(fastest):
             fastest = each
     reason = _praise(fastest, fp32) if fastest is not fp32 else _by_default(refused)
-    return Choice(precision=fastest.precision, reason=reason, refused=refused, measurements=tuple(measurements))
+    return FormatChoice(precision=fastest.precision, reason=reason, refused=refused, measurements=tuple(measurements))
 
 
-def _reasons_against(ours: Measurement, fp32: Measurement, config: PrecisionConfig) -> list[str]:
+def _reasons_against(ours: FormatMeasurement, fp32: FormatMeasurement, config: NumericFormatConfig) -> list[str]:
     """Why a precision may not ship; empty where it may. What could not be measured is a reason."""
     if ours.refused is not None:
         return [ours.refused]
     if ours.accuracy is None:
         return ["its answers were not measured"]
-    accuracy, least, loss = ours.accuracy, config.least_queries, config.detection_loss
-    refitted = accuracy.detection_gap
+    accuracy, least, loss = ours.accuracy, config.least_queries, config.tpir_loss
+    refitted = accuracy.tpir_gap
     found = [
         _worse("recall@1", accuracy.recall_gap, config.recall_loss, least),
-        _worse("detection", accuracy.fp32_rule_detection_gap, loss, least),
+        _worse("detection", accuracy.fp32_rule_tpir_gap, loss, least),
         _worse("false identification", accuracy.fp32_rule_fpir_gap, config.fpir_gain, least, rises=True),
         _too_low("detection by its own rule", None if refitted is None else refitted.difference, -loss),
         _too_low("agreement", accuracy.agreement, config.least_agreement),
@@ -248,11 +248,11 @@ def _too_slow(ours: float | None, fp32: float | None, least: float) -> str | Non
     return None if fp32 >= least * ours else f"{ours:.2f} ms is not {least:g} times as fast as fp32's {fp32:.2f} ms"
 
 
-def _latency(measurement: Measurement) -> float:
+def _latency(measurement: FormatMeasurement) -> float:
     return np.inf if measurement.latency_ms is None else measurement.latency_ms
 
 
-def _praise(ours: Measurement, fp32: Measurement) -> str:
+def _praise(ours: FormatMeasurement, fp32: FormatMeasurement) -> str:
     accuracy = ours.accuracy
     if accuracy is None:
         raise ValueError("what was not measured is not chosen")
@@ -262,7 +262,7 @@ def _praise(ours: Measurement, fp32: Measurement) -> str:
     )
 
 
-def _by_default(refused: dict[Precision, str]) -> str:
+def _by_default(refused: dict[NumericFormat, str]) -> str:
     others = ", ".join(f"{precision} is refused ({reason})" for precision, reason in refused.items())
     return f"fp32: {others or 'nothing else was tried'}"
 

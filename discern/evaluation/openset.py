@@ -1,7 +1,7 @@
 """Open-set identification at a fixed false-identification rate.
 
-Terms after ISO/IEC 19795-1: strangers are queries of classes that are not enrolled; the false-positive identification
-rate (FPIR) is the share of them who get a name; the detection and identification rate is the share of the enrolled
+Terms after ISO/IEC 19795-1: unknowns are queries of classes that are not enrolled; the false-positive identification
+rate (FPIR) is the share of them who get a name; the true-positive identification rate is the share of the enrolled
 queries that get the right one.
 """
 
@@ -16,18 +16,18 @@ from edge_runtime.core.identify import DecisionRule, decide
 LOWEST_COSINE = -1.0
 
 
-def detection_at_fpir(outcomes: Outcomes, fpir: float) -> float | None:
-    """Detection and identification rate at the lowest threshold at which at most `fpir` of the strangers pass.
+def tpir_at_fpir(outcomes: Outcomes, fpir: float) -> float | None:
+    """True-positive identification rate at the lowest threshold at which at most `fpir` of the unknowns pass.
 
-    The threshold is on the best score alone, without a margin, and it is found on these very strangers: a figure to
+    The threshold is on the best score alone, without a margin, and it is found on these very unknowns: a figure to
     compare embeddings by, not one that a rule fitted beforehand would reach.
 
     Args:
-        outcomes: queries, strangers among them.
+        outcomes: queries, unknowns among them.
         fpir: the false-identification rate allowed, above 0 and at most 1.
 
     Returns:
-        The rate; None where there is no enrolled query, or fewer than 1 / `fpir` strangers, who cannot resolve it.
+        The rate; None where there is no enrolled query, or fewer than 1 / `fpir` unknowns, who cannot resolve it.
 
     Raises:
         ValueError: `fpir` is no such rate.
@@ -35,22 +35,22 @@ def detection_at_fpir(outcomes: Outcomes, fpir: float) -> float | None:
     if not 0 < fpir <= 1:
         raise ValueError(f"a false-identification rate lies above 0 and is at most 1, not {fpir}")
     enrolled = outcomes.enrolled
-    strangers = outcomes.scores[~enrolled, 0]
-    if not enrolled.any() or len(strangers) == 0 or (allowed := allowed_strangers(len(strangers), fpir)) < 1:
+    unknowns = outcomes.scores[~enrolled, 0]
+    if not enrolled.any() or len(unknowns) == 0 or (allowed := allowed_false_positives(len(unknowns), fpir)) < 1:
         return None
-    passing = decide(outcomes.scores, DecisionRule(lowest_threshold(strangers, allowed), 0.0, fpir))
+    passing = decide(outcomes.scores, DecisionRule(lowest_threshold(unknowns, allowed), 0.0, fpir))
     return float((outcomes.retrieved & passing)[enrolled].mean())
 
 
-def allowed_strangers(strangers: int, fpir: float) -> int:
-    """The largest number of `strangers` whose share is not above `fpir`; 0 where they are too few to resolve it."""
-    shares = np.arange(strangers + 1) / strangers
+def allowed_false_positives(unknowns: int, fpir: float) -> int:
+    """The largest number of `unknowns` whose share is not above `fpir`; 0 where they are too few to resolve it."""
+    shares = np.arange(unknowns + 1) / unknowns
     return int(np.searchsorted(shares, fpir, side="right")) - 1
 
 
-def lowest_threshold(strangers: NDArray[np.float32], allowed: int) -> float:
-    """The lowest threshold that at most `allowed` of the scores `strangers` reach."""
-    if len(strangers) <= allowed:
+def lowest_threshold(unknowns: NDArray[np.float32], allowed: int) -> float:
+    """The lowest threshold that at most `allowed` of the scores `unknowns` reach."""
+    if len(unknowns) <= allowed:
         return LOWEST_COSINE
-    highest_refused = np.sort(strangers)[::-1][allowed]
+    highest_refused = np.sort(unknowns)[::-1][allowed]
     return float(np.nextafter(highest_refused, np.float32(2.0)))

@@ -1,7 +1,7 @@
 """The probability that the best class is right, fitted on queries of classes that the model never trained on.
 
 Platt scaling (Platt, "Probabilistic outputs for support vector machines", 1999) on two numbers, the best cosine and its
-distance from the second class. A stranger's best class is always wrong, so the probability holds where strangers are as
+distance from the second class. An unknown's best class is always wrong, so the probability holds where unknowns are as
 frequent as among the queries it was fitted on.
 """
 
@@ -22,7 +22,7 @@ def fit_calibrator(outcomes: Outcomes) -> Calibrator | None:
     and 0, which keeps the coefficients finite where the two are told apart without fault.
 
     Args:
-        outcomes: queries of classes outside training, strangers among them.
+        outcomes: queries of classes outside training, unknowns among them.
     """
     right = outcomes.retrieved
     hits, misses = int(right.sum()), int((~right).sum())

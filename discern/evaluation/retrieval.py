@@ -16,8 +16,7 @@ from discern.evaluation.gallery import Gallery
 from edge_runtime.core.identify import DecisionRule, decide
 from edge_runtime.core.index import GalleryIndex
 
-STRANGER = -1
-NOTHING = -1
+UNKNOWN = -1  # a class that is not enrolled, and the answer that says so
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Outcomes:
     """Queries and what was found, before any decision.
 
     Attributes:
-        truth: [q] position of the true class in `labels`, or -1 for a stranger.
+        truth: [q] position of the true class in `labels`, or -1 for an unknown.
         found: [q] position of the best class.
         scores: [q, 2] cosines of the best and the second class; -inf where there is no second.
         labels: the enrolled classes.
@@ -42,8 +41,8 @@ class Outcomes:
 
     @property
     def enrolled(self) -> NDArray[np.bool_]:
-        """[q] whether the true class is in the gallery; the others are strangers."""
-        return self.truth != STRANGER
+        """[q] whether the true class is in the gallery; the others are unknowns."""
+        return self.truth != UNKNOWN
 
     @property
     def retrieved(self) -> NDArray[np.bool_]:
@@ -52,10 +51,10 @@ class Outcomes:
 
     def answers(self, rule: DecisionRule) -> NDArray[np.int64]:
         """[q] the answered class, or -1 for `unknown`."""
-        return np.where(decide(self.scores, rule), self.found, NOTHING)
+        return np.where(decide(self.scores, rule), self.found, UNKNOWN)
 
     def right(self, rule: DecisionRule) -> NDArray[np.bool_]:
-        """[q] whether the answer is right; `unknown` is the right answer to a stranger."""
+        """[q] whether the answer is right; `unknown` is the right answer to an unknown."""
         return self.answers(rule) == self.truth
 
     def subset(self, chosen: NDArray[np.bool_]) -> Outcomes:
@@ -95,7 +94,7 @@ def search_index(
     """Search `queries` as `search` does, in an index whose classes are positions in `labels`."""
     found, scores = index.best_classes(queries, 2)
     position = {label: number for number, label in enumerate(labels)}
-    truth = np.array([position.get(name, STRANGER) for name in names], dtype=np.int64)
+    truth = np.array([position.get(name, UNKNOWN) for name in names], dtype=np.int64)
     known = frozenset(trained)
     return Outcomes(
         truth,

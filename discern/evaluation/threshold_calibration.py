@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 from discern.errors import DataError
 from discern.evaluation.confidence import Rate, exact_rate
-from discern.evaluation.openset import LOWEST_COSINE, allowed_strangers, lowest_threshold
+from discern.evaluation.openset import LOWEST_COSINE, allowed_false_positives, lowest_threshold
 from discern.evaluation.retrieval import Outcomes
 from edge_runtime.core.identify import DecisionRule, decide
 
 ROOM = 1e-4  # of cosine; of one photo searched alone and among others it was seen to differ by 1.2e-7
-MARGIN_QUANTILES = np.linspace(0.0, 0.5, 26)  # of the strangers' margins: candidates for the rule's margin
+MARGIN_QUANTILES = np.linspace(0.0, 0.5, 26)  # of the unknowns' margins: candidates for the rule's margin
 
 
 class RuleRates(BaseModel):
@@ -24,19 +24,19 @@ class RuleRates(BaseModel):
     On the queries that the rule was fitted on these flatter it a little: it was chosen for them.
 
     Attributes:
-        fpir: share of the strangers who get a name; None where there is no stranger.
-        detection_rate: share of the enrolled queries that get the right name; None where there is none.
+        fpir: share of the unknowns that get a name; None where there is no unknown.
+        tpir: share of the enrolled queries that get the right name; None where there is none.
     """
 
     model_config = ConfigDict(frozen=True)
 
     fpir: Rate | None
-    detection_rate: Rate | None
+    tpir: Rate | None
 
     def figures(self) -> dict[str, float]:
         """Each rate that could be computed, with its interval and number of queries, under names of its own."""
         figures: dict[str, float] = {}
-        for name, rate in (("fpir", self.fpir), ("detection_rate", self.detection_rate)):
+        for name, rate in (("fpir", self.fpir), ("tpir", self.tpir)):
             if rate is not None:
                 figures |= {
                     name: rate.value,
@@ -48,35 +48,35 @@ class RuleRates(BaseModel):
 
 
 def rule_rates(outcomes: Outcomes, rule: DecisionRule) -> RuleRates:
-    """How often `rule` names a stranger and how often it names an enrolled query right."""
+    """How often `rule` names an unknown and how often it names an enrolled query right."""
     enrolled, named = outcomes.enrolled, decide(outcomes.scores, rule)
     return RuleRates(
         fpir=exact_rate(int((named & ~enrolled).sum()), int((~enrolled).sum())),
-        detection_rate=exact_rate(int((named & outcomes.retrieved).sum()), int(enrolled.sum())),
+        tpir=exact_rate(int((named & outcomes.retrieved).sum()), int(enrolled.sum())),
     )
 
 
 def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
     """Fit threshold and margin: of all pairs that keep the false-identification rate, the one that detects most.
 
-    For each candidate margin the threshold is the lowest at which at most `fpir` of the strangers still get a name.
+    For each candidate margin the threshold is the lowest at which at most `fpir` of the unknowns still get a name.
     Between pairs that detect equally many, the smaller margin wins: it is the simpler rule.
 
     Args:
-        outcomes: queries of classes outside training, strangers among them.
+        outcomes: queries of classes outside training, unknowns among them.
         fpir: the false-identification rate allowed, between 0 and 1.
 
     Raises:
-        DataError: there are no strangers or no enrolled queries, or too few strangers to resolve `fpir`.
+        DataError: there are no unknowns or no enrolled queries, or too few unknowns to resolve `fpir`.
     """
     enrolled = outcomes.enrolled
-    strangers = int((~enrolled).sum())
-    check_fitting(int(enrolled.sum()), strangers, fpir)
+    unknowns = int((~enrolled).sum())
+    check_fitting(int(enrolled.sum()), unknowns, fpir)
     most, chosen = -1, DecisionRule(LOWEST_COSINE, 0.0, fpir)
     for margin in candidate_margins(outcomes):
         # The device's own `decide`, since its rounding decides what lies on the margin.
         passing = decide(outcomes.scores, DecisionRule(-np.inf, margin, fpir))
-        threshold = lowest_threshold(outcomes.scores[~enrolled & passing, 0], allowed_strangers(strangers, fpir))
+        threshold = lowest_threshold(outcomes.scores[~enrolled & passing, 0], allowed_false_positives(unknowns, fpir))
         rule = DecisionRule(threshold, margin, fpir)
         detected = int((outcomes.retrieved & decide(outcomes.scores, rule)).sum())
         if detected > most:
@@ -112,27 +112,27 @@ def _apart_from(values: NDArray[np.float64], limit: float) -> float:
     return float(np.float32(np.clip(limit, below + room, above - room)))  # as `decide` compares
 
 
-def check_fitting(enrolled: int, strangers: int, fpir: float) -> None:
-    """Whether a rule can be fitted on so many queries of enrolled classes and of strangers.
+def check_fitting(enrolled: int, unknowns: int, fpir: float) -> None:
+    """Whether a rule can be fitted on so many queries of enrolled classes and of unknowns.
 
     Raises:
         DataError: as `fit_rule`.
     """
-    if enrolled == 0 or strangers == 0:
+    if enrolled == 0 or unknowns == 0:
         raise DataError(
-            f"A threshold cannot be fitted on {enrolled} enrolled and {strangers} stranger queries: hold out classes "
-            "for validation, some of them without gallery photos (`stranger_share`)."
+            f"A threshold cannot be fitted on {enrolled} enrolled and {unknowns} unknown queries: hold out classes "
+            "for validation, some of them without gallery photos (`unknown_share`)."
         )
-    if allowed_strangers(strangers, fpir) < 1:
+    if allowed_false_positives(unknowns, fpir) < 1:
         raise DataError(
-            f"A false-identification rate of {fpir} cannot be told from {strangers} stranger queries: at least "
+            f"A false-identification rate of {fpir} cannot be told from {unknowns} unknown queries: at least "
             f"{int(np.ceil(1 / fpir - 1e-9))} are needed; hold out more classes or allow a higher rate."
         )
 
 
 def candidate_margins(outcomes: Outcomes) -> list[float]:
-    """The margins that are tried, ascending: none, and quantiles of the strangers' margins."""
-    strangers = outcomes.scores[~outcomes.enrolled].astype(np.float64)
-    gaps = strangers[:, 0] - strangers[:, 1]
+    """The margins that are tried, ascending: none, and quantiles of the unknowns' margins."""
+    unknowns = outcomes.scores[~outcomes.enrolled].astype(np.float64)
+    gaps = unknowns[:, 0] - unknowns[:, 1]
     quantiles = np.quantile(gaps[np.isfinite(gaps)], MARGIN_QUANTILES) if np.isfinite(gaps).any() else np.empty(0)
     return [float(margin) for margin in np.unique(np.concatenate([[0.0], quantiles]))]

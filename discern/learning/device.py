@@ -13,7 +13,7 @@ from accelerate.utils import InitProcessGroupKwargs
 from discern.errors import TrainingError
 from discern.learning.config import TrainingConfig
 
-Precision = Literal["no", "fp16", "bf16"]
+MixedPrecision = Literal["no", "fp16", "bf16"]
 # What torch tells of a processor that multiplies bfloat16 itself; others would emulate it, slower than float32.
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 
@@ -40,10 +40,10 @@ def accelerator(config: TrainingConfig) -> Accelerator:
     if PartialState._shared_state and PartialState().num_processes == 1:
         PartialState._reset_state()
     waiting = InitProcessGroupKwargs(timeout=PATIENCE)
-    return Accelerator(mixed_precision=precision(config), cpu=cpu, kwargs_handlers=[waiting])
+    return Accelerator(mixed_precision=mixed_precision(config), cpu=cpu, kwargs_handlers=[waiting])
 
 
-def precision(config: TrainingConfig) -> Precision:
+def mixed_precision(config: TrainingConfig) -> MixedPrecision:
     """What `mixed_precision` comes to on this machine."""
     if config.mixed_precision != "auto":
         return config.mixed_precision

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from discern.errors import TrainingError
 from discern.learning.loop import embed
-from discern.learning.models import EmbeddingModel
-from edge_runtime.core import embedder as edge_model
+from discern.learning.models import TorchEmbedder
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels, Preprocessing
 
 OPSET = 17  # with the TorchScript exporter it gives IR 8, which onnxruntime 1.16 and later load
@@ -22,7 +22,7 @@ PARITY = 0.9999  # smallest cosine between torch's and onnxruntime's embedding o
 class _Exportable(nn.Module):
     """The model behind the device's interface: [n, H, W, 3] uint8 in."""
 
-    def __init__(self, model: EmbeddingModel) -> None:
+    def __init__(self, model: TorchEmbedder) -> None:
         super().__init__()
         self.model = model
 
@@ -30,7 +30,7 @@ class _Exportable(nn.Module):
         return self.model(photos.permute(0, 3, 1, 2).float() / 255)
 
 
-def export_onnx(model: EmbeddingModel, path: Path, size: int) -> None:
+def export_onnx(model: TorchEmbedder, path: Path, size: int) -> None:
     """Write `model` to `path` with a batch of any length and photos of `size` x `size` pixels."""
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated for one whose opset JetPack 6's onnxruntime cannot load.
@@ -47,7 +47,7 @@ def export_onnx(model: EmbeddingModel, path: Path, size: int) -> None:
         )
 
 
-def check_parity(model: EmbeddingModel, path: Path, photos: Pixels) -> float:
+def check_parity(model: TorchEmbedder, path: Path, photos: Pixels) -> float:
     """The smallest cosine between the two runtimes' embeddings of `photos` [n, size, size, 3].
 
     Raises:
@@ -56,7 +56,7 @@ def check_parity(model: EmbeddingModel, path: Path, photos: Pixels) -> float:
     if len(photos) == 0:
         raise TrainingError("The export's parity cannot be checked without photos: give at least one.")
     ours = embed(model, photos).numpy()
-    theirs = edge_model.EmbeddingModel(path, Preprocessing(photos.shape[1])).embed(photos)
+    theirs = OnnxEmbedder(path, Preprocessing(photos.shape[1])).embed(photos)
     worst = float(np.min(np.sum(ours * theirs, axis=1)))
     if not worst >= PARITY:
         raise TrainingError(

@@ -25,7 +25,7 @@ from discern.datasets.photo_set import PhotoSet
 from discern.learning.augment import to_float
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import TrainingConfig
-from discern.learning.models import EmbeddingModel, memory_format
+from discern.learning.models import TorchEmbedder, memory_format
 from discern.learning.trainer import LOG_EVERY, History, Log, Run, Validate
 from discern.progress import bar
 from edge_runtime.core.images import Pixels
@@ -43,7 +43,7 @@ class TrainingResult:
         waiting: share of the time spent on preparing batches.
     """
 
-    model: EmbeddingModel
+    model: TorchEmbedder
     history: History = field(default_factory=list)
     seconds: float = 0.0
     photos_per_second: float = 0.0
@@ -103,7 +103,7 @@ def train(
 
 
 @torch.no_grad()
-def embed(model: EmbeddingModel, pixels: Pixels, batch: int = 256) -> Tensor:
+def embed(model: TorchEmbedder, pixels: Pixels, batch: int = 256) -> Tensor:
     """Embed photos as they are: `pixels` [n, size, size, 3] uint8 to [n, d] on the CPU, in evaluation mode."""
     device = next(model.parameters()).device
     layout = memory_format(model.config)

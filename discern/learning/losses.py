@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from discern.errors import ConfigError
 from discern.learning.config import DistillConfig, NamedPart
-from discern.learning.device import Precision
+from discern.learning.device import MixedPrecision
 from discern.learning.distributed import collectives
 
 
@@ -125,7 +125,7 @@ class SameImages(nn.Module):
         precision: `bf16` and `fp16` let it compute with those numbers.
     """
 
-    def __init__(self, teacher: nn.Module, precision: Precision) -> None:
+    def __init__(self, teacher: nn.Module, precision: MixedPrecision) -> None:
         super().__init__()
         # A copy, since it moves to where the training computes, and in a tuple, so that its weights are not the
         # objective's own: those would be trained and saved.

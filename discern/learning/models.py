@@ -29,7 +29,7 @@ HUB_PATIENCE = 5.0  # seconds until the hub counts as out of reach; its own clie
 CHANNELS_LAST = ("resnet", "mobilenet", "efficientnet")
 
 
-class EmbeddingModel(nn.Module):
+class TorchEmbedder(nn.Module):
     """Photos in, unit vectors out.
 
     Args:
@@ -62,13 +62,13 @@ class EmbeddingModel(nn.Module):
         return functional.normalize(self.head(features), dim=1)
 
 
-def restored(config: ModelConfig, weights: dict[str, Tensor]) -> EmbeddingModel:
+def restored(config: ModelConfig, weights: dict[str, Tensor]) -> TorchEmbedder:
     """The model of `config` with `weights`, its own state dict, in evaluation mode; nothing is fetched or read.
 
     Raises:
         RuntimeError: the weights are another model's.
     """
-    model = EmbeddingModel(config.model_copy(update={"pretrained": False, "weights": None}))
+    model = TorchEmbedder(config.model_copy(update={"pretrained": False, "weights": None}))
     model.load_state_dict(weights)
     return model.eval()
 
@@ -83,7 +83,7 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def count_multiply_adds(model: EmbeddingModel, size: int) -> int:
+def count_multiply_adds(model: TorchEmbedder, size: int) -> int:
     """Multiply-adds of one photo of `size` x `size` pixels, convolutions and linear layers; without their biases."""
     total = 0
 
@@ -108,7 +108,7 @@ def count_multiply_adds(model: EmbeddingModel, size: int) -> int:
     return total
 
 
-def load_weights(model: EmbeddingModel, url: str) -> None:
+def load_weights(model: TorchEmbedder, url: str) -> None:
     """Load a state dict from a path or an s3:// URL: of the whole model, or timm's of its backbone.
 
     Raises:

@@ -11,11 +11,11 @@ from discern.errors import TrainingError
 from discern.learning.batches import TURNS, Views
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, TrainingConfig
-from discern.learning.device import precision
+from discern.learning.device import mixed_precision
 from discern.learning.distributed.launch import launch
 from discern.learning.loop import Log, TrainingResult, Validate, embed, train
 from discern.learning.losses import DistillObjective, EmbeddedViews, MetricObjective, SameImages
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.progress import bar
 from edge_runtime.core.images import Preprocessing
 
@@ -63,7 +63,7 @@ def distil_student(
     preprocessing: Preprocessing,
     config: TrainingConfig,
     distil: DistillConfig,
-    teacher: EmbeddingModel,
+    teacher: TorchEmbedder,
     *,
     log: Log | None = None,
     checkpoint: Checkpoint | None = None,
@@ -88,14 +88,16 @@ def _distil_student(
     preprocessing: Preprocessing,
     config: TrainingConfig,
     distil: DistillConfig,
-    teacher: EmbeddingModel,
+    teacher: TorchEmbedder,
     *,
     log: Log | None,
     checkpoint: Checkpoint | None,
 ) -> TrainingResult:
     photos = load_photos(_training_split(version), preprocessing)
     views = Views.of(photos, config.symmetries)
-    target = SameImages(teacher, precision(config)) if distil.teacher_sees == "view" else embed_views(teacher, views)
+    target = (
+        SameImages(teacher, mixed_precision(config)) if distil.teacher_sees == "view" else embed_views(teacher, views)
+    )
     objective = DistillObjective(target, distil, _metric_objective(photos, config))
     return train(
         config,
@@ -108,7 +110,7 @@ def _distil_student(
     )
 
 
-def embed_views(teacher: EmbeddingModel, views: Views) -> EmbeddedViews:
+def embed_views(teacher: TorchEmbedder, views: Views) -> EmbeddedViews:
     """Ask the teacher once for every view, with progress."""
     blocks = np.array_split(np.arange(len(views)), max(1, len(views) // BLOCK))
     parts = [embed(teacher, views.pixels(block)) for block in bar(blocks, name="asking the teacher", unit="block")]
@@ -125,7 +127,7 @@ def recall_validator(version: DatasetVersion, preprocessing: Preprocessing) -> V
     gallery_photos = load_photos(gallery, preprocessing, "decoding validation gallery")
     query_photos = load_photos(queries, preprocessing, "decoding validation queries")
 
-    def recall_at_1(model: EmbeddingModel) -> float:
+    def recall_at_1(model: TorchEmbedder) -> float:
         similarity = embed(model, query_photos.pixels) @ embed(model, gallery_photos.pixels).T
         nearest = similarity.argmax(1).numpy()
         hits = np.array(gallery_photos.labels)[nearest] == np.array(query_photos.labels)

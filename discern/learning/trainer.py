@@ -29,16 +29,16 @@ from discern.learning.augment import augment
 from discern.learning.batches import BatchSampler, Views, step_generator
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import TrainingConfig
-from discern.learning.device import accelerator, precision
+from discern.learning.device import accelerator, mixed_precision
 from discern.learning.distributed import collectives
 from discern.learning.effective_rank import effective_rank
 from discern.learning.hard_classes import LookAlikes
 from discern.learning.losses import Batch
-from discern.learning.models import EmbeddingModel, memory_format, restored
+from discern.learning.models import TorchEmbedder, memory_format, restored
 from discern.learning.optimisation import learning_rate, parameter_groups
 
 Log = Callable[[int, dict[str, float]], None]
-Validate = Callable[[EmbeddingModel], float]
+Validate = Callable[[TorchEmbedder], float]
 History = list[tuple[int, dict[str, float]]]
 LOG_EVERY = 10  # steps
 COLLAPSED = 3  # looks at the rank in a row: one batch alone may be of classes that are hard to tell
@@ -59,7 +59,7 @@ class Run:
         self.sampler = BatchSampler(self.labels, config.classes_per_batch, config.photos_per_class, self.seed)
         dim = config.model.embedding_dim
         self.lookalikes = LookAlikes(len(self.sampler.members), dim, config.lookalikes, config.seed, self.views.turns)
-        model = EmbeddingModel(config.model).to(memory_format=memory_format(config.model))
+        model = TorchEmbedder(config.model).to(memory_format=memory_format(config.model))
         _check_size(model, photos.pixels.shape[1])
         optimizer = torch.optim.AdamW(parameter_groups(model, objective, config))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: learning_rate(step, config))
@@ -122,11 +122,11 @@ class Run:
         self.history.append((self.step, figures))
         collectives.from_main(lambda: self.log and self.log(self.step, figures))
 
-    def averaged(self) -> EmbeddingModel:
+    def averaged(self) -> TorchEmbedder:
         """A copy of the averaged model, in evaluation mode, on the CPU."""
         return restored(self.config.model, self.ema.module.state_dict())
 
-    def outcome(self) -> EmbeddingModel:
+    def outcome(self) -> TorchEmbedder:
         """The model that the training comes to: the averaged one, or with `patience` the best that was validated."""
         return restored(self.config.model, self.best["model"]) if self.best["model"] else self.averaged()
 
@@ -138,8 +138,8 @@ class Run:
         """Tensors and plain values of which `resume` makes this run again."""
         scaler = self.accelerator.scaler
         return {
-            "processes": collectives.count(),
-            "precision": precision(self.config),
+            "processes": collectives.world_size(),
+            "mixed_precision": mixed_precision(self.config),
             "step": self.step,
             "model": self.accelerator.unwrap_model(self.model).state_dict(),
             "objective": self.objective.state_dict(),
@@ -158,20 +158,20 @@ class Run:
 
         Raises:
             TrainingError: it is another training's, or damaged, or of another number of processes, whose batches
-                would be others, or of another precision.
+                would be others, or of another mixed_precision.
         """
         state = None if checkpoint is None else collectives.from_main(checkpoint.load)
         if checkpoint is None or state is None:
             return
-        if (before := state.get("processes", 1)) != collectives.count():
+        if (before := state.get("processes", 1)) != collectives.world_size():
             raise TrainingError(
                 f"The checkpoint {checkpoint.url} is of a training in {before} process(es), and here are "
-                f"{collectives.count()}: start as many, or remove it to start afresh."
+                f"{collectives.world_size()}: start as many, or remove it to start afresh."
             )
-        if (before := state.get("precision")) != precision(self.config):
+        if (before := state.get("mixed_precision")) != mixed_precision(self.config):
             raise TrainingError(
                 f"The checkpoint {checkpoint.url} is of a training with `mixed_precision: {before}`, and here it comes "
-                f"to {precision(self.config)}: set it to {before}, or remove the checkpoint to start afresh."
+                f"to {mixed_precision(self.config)}: set it to {before}, or remove the checkpoint to start afresh."
             )
         self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
         self.objective.load_state_dict(state["objective"])
@@ -240,7 +240,7 @@ class Run:
             )
 
 
-def _check_size(model: EmbeddingModel, size: int) -> None:
+def _check_size(model: TorchEmbedder, size: int) -> None:
     """Embed two black photos, so that a net for another size or other channels says so before anything trains."""
     try:
         with torch.no_grad():

@@ -27,7 +27,7 @@ class ClassRow:
     Args:
         label: the class.
         split: where it is, `train`, `validation`, `test` or several.
-        stranger: nobody enrols it.
+        unknown: nobody enrols it.
         photos: how many there are.
         strip: some of them side by side, galleries first, as the address of an image.
         changed: the same ones as training sees them, one random change each; None where that is not asked for.
@@ -35,7 +35,7 @@ class ClassRow:
 
     label: str
     split: str
-    stranger: bool
+    unknown: bool
     photos: int
     strip: str
     changed: str | None
@@ -57,7 +57,7 @@ def class_rows(
         yield ClassRow(
             label=label,
             split=", ".join(Counter(splits[i] for i in members)),
-            stranger=all(roles[i] == "query" for i in members),
+            unknown=all(roles[i] == "query" for i in members),
             photos=len(members),
             strip=strip(photos),
             changed=strip(change(photos)) if change else None,

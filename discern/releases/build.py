@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discern.errors import PublicationError
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Calibrator, DecisionRule
 from edge_runtime.core.images import Preprocessing, decode
 from edge_runtime.core.index import GalleryIndex, IndexParameters
@@ -104,7 +104,7 @@ def build_release(  # noqa: PLR0913  every part of a release is named once
     staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         shutil.copyfile(onnx, staging / MODEL_FILE)
-        model = EmbeddingModel(staging / MODEL_FILE, preprocessing)
+        model = OnnxEmbedder(staging / MODEL_FILE, preprocessing)
         index = GalleryIndex.build(vectors, ids, index_parameters)
         _check_dimension(model, index)
         index.save(staging)
@@ -182,7 +182,7 @@ def _check_numbers(rule: DecisionRule, calibrator: Calibrator | None, metrics: M
             raise PublicationError(f"{key} is {value}: a release carries finite numbers only, fix or leave it out.")
 
 
-def _check_dimension(model: EmbeddingModel, index: GalleryIndex) -> None:
+def _check_dimension(model: OnnxEmbedder, index: GalleryIndex) -> None:
     if model.dim != index.vectors.shape[1]:
         raise PublicationError(
             f"the model gives embeddings of {model.dim} numbers and the gallery has {index.vectors.shape[1]}: "
@@ -198,7 +198,7 @@ def _write_catalogue(folder: Path, ids: NDArray[np.int64], classes: Sequence[Cat
     _write_zip(folder / THUMBNAILS_FILE, {f"{number}.jpg": entry.thumbnail for number, entry in enumerate(classes)})
 
 
-def _write_golden(folder: Path, golden: Sequence[bytes], model: EmbeddingModel) -> None:
+def _write_golden(folder: Path, golden: Sequence[bytes], model: OnnxEmbedder) -> None:
     """Golden embeddings come from the very file and code that devices run."""
     pixels = [model.preprocessing.apply(decode(data, f"golden image {i}")) for i, data in enumerate(golden)]
     vectors = np.concatenate([model.embed(image[None]) for image in pixels])

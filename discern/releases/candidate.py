@@ -20,14 +20,14 @@ from discern.errors import DataError
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, embed_batches, enrol, gallery_rows
 from discern.evaluation.gallery_fit import DECIDING, FittedGallery, Queries, fit_galleries
 from discern.evaluation.metrics import Metrics, measure
-from discern.evaluation.numeric_format import Choice, PrecisionConfig
+from discern.evaluation.numeric_format import FormatChoice, NumericFormatConfig
 from discern.evaluation.probability_calibration import fit_calibrator
 from discern.evaluation.threshold_calibration import check_fitting
 from discern.learning.export import check_parity, export_onnx
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.releases.build import CatalogueClass, build_release
-from discern.releases.numeric_format_search import Examination, pick_precision
-from edge_runtime.core import embedder as edge_model
+from discern.releases.numeric_format_search import FormatTrial, choose_numeric_format
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Calibrator, DecisionRule
 from edge_runtime.core.images import Preprocessing, encode_jpeg, encode_png
 from edge_runtime.core.release import Lineage, Release
@@ -36,26 +36,26 @@ THUMBNAIL = Preprocessing(size=96)
 PARITY_PHOTOS = 64
 
 
-class CandidateConfig(BaseModel):
+class PackagingConfig(BaseModel):
     """How a candidate is calibrated and packed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fpir: float = Field(default=0.05, gt=0, lt=1, description="false-identification rate the threshold is fitted for")
     golden_images: int = Field(default=8, ge=1, le=64)
-    precision: PrecisionConfig = Field(default=PrecisionConfig(), description="what may ship in place of fp32")
+    precision: NumericFormatConfig = Field(default=NumericFormatConfig(), description="what may ship in place of fp32")
 
 
 def build_candidate(
     folder: Path,
     name: str,
     version: DatasetVersion,
-    student: EmbeddingModel,
+    student: TorchEmbedder,
     preprocessing: Preprocessing,
     gallery_config: GalleryConfig,
-    config: CandidateConfig,
+    config: PackagingConfig,
     lineage: Lineage,
-) -> tuple[Release, Metrics, Choice]:
+) -> tuple[Release, Metrics, FormatChoice]:
     """Build a candidate from a trained student and measure it.
 
     Args:
@@ -82,7 +82,7 @@ def build_candidate(
         enrolled = version.take(gallery_rows(version, gallery_config))
         photos = load_photos(enrolled, preprocessing, "decoding gallery")
         check_parity(student, exported, photos.pixels[:PARITY_PHOTOS])
-        examination = Examination(
+        examination = FormatTrial(
             photos,
             load_queries(version, "validation", set(photos.labels), preprocessing),
             version.select(split="train"),
@@ -90,8 +90,8 @@ def build_candidate(
             gallery_config,
             config.fpir,
         )
-        onnx, choice = pick_precision(exported, examination, config.precision)
-        model = edge_model.EmbeddingModel(onnx, preprocessing)
+        onnx, choice = choose_numeric_format(exported, examination, config.precision)
+        model = OnnxEmbedder(onnx, preprocessing)
         measured = calibrate(model, version, preprocessing, gallery_config, config.fpir)
         release = build_release(
             folder,
@@ -155,7 +155,7 @@ class Measured:
 
 
 def calibrate(
-    model: edge_model.EmbeddingModel,
+    model: OnnxEmbedder,
     version: DatasetVersion,
     preprocessing: Preprocessing,
     gallery_config: GalleryConfig,
@@ -164,7 +164,7 @@ def calibrate(
     """Enrol the gallery of `version`, fit rule and calibrator on its validation queries, measure its test queries.
 
     Raises:
-        DataError: the version lacks gallery photos, validation queries, strangers or test queries.
+        DataError: the version lacks gallery photos, validation queries, unknowns or test queries.
     """
     enrolled, vectors = _embed_photos(model, version, preprocessing, gallery_config)
     labels = enrolled.column("label")
@@ -177,7 +177,7 @@ def calibrate(
 
 
 def embed_gallery(
-    model: edge_model.EmbeddingModel, version: DatasetVersion, preprocessing: Preprocessing, config: GalleryConfig
+    model: OnnxEmbedder, version: DatasetVersion, preprocessing: Preprocessing, config: GalleryConfig
 ) -> tuple[DatasetVersion, Gallery]:
     """The rows of `version` that are enrolled, and the gallery that `model` makes of them.
 
@@ -189,7 +189,7 @@ def embed_gallery(
 
 
 def embed_queries(
-    model: edge_model.EmbeddingModel,
+    model: OnnxEmbedder,
     version: DatasetVersion,
     split: str,
     enrolled: Collection[str],
@@ -230,10 +230,10 @@ def check_calibratable(version: DatasetVersion, gallery_config: GalleryConfig, f
 
 
 def asked(version: DatasetVersion, split: str, enrolled: Collection[str]) -> DatasetVersion:
-    """The queries of one split, in the manifest's order: of enrolled classes, and of strangers.
+    """The queries of one split, in the manifest's order: of enrolled classes, and of unknowns.
 
     A class that trained but is not enrolled is neither: the model knows it, so it would flatter or spoil the figures of
-    the strangers.
+    the unknowns.
     """
     left_out = set(version.select(split="train").labels) - set(enrolled)
     queries = version.select(split=split, role="query")
@@ -251,7 +251,7 @@ def _some_asked(version: DatasetVersion, split: str, enrolled: Collection[str]) 
 
 
 def _embed_photos(
-    model: edge_model.EmbeddingModel, version: DatasetVersion, preprocessing: Preprocessing, config: GalleryConfig
+    model: OnnxEmbedder, version: DatasetVersion, preprocessing: Preprocessing, config: GalleryConfig
 ) -> tuple[DatasetVersion, Vectors]:
     """The rows of `version` that are enrolled, and their embeddings [n, d]."""
     enrolled = version.take(gallery_rows(version, config))

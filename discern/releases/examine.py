@@ -1,4 +1,4 @@
-"""Run two releases on the same frozen test set, as devices would, and judge.
+"""Run two releases on the same frozen test set, as devices would, and apply_gates.
 
 Each release brings its model, preprocessing, representation of a class and decision rule; the gallery's photos are the
 test set's own, embedded by each, so that both answer the same question even where their catalogues differ.
@@ -13,7 +13,7 @@ import numpy as np
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import ConfigError
 from discern.evaluation.gallery import GalleryConfig
-from discern.evaluation.gates import Answers, GateConfig, Verdict, judge, judge_first
+from discern.evaluation.gates import AnsweredQueries, GateConfig, PromotionDecision, apply_floors, apply_gates
 from discern.evaluation.latency import p95_latency_ms
 from discern.evaluation.metrics import measure
 from discern.evaluation.retrieval import Outcomes
@@ -25,7 +25,7 @@ LATENCY_PHOTOS = 200
 
 
 @dataclass(frozen=True)
-class Examination:
+class ReleaseEvaluation:
     """One release on the frozen test set.
 
     Attributes:
@@ -34,21 +34,21 @@ class Examination:
         queries: the photos that were asked about, in the order of both.
     """
 
-    answers: Answers
+    answers: AnsweredQueries
     outcomes: Outcomes
     queries: DatasetVersion
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ReleaseComparison:
     """The verdict and what it rests on."""
 
-    verdict: Verdict
-    candidate: Examination
-    production: Examination | None
+    verdict: PromotionDecision
+    candidate: ReleaseEvaluation
+    production: ReleaseEvaluation | None
 
 
-def examine(release: Release, version: DatasetVersion, gallery_config: GalleryConfig) -> Examination:
+def evaluate_release(release: Release, version: DatasetVersion, gallery_config: GalleryConfig) -> ReleaseEvaluation:
     """Answer the test queries of `version` with the model and rule of `release`.
 
     Raises:
@@ -61,14 +61,14 @@ def examine(release: Release, version: DatasetVersion, gallery_config: GalleryCo
     outcomes = embed_queries(identifier.model, version, "test", gallery.labels, release.preprocessing).search(gallery)
     queries = asked(version, "test", gallery.labels)
     sample = np.unique(np.linspace(0, len(queries) - 1, LATENCY_PHOTOS).astype(int))
-    answers = Answers(
+    answers = AnsweredQueries(
         truth=outcomes.truth,
         answered=outcomes.answers(identifier.rule),
         metrics=measure(outcomes, identifier.rule, identifier.calibrator),
         latency_ms=p95_latency_ms(identifier, [queries.image_bytes(int(row)) for row in sample]),
         size_mb=sum(entry.bytes for entry in release.manifest.files.values()) / 1e6,
     )
-    return Examination(answers, outcomes, queries)
+    return ReleaseEvaluation(answers, outcomes, queries)
 
 
 def representation(release: Release, config: GalleryConfig) -> Represent:
@@ -84,13 +84,13 @@ def representation(release: Release, config: GalleryConfig) -> Represent:
     return "prototype" if counts.gallery == counts.classes else "exemplars"
 
 
-def compare(
+def compare_releases(
     candidate: Release,
     production: Release | None,
     version: DatasetVersion,
     gallery_config: GalleryConfig,
     gates: GateConfig,
-) -> Comparison:
+) -> ReleaseComparison:
     """Judge `candidate` on the frozen test set of `version`, against `production` where there is one.
 
     Raises:
@@ -109,14 +109,14 @@ def compare(
             f"The gallery of the promotion has `represent: {gallery_config.represent}`, the release {candidate.id} "
             f"ships `{shipped}`: write the same, or `auto`, into the training and the promotion config."
         )
-    ours = examine(candidate, version, gallery_config)
+    ours = evaluate_release(candidate, version, gallery_config)
     if ours.outcomes.labels != candidate.labels:
         raise ConfigError(
             f"The gallery of the promotion has {len(ours.outcomes.labels)} classes, the release {candidate.id} ships "
             f"{len(candidate.labels)} others: write the same `gallery` into the training and the promotion config."
         )
     if production is None:
-        return Comparison(judge_first(ours.answers, gates), ours, None)
-    theirs = examine(production, version, gallery_config)
-    verdict = judge(ours.answers, theirs.answers, list(ours.outcomes.names), gates)
-    return Comparison(verdict, ours, theirs)
+        return ReleaseComparison(apply_floors(ours.answers, gates), ours, None)
+    theirs = evaluate_release(production, version, gallery_config)
+    verdict = apply_gates(ours.answers, theirs.answers, list(ours.outcomes.names), gates)
+    return ReleaseComparison(verdict, ours, theirs)

@@ -11,20 +11,27 @@ from discern.errors import DiscernError, TrainingError
 from discern.evaluation.gallery import GalleryConfig, Vectors, embed_batches
 from discern.evaluation.gallery_fit import FittedGallery, Queries, fit_galleries
 from discern.evaluation.latency import median_latency_ms
-from discern.evaluation.numeric_format import Choice, Measurement, Precision, PrecisionConfig, choose, compare_answers
+from discern.evaluation.numeric_format import (
+    FormatChoice,
+    FormatMeasurement,
+    NumericFormat,
+    NumericFormatConfig,
+    choose_format,
+    compare_answers,
+)
 from discern.learning.quantise import FP16_PROVIDERS, to_fp16, to_int8
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels, Preprocessing
 from edge_runtime.errors import EdgeError
 
 
 @dataclass(frozen=True)
-class Examination:
+class FormatTrial:
     """What every precision is examined on, decoded once.
 
     Attributes:
         gallery: the photos that are enrolled.
-        queries: validation queries, strangers among them.
+        queries: validation queries, unknowns among them.
         training: rows of the training split, which calibrate int8.
         preprocessing: as in training.
         gallery_config: how classes are represented.
@@ -38,7 +45,7 @@ class Examination:
     gallery_config: GalleryConfig
     fpir: float
 
-    def sit(self, model: EmbeddingModel, gallery_config: GalleryConfig) -> tuple[FittedGallery, Vectors]:
+    def sit(self, model: OnnxEmbedder, gallery_config: GalleryConfig) -> tuple[FittedGallery, Vectors]:
         """The gallery of `model` with its rule and outcomes, and the embeddings [q, d] of the queries.
 
         Raises:
@@ -51,7 +58,9 @@ class Examination:
         return fit_galleries(gallery, list(self.gallery.labels), gallery_config, queries, self.fpir)[0], vectors
 
 
-def pick_precision(fp32: Path, examination: Examination, config: PrecisionConfig) -> tuple[Path, Choice]:
+def choose_numeric_format(
+    fp32: Path, examination: FormatTrial, config: NumericFormatConfig
+) -> tuple[Path, FormatChoice]:
     """Build what `config` tries besides fp32, measure all on this machine's execution provider, and choose.
 
     A precision that cannot be built or measured is refused, with the reason.
@@ -69,27 +78,27 @@ def pick_precision(fp32: Path, examination: Examination, config: PrecisionConfig
         ReleaseError: nor can it be run.
     """
     if not config.variants:
-        return fp32, choose([Measurement(precision="fp32")], config)
-    reference = EmbeddingModel(fp32, examination.preprocessing)
-    paths: dict[Precision, Path] = {"fp32": fp32}
-    models: dict[str, EmbeddingModel] = {"fp32": reference}
-    refused: list[Measurement] = []
+        return fp32, choose_format([FormatMeasurement(precision="fp32")], config)
+    reference = OnnxEmbedder(fp32, examination.preprocessing)
+    paths: dict[NumericFormat, Path] = {"fp32": fp32}
+    models: dict[str, OnnxEmbedder] = {"fp32": reference}
+    refused: list[FormatMeasurement] = []
     for variant in dict.fromkeys(config.variants):
         path = fp32.with_name(f"{variant}.onnx")
         try:
             _build(variant, fp32, path, reference.provider, examination, config)
-            model = EmbeddingModel(path, examination.preprocessing)
+            model = OnnxEmbedder(path, examination.preprocessing)
             model.embed(examination.queries.pixels[:1])
             models[variant], paths[variant] = model, path
         except (DiscernError, EdgeError) as error:
-            refused.append(Measurement(precision=variant, refused=str(error)))
+            refused.append(FormatMeasurement(precision=variant, refused=str(error)))
     measurements = _measure(models, paths, examination, config)
-    choice = choose([*measurements, *refused], config)
+    choice = choose_format([*measurements, *refused], config)
     return paths[choice.precision], choice
 
 
 def _build(
-    variant: Precision, fp32: Path, path: Path, provider: str, examination: Examination, config: PrecisionConfig
+    variant: NumericFormat, fp32: Path, path: Path, provider: str, examination: FormatTrial, config: NumericFormatConfig
 ) -> None:
     if variant == "int8":
         to_int8(fp32, path, _calibration(examination, config.calibration_photos))
@@ -99,7 +108,7 @@ def _build(
         raise TrainingError(f"{provider} does not compute in fp16")
 
 
-def _calibration(examination: Examination, count: int) -> Pixels:
+def _calibration(examination: FormatTrial, count: int) -> Pixels:
     """Photos spread over the training split, whose rows stand class by class."""
     training = examination.training
     chosen = training.take(range(0, len(training), max(1, -(-len(training) // count))))
@@ -107,8 +116,11 @@ def _calibration(examination: Examination, count: int) -> Pixels:
 
 
 def _measure(
-    models: dict[str, EmbeddingModel], paths: dict[Precision, Path], examination: Examination, config: PrecisionConfig
-) -> list[Measurement]:
+    models: dict[str, OnnxEmbedder],
+    paths: dict[NumericFormat, Path],
+    examination: FormatTrial,
+    config: NumericFormatConfig,
+) -> list[FormatMeasurement]:
     latency = median_latency_ms(models, examination.queries.pixels, config.repetitions)
     reference, vectors = examination.sit(models["fp32"], examination.gallery_config)
     # Thresholds are comparable only where a class is represented in one way.
@@ -120,11 +132,11 @@ def _measure(
                 (reference, vectors) if precision == "fp32" else examination.sit(models[precision], same_way)
             )
         except (DiscernError, EdgeError) as error:
-            measurements.append(Measurement(precision=precision, refused=str(error)))
+            measurements.append(FormatMeasurement(precision=precision, refused=str(error)))
             continue
         cosines = (vectors * others).sum(axis=1)
         measurements.append(
-            Measurement(
+            FormatMeasurement(
                 precision=precision,
                 latency_ms=latency[precision],
                 size_mb=path.stat().st_size / 1e6,

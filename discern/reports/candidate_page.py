@@ -20,7 +20,7 @@ TITLES = {
     "confusion_pairs": ("Classes taken for each other", "Things that look alike, or photos under a wrong label."),
     "embedding_map": (
         "Map of the embeddings",
-        "Each enrolled class should be a group of its own, apart from strangers.",
+        "Each enrolled class should be a group of its own, apart from unknowns.",
     ),
     "reliability": (
         "Whether probabilities mean what they say",
@@ -55,7 +55,7 @@ def _section(name: str, depiction: Depiction) -> str:
 def _table(pairs: tuple[ConfusionPair, ...]) -> str:
     head = "".join(f"<th>{title}</th>" for title in ("Class", "and class", "Wrong names", "Nearest"))
     rows = "".join(
-        f"<tr><td>{escape(pair.first)}{' (stranger)' if pair.stranger else ''}</td><td>{escape(pair.second)}</td>"
+        f"<tr><td>{escape(pair.first)}{' (unknown)' if pair.unknown else ''}</td><td>{escape(pair.second)}</td>"
         f'<td class="number">{pair.named}</td><td class="number">{pair.nearest}</td></tr>'
         for pair in pairs[:PAIRS]
     )

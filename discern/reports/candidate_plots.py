@@ -18,13 +18,13 @@ from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.errors import ConfigError
 from discern.evaluation.gallery import GalleryConfig, Vectors, gallery_rows
-from discern.evaluation.plots.answer_quality import Verdict, verdicts
+from discern.evaluation.plots.answer_quality import AnswerQuality, answer_qualities
 from discern.evaluation.plots.confusions import ConfusionTable, confusion_pairs, confusion_picture
 from discern.evaluation.plots.embedding_map import Kind, MapPoints, embedding_map
 from discern.evaluation.plots.reliability import reliability_picture
 from discern.evaluation.plots.retrieval_grid import GridRow, Neighbour, retrieval_grid, worst_first
 from discern.evaluation.reliability import reliability_of
-from discern.evaluation.retrieval import NOTHING, Outcomes, search_index
+from discern.evaluation.retrieval import UNKNOWN, Outcomes, search_index
 from discern.progress import bar
 from discern.releases.candidate import THUMBNAIL, asked, embed_batches, embed_queries
 from edge_runtime.core.identify import TOP_K, Identifier, right_probability
@@ -114,7 +114,7 @@ def _ask(identifier: Identifier, version: DatasetVersion) -> _Asked:
 
 
 def _class_photos(release: Release, version: DatasetVersion) -> Callable[[str], Pixels]:
-    """A photo of a class by its label: the release's reference picture, or a stranger's first photo."""
+    """A photo of a class by its label: the release's reference picture, or an unknown's first photo."""
     numbers = {label: number for number, label in enumerate(release.labels)}
     first = {label: row for row, label in reversed(list(enumerate(version.column("label"))))}
 
@@ -130,7 +130,7 @@ def _class_photos(release: Release, version: DatasetVersion) -> Callable[[str], 
 def _grid(found: _Asked, enrolled: DatasetVersion) -> Image.Image:
     """The worst queries, each beside its nearest classes, shown by their enrolled photo that is nearest to it."""
     identifier, outcomes = found.identifier, found.outcomes
-    marks = verdicts(outcomes, identifier.rule)
+    marks = answer_qualities(outcomes, identifier.rule)
     worst = worst_first(outcomes, identifier.rule)[:ROWS]
     classes, scores = identifier.index.best_classes(found.vectors[worst], TOP_K)
     labels = [[outcomes.labels[number] for number in row if number != NO_CLASS] for row in classes]
@@ -169,8 +169,8 @@ def _words(found: _Asked, row: int) -> tuple[str, ...]:
     outcomes, rule, answer = found.outcomes, found.identifier.rule, found.answers[row]
     best, second = outcomes.scores[row].astype(float)
     lines = [
-        outcomes.names[row] + ("" if outcomes.enrolled[row] else " (stranger)"),
-        f"answer: {'unknown' if answer == NOTHING else outcomes.labels[answer]}",
+        outcomes.names[row] + ("" if outcomes.enrolled[row] else " (unknown)"),
+        f"answer: {'unknown' if answer == UNKNOWN else outcomes.labels[answer]}",
         f"best {best:.3f}, needed {rule.threshold:.3f}",
     ]
     if np.isfinite(second):
@@ -193,13 +193,13 @@ def _map(identifier: Identifier, found: _Asked | None, photo_of: Callable[[str],
     index, release = identifier.index, identifier.release
     labels = [release.labels[number] for number in index.classes]
     kinds: list[Kind] = ["gallery"] * len(labels)
-    marks: list[Verdict] = ["right"] * len(labels)
+    marks: list[AnswerQuality] = ["right"] * len(labels)
     vectors = [index.vectors]
     if found is not None:
         labels += found.outcomes.names
-        kinds += ["query" if enrolled else "stranger" for enrolled in found.outcomes.enrolled]
+        kinds += ["query" if enrolled else "unknown" for enrolled in found.outcomes.enrolled]
         vectors.append(found.vectors)
-        marks += verdicts(found.outcomes, identifier.rule)
+        marks += answer_qualities(found.outcomes, identifier.rule)
     points = MapPoints(np.concatenate(vectors), tuple(labels), tuple(kinds), tuple(marks))
     return embedding_map(points, photo_of, f"Embeddings of release {release.id}: its gallery and the test queries")
 

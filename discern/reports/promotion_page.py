@@ -8,10 +8,10 @@ from html import escape
 import numpy as np
 
 from discern.datasets.manifest import DatasetVersion
-from discern.evaluation.gates import Gate, Verdict
+from discern.evaluation.gates import GateResult, PromotionDecision
 from discern.evaluation.metrics import Metrics
-from discern.evaluation.retrieval import NOTHING, Outcomes
-from discern.releases.examine import Comparison, Examination
+from discern.evaluation.retrieval import UNKNOWN, Outcomes
+from discern.releases.examine import ReleaseComparison, ReleaseEvaluation
 from discern.reports.html import page
 from edge_runtime.core.images import Preprocessing, encode_jpeg
 from edge_runtime.core.release import Release
@@ -21,7 +21,7 @@ PICTURES = 200  # at most, so that the page stays one that opens at once
 
 
 def promotion_report(
-    candidate: Release, production: Release | None, comparison: Comparison, version: DatasetVersion
+    candidate: Release, production: Release | None, comparison: ReleaseComparison, version: DatasetVersion
 ) -> str:
     """The page as one HTML text that needs no network.
 
@@ -43,29 +43,29 @@ def promotion_report(
     return page(f"Promotion of {candidate.id}", body)
 
 
-def empty_report(candidate: Release, verdict: Verdict) -> str:
+def empty_report(candidate: Release, verdict: PromotionDecision) -> str:
     """The page for a verdict that needed no comparison."""
     return page(
         f"Promotion of {candidate.id}", [_head(candidate, verdict, "Nothing was compared."), _origin(candidate)]
     )
 
 
-def _head(candidate: Release, verdict: Verdict, how: str) -> str:
+def _head(candidate: Release, verdict: PromotionDecision, how: str) -> str:
     kind, words = ("good", "Promoted") if verdict.promote else ("bad", "Not promoted")
     rows = "".join(_gate(gate) for gate in verdict.gates)
     return (
         f"<h1>Release {escape(candidate.id)} of {escape(candidate.manifest.name)}</h1>"
         f'<p class="verdict {kind}">{words}: {escape(verdict.reason)}</p><p class="muted">{escape(how)}</p>'
-        f"<h2>Gates</h2><table><tr><th>Gate</th><th>Result</th><th>What was found</th></tr>{rows}</table>"
+        f"<h2>Gates</h2><table><tr><th>GateResult</th><th>Result</th><th>What was found</th></tr>{rows}</table>"
     )
 
 
-def _gate(gate: Gate) -> str:
+def _gate(gate: GateResult) -> str:
     kind, word = ("good", "passed") if gate.passed else ("bad", "failed")
     return f'<tr><td>{escape(gate.name)}</td><td class="{kind}">{word}</td><td>{escape(gate.detail)}</td></tr>'
 
 
-def _figures(comparison: Comparison, candidate: Release, production: Release | None) -> str:
+def _figures(comparison: ReleaseComparison, candidate: Release, production: Release | None) -> str:
     ours = _column(candidate, comparison.candidate)
     theirs = _column(production, comparison.production) if production and comparison.production else {}
     rows = [_row(title, value, theirs.get(title, "")) for title, value in ours.items()]
@@ -73,7 +73,7 @@ def _figures(comparison: Comparison, candidate: Release, production: Release | N
     return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
 
 
-def _column(release: Release, examination: Examination) -> dict[str, str]:
+def _column(release: Release, examination: ReleaseEvaluation) -> dict[str, str]:
     """Every figure of one release by its title."""
     answers = examination.answers
     figures = {name.replace("_", " "): _value(answers.metrics, name) for name in Metrics.model_fields}
@@ -81,7 +81,7 @@ def _column(release: Release, examination: Examination) -> dict[str, str]:
         "p95 latency, ms": f"{answers.latency_ms:.1f}",
         "size, MB": f"{answers.size_mb:.1f}",
         "validation FPIR, 95 % interval": _fitted_rate(release, "fpir"),
-        "validation detection rate, 95 % interval": _fitted_rate(release, "detection_rate"),
+        "validation TPIR, 95 % interval": _fitted_rate(release, "tpir"),
         "gallery rows": release.manifest.represent or "not stated",
     }
 
@@ -107,7 +107,7 @@ def _value(metrics: Metrics, name: str) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _pictures(comparison: Comparison) -> str:
+def _pictures(comparison: ReleaseComparison) -> str:
     ours, theirs = comparison.candidate, comparison.production
     queries = ours.queries
     if theirs is None:
@@ -122,10 +122,10 @@ def _pictures(comparison: Comparison) -> str:
     return f"<h2>{title} ({len(chosen)} of {len(queries)})</h2>{content}"
 
 
-def _figure(queries: DatasetVersion, row: int, ours: Examination, theirs: Examination | None) -> str:
+def _figure(queries: DatasetVersion, row: int, ours: ReleaseEvaluation, theirs: ReleaseEvaluation | None) -> str:
     jpeg = base64.b64encode(encode_jpeg(THUMBNAIL.apply(queries.pixels(row)), 85)).decode()
     outcomes = ours.outcomes
-    truth = outcomes.names[row] + ("" if outcomes.enrolled[row] else " (stranger)")
+    truth = outcomes.names[row] + ("" if outcomes.enrolled[row] else " (unknown)")
     lines = [f"<b>{escape(truth)}</b>", f"candidate: {_answer(outcomes, ours.answers.answered, row)}"]
     if theirs is not None:
         lines.append(f"production: {_answer(theirs.outcomes, theirs.answers.answered, row)}")
@@ -134,7 +134,7 @@ def _figure(queries: DatasetVersion, row: int, ours: Examination, theirs: Examin
 
 
 def _answer(outcomes: Outcomes, answered: np.ndarray, row: int) -> str:
-    label = "unknown" if answered[row] == NOTHING else outcomes.labels[answered[row]]
+    label = "unknown" if answered[row] == UNKNOWN else outcomes.labels[answered[row]]
     kind = "good" if answered[row] == outcomes.truth[row] else "bad"
     return f'<span class="{kind}">{escape(label)}</span> {outcomes.scores[row, 0]:.2f}'
 

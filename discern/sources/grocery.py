@@ -7,7 +7,7 @@ closed set (`heldout_classes: 0`), the official one: all classes train.
     train.txt -> train/gallery, val.txt -> validation/query, test.txt -> test/query.
 
 few-shot (`heldout_classes: N`): N classes never train; they are drawn by `seed`, spread over the coarse classes, and go
-to validation and test by turns. `strangers` of them are never enrolled. Each of the others is enrolled by its catalogue
+to validation and test by turns. `unknowns` of them are never enrolled. Each of the others is enrolled by its catalogue
 picture (`catalogue`), by `shots` photos drawn from its train.txt, or by both. All their test.txt photos are queries.
     remaining classes: train.txt -> train/gallery, test.txt -> test/query (known classes; val.txt is not used);
     held-out classes: gallery and queries in validation or in test.
@@ -42,7 +42,7 @@ class GroceryConfig(BaseModel):
     Args:
         path: the folder or the archive that holds `classes.csv`, at any depth.
         heldout_classes: classes that never train; 0 is the official closed set.
-        strangers: how many of them are never enrolled.
+        unknowns: how many of them are never enrolled.
         catalogue: enrol the others by their catalogue picture.
         shots: enrol the others by so many of their photos.
         seed: which classes and photos are drawn.
@@ -53,15 +53,15 @@ class GroceryConfig(BaseModel):
     kind: Literal["grocery"] = "grocery"
     path: str = Field(min_length=1)
     heldout_classes: int = Field(default=0, ge=0)
-    strangers: int = Field(default=0, ge=0)
+    unknowns: int = Field(default=0, ge=0)
     catalogue: bool = True
     shots: int = Field(default=0, ge=0)
     seed: int = 0
 
     @model_validator(mode="after")
     def _make_sense(self) -> GroceryConfig:
-        if self.strangers and self.strangers >= self.heldout_classes:
-            raise ValueError("strangers are some of the heldout_classes: set fewer strangers or more heldout_classes")
+        if self.unknowns and self.unknowns >= self.heldout_classes:
+            raise ValueError("unknowns are some of the heldout_classes: set fewer unknowns or more heldout_classes")
         if self.heldout_classes == 1:
             raise ValueError("heldout_classes serve validation and test both: set 0, or at least 2")
         if self.heldout_classes and not self.catalogue and not self.shots:
@@ -163,7 +163,7 @@ def _closed_set(lists: _Lists) -> Iterator[Entry]:
 
 def _few_shot(config: GroceryConfig, classes: dict[str, _Class], lists: _Lists) -> Iterator[Entry]:
     heldout = _held_out(config, list(classes.values()))
-    enrolled = len(heldout) - config.strangers
+    enrolled = len(heldout) - config.unknowns
     for one in classes.values():
         if one not in heldout:
             yield from (Entry(path, one.label, split="train", role="gallery") for path in lists["train"][one.label])

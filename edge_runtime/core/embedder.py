@@ -22,7 +22,7 @@ UNIT_NORM = 1e-3  # how far an embedding's length may be from 1
 QUIET = 3  # onnxruntime's severity "error"
 
 
-class EmbeddingModel:
+class OnnxEmbedder:
     """An ONNX embedding model on the CPU, or on CUDA where onnxruntime has it. Safe to share between threads.
 
     Args:

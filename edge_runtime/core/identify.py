@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import ImageLimits, Pixels, decode
 from edge_runtime.core.index import NO_CLASS, GalleryIndex
 from edge_runtime.core.release import MODEL_FILE, Release
@@ -50,7 +50,7 @@ class DecisionRule:
 class Calibrator:
     """The probability that the best class is right: a logistic function of its score and margin (Platt 1999).
 
-    log(p / (1 - p)) = score * best cosine + margin * (best - second cosine) + intercept. It holds where strangers are
+    log(p / (1 - p)) = score * best cosine + margin * (best - second cosine) + intercept. It holds where unknowns are
     as frequent as among the queries that it was fitted on.
     """
 
@@ -173,7 +173,7 @@ class Identifier:
         self.rule = DecisionRule(**release.manifest.decision.model_dump())
         calibration = release.manifest.calibration
         self.calibrator = None if calibration is None else Calibrator(**calibration.model_dump())
-        self.model = EmbeddingModel(release.folder / MODEL_FILE, release.preprocessing, threads)
+        self.model = OnnxEmbedder(release.folder / MODEL_FILE, release.preprocessing, threads)
         self.index = GalleryIndex.load(
             release.folder, release.gallery_classes, release.manifest.embedding.dim, release.index_parameters
         )

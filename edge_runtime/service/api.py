@@ -84,7 +84,7 @@ class AnswerOut(BaseModel):
     probability: float | None
 
 
-class Metrics:
+class ServiceMetrics:
     """What /metrics tells, in a registry of its own so that several services fit into one process."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Service:
 
     def __init__(self, source: Home | Release, settings: ServiceSettings) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = ServiceMetrics()
         self.live = LiveRelease(source, settings.limits)
         self._limiter = CapacityLimiter(settings.workers)
         self.follow()

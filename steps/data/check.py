@@ -10,7 +10,7 @@ from zenml import step
 from zenml.logger import get_logger
 from zenml.types import HTMLString
 
-from discern.datasets.diff import compare
+from discern.datasets.diff import diff_versions
 from discern.datasets.manifest import DatasetVersion
 from discern.learning.preview import PreviewConfig, augmenter
 from discern.quality.checks import CheckConfig, CheckReport, check_version
@@ -47,7 +47,7 @@ def check(
             checked=checked,
             rejected=rejected.photos,
             before=before.id if before else None,
-            changes=compare(before, version) if before else None,
+            changes=diff_versions(before, version) if before else None,
             augment=augmenter(preview) if preview else None,
             use_case=use_case,
         )

@@ -11,9 +11,9 @@ from zenml.types import HTMLString
 
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
-from discern.evaluation.gates import GateConfig, Verdict, already_in_production
+from discern.evaluation.gates import GateConfig, PromotionDecision, already_in_production
 from discern.publication.repository import ReleaseRepository
-from discern.releases.examine import compare
+from discern.releases.examine import compare_releases
 from discern.reports.promotion_page import empty_report, promotion_report
 from discern.storage.remote import write_file
 from edge_runtime.core.release import Release
@@ -34,7 +34,7 @@ def judge(
     keys: str,
     gallery: GalleryConfig,
     gates: GateConfig,
-) -> tuple[Annotated[Verdict, "verdict"], Annotated[HTMLString, "promotion_report"]]:
+) -> tuple[Annotated[PromotionDecision, "verdict"], Annotated[HTMLString, "promotion_report"]]:
     """Run both releases as devices would; the report is kept whatever the verdict is."""
     if production == candidate.id:
         verdict = already_in_production(candidate.id)
@@ -44,7 +44,7 @@ def judge(
         if production is not None:
             repository = ReleaseRepository(workspace.releases(), Path(keys))
             current = repository.fetch(production, Path(folder) / "release")
-        comparison = compare(candidate, current, dataset, gallery, gates)
+        comparison = compare_releases(candidate, current, dataset, gallery, gates)
         page = promotion_report(candidate, current, comparison, dataset)
     write_file(f"{workspace.reports()}/promotion/{candidate.id}-against-{production or 'nothing'}.html", page.encode())
     return comparison.verdict, HTMLString(page)

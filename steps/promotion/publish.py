@@ -11,7 +11,7 @@ from zenml.client import Client
 from zenml.enums import ModelStages
 from zenml.logger import get_logger
 
-from discern.evaluation.gates import Verdict
+from discern.evaluation.gates import PromotionDecision
 from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from orchestration import workspace
@@ -51,7 +51,7 @@ class Publication(BaseModel):
 # Never from the cache: what counts is the repository's state, and publishing the same again changes nothing.
 @step(enable_cache=False)
 def publish(
-    candidate: Release, verdict: Verdict, use_case: str, keys: str, approval: Approval, channels: Channels
+    candidate: Release, verdict: PromotionDecision, use_case: str, keys: str, approval: Approval, channels: Channels
 ) -> Annotated[Publication, "publication"]:
     """Publish the candidate if the verdict says so; a losing candidate changes nothing."""
     address = workspace.releases()

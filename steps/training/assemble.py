@@ -16,8 +16,8 @@ from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.config import ImageConfig
-from discern.learning.models import EmbeddingModel
-from discern.releases.candidate import CandidateConfig, build_candidate
+from discern.learning.models import TorchEmbedder
+from discern.releases.candidate import PackagingConfig, build_candidate
 from edge_runtime.core.release import Lineage, Release
 from orchestration import tracking
 from orchestration.caching import by_code, code_of
@@ -39,11 +39,11 @@ def code() -> str:
 )
 def assemble(
     dataset: DatasetVersion,
-    student: EmbeddingModel,
+    student: TorchEmbedder,
     use_case: str,
     image: ImageConfig,
     gallery: GalleryConfig,
-    candidate: CandidateConfig,
+    candidate: PackagingConfig,
 ) -> tuple[Annotated[Release, "release_candidate"], Annotated[Metrics, "test_metrics"]]:
     """Build the release candidate and measure it on the test split."""
     lineage = Lineage(

@@ -9,11 +9,11 @@ from zenml import step
 from discern.datasets.manifest import DatasetVersion
 from discern.learning.checkpoints import Checkpoint, fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import distil_student
 from orchestration import tracking, workspace
 from orchestration.caching import by_code, code_of
-from orchestration.materializers import EmbeddingModelMaterializer
+from orchestration.materializers import TorchEmbedderMaterializer
 
 
 def code() -> str:
@@ -21,19 +21,19 @@ def code() -> str:
     return code_of(__name__)
 
 
-@step(experiment_tracker=True, cache_policy=by_code(code), output_materializers=EmbeddingModelMaterializer)
+@step(experiment_tracker=True, cache_policy=by_code(code), output_materializers=TorchEmbedderMaterializer)
 def distil(
     dataset: DatasetVersion,
-    teacher: EmbeddingModel,
+    teacher: TorchEmbedder,
     image: ImageConfig,
     config: TrainingConfig,
     distillation: DistillConfig,
     weights: str,
-) -> Annotated[EmbeddingModel, "student"]:
+) -> Annotated[TorchEmbedder, "student"]:
     """Train the student on the teacher's embeddings; `weights` as in `teach`."""
     tracking.log_config("student", config)
     tracking.log_config("distillation", distillation)
-    teacher_hash = EmbeddingModelMaterializer("").compute_content_hash(teacher)
+    teacher_hash = TorchEmbedderMaterializer("").compute_content_hash(teacher)
     parts = (
         distillation.model_dump_json(),
         weights,

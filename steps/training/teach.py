@@ -9,11 +9,11 @@ from zenml import step
 from discern.datasets.manifest import DatasetVersion
 from discern.learning.checkpoints import Checkpoint, fingerprint
 from discern.learning.config import ImageConfig, TrainingConfig
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import train_teacher
 from orchestration import tracking, workspace
 from orchestration.caching import by_code, code_of
-from orchestration.materializers import EmbeddingModelMaterializer
+from orchestration.materializers import TorchEmbedderMaterializer
 
 
 def code() -> str:
@@ -21,10 +21,10 @@ def code() -> str:
     return code_of(__name__)
 
 
-@step(experiment_tracker=True, cache_policy=by_code(code), output_materializers=EmbeddingModelMaterializer)
+@step(experiment_tracker=True, cache_policy=by_code(code), output_materializers=TorchEmbedderMaterializer)
 def teach(
     dataset: DatasetVersion, image: ImageConfig, config: TrainingConfig, weights: str
-) -> Annotated[EmbeddingModel, "teacher"]:
+) -> Annotated[TorchEmbedder, "teacher"]:
     """Train the teacher on the labels; `weights` is the hash of the file it starts from, there for the cache."""
     tracking.log_config("teacher", config)
     mark = fingerprint(config, "teacher", weights, code(), dataset.id, image.model_dump_json())

@@ -10,10 +10,10 @@ from cli.demo import CONFIGS
 
 ONE = {
     "unseen_recall_at_1": 1.0,
-    "unseen_detection_rate": 0.9,
-    "stranger_refusal": 0.96,
+    "unseen_tpir": 0.9,
+    "tnir": 0.96,
     "enrolled_queries": 138,
-    "stranger_queries": 150,
+    "unknown_queries": 150,
     "milliseconds": 3.0,
 }
 
@@ -23,10 +23,10 @@ def test_one_demo_has_no_spread() -> None:
 
 
 def test_several_demos_give_mean_spread_and_the_worst() -> None:
-    figures = figures_of([ONE, ONE | {"unseen_detection_rate": 0.7}])
-    assert figures["unseen_detection_rate"] == 0.8
-    assert figures["unseen_detection_rate_spread"] == pytest.approx(0.2 / 2**0.5, abs=1e-4)
-    assert figures["unseen_detection_rate_worst"] == 0.7
+    figures = figures_of([ONE, ONE | {"unseen_tpir": 0.7}])
+    assert figures["unseen_tpir"] == 0.8
+    assert figures["unseen_tpir_spread"] == pytest.approx(0.2 / 2**0.5, abs=1e-4)
+    assert figures["unseen_tpir_worst"] == 0.7
     assert figures["unseen_recall_at_1_spread"] == 0
     assert figures["enrolled_queries"] == 276
     assert {f"{name}_worst" for name in SHARES} <= set(figures)

@@ -21,7 +21,7 @@ from discern.evaluation.retrieval import Outcomes
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, ImageConfig
 from discern.learning.loop import embed
-from discern.learning.models import EmbeddingModel, count_multiply_adds
+from discern.learning.models import TorchEmbedder, count_multiply_adds
 from discern.learning.safe_load import load_tensors
 from discern.sources.pills import PillsConfig
 from tests.benchmarks import trials
@@ -82,7 +82,7 @@ def test_the_recipe_of_a_use_case(use_case: str) -> None:
     assert recipe.source.kind == {"omni": "omniglot", "groc": "grocery", "pill": "pills"}[use_case[:4]]
     assert recipe.teacher.model.embedding_dim == recipe.student.model.embedding_dim
     teacher, student = (
-        count_multiply_adds(EmbeddingModel(part.model), recipe.image.size) for part in (recipe.teacher, recipe.student)
+        count_multiply_adds(TorchEmbedder(part.model), recipe.image.size) for part in (recipe.teacher, recipe.student)
     )
     assert teacher >= 6 * student  # what the students are to be lighter by
 
@@ -105,7 +105,7 @@ def test_teacher_and_student_answer_by_the_runtime_of_the_device(
 ) -> None:
     models, work = learned
     pixels = load_photos(version.take(range(70)), toy.PREPROCESSING).pixels  # more than are embedded at once
-    nets = EmbeddingModel(RECIPE.teacher.model), EmbeddingModel(RECIPE.student.model)
+    nets = TorchEmbedder(RECIPE.teacher.model), TorchEmbedder(RECIPE.student.model)
     for (part, answer), net in zip(models.parts(), nets, strict=True):
         net.load_state_dict(weights(work, part))
         np.testing.assert_allclose(answer(pixels), embed(net, pixels).numpy(), atol=1e-4)
@@ -219,21 +219,19 @@ def test_a_source_is_read_as_it_was_changed(tmp_path: Path) -> None:
 
 
 def test_open_set_figures() -> None:
-    # Of 100 strangers one may pass: the threshold lies above 0.2.
-    strangers = [0.75] + [0.2] * 99
-    found = outcomes([0, 0, 1, 1] + [-1] * 100, [0, 1, 1, 1] + [0] * 100, [0.9, 0.8, 0.7, 0.1, *strangers])
+    # Of 100 unknowns one may pass: the threshold lies above 0.2.
+    unknowns = [0.75] + [0.2] * 99
+    found = outcomes([0, 0, 1, 1] + [-1] * 100, [0, 1, 1, 1] + [0] * 100, [0.9, 0.8, 0.7, 0.1, *unknowns])
     figures = learning.open_set_figures(found)
-    assert figures == pytest.approx(
-        {"recall_at_1": 3 / 4, "auroc": (1 + 1 + 0.99 + 0) / 4, "detection_at_fpir_1": 2 / 4}
-    )
+    assert figures == pytest.approx({"recall_at_1": 3 / 4, "auroc": (1 + 1 + 0.99 + 0) / 4, "tpir_at_fpir_1": 2 / 4})
 
 
 @pytest.mark.parametrize(
     ("truth", "missing"),
     [
-        ([0, 1, *[-1] * 99], {"detection_at_fpir_1"}),  # too few to resolve one in a hundred
-        ([0, 1], {"auroc", "detection_at_fpir_1"}),
-        ([-1] * 100, {"recall_at_1", "auroc", "detection_at_fpir_1"}),
+        ([0, 1, *[-1] * 99], {"tpir_at_fpir_1"}),  # too few to resolve one in a hundred
+        ([0, 1], {"auroc", "tpir_at_fpir_1"}),
+        ([-1] * 100, {"recall_at_1", "auroc", "tpir_at_fpir_1"}),
     ],
 )
 def test_a_figure_that_cannot_be_computed_is_not_a_number(truth: list[int], missing: set[str]) -> None:
@@ -242,9 +240,9 @@ def test_a_figure_that_cannot_be_computed_is_not_a_number(truth: list[int], miss
 
 
 def test_spread() -> None:
-    assert learning.spread([1.0, 2.0, 3.0]) == 1.0
-    assert learning.spread([2.0, 2.0]) == 0.0
-    assert np.isnan(learning.spread([2.0]))
+    assert learning.sample_std([1.0, 2.0, 3.0]) == 1.0
+    assert learning.sample_std([2.0, 2.0]) == 0.0
+    assert np.isnan(learning.sample_std([2.0]))
 
 
 def test_figures_are_kept_rounded_and_what_is_no_number_is_null(tmp_path: Path) -> None:
@@ -311,6 +309,6 @@ def test_the_recipes_train_as_they_are(use_case: str, tmp_path: Path) -> None:
         "GROCERY_PHOTOS": str(trials.small_grocery(tmp_path, classes=62, test=1)),
     }
     recipe = learning.read_recipe(use_case, environment).with_trainings(steps=1)
-    few = {"families": 16, "heldout_families": 4, "strangers": 1} if use_case == "pills_lookalike" else {}
+    few = {"families": 16, "heldout_families": 4, "unknowns": 1} if use_case == "pills_lookalike" else {}
     version = learning.read_version(recipe, tmp_path, **few)
     assert learning.learn(recipe, version, tmp_path / "models").macs_ratio >= 6

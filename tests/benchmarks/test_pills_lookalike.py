@@ -12,7 +12,7 @@ from tests.benchmarks.trials import Trial
 
 # 6 families are enrolled and 4 are not, each with 2 siblings; half of either is the test.
 PILLS = PillsConfig(
-    families=16, siblings=2, photos_per_class=5, size=48, seed=7, heldout_families=10, strangers=4, shots=2
+    families=16, siblings=2, photos_per_class=5, size=48, seed=7, heldout_families=10, unknowns=4, shots=2
 )
 
 
@@ -35,13 +35,13 @@ def test_the_figures_are_there(trial: Trial) -> None:
 
 
 def test_pills_of_families_held_out_are_asked(trial: Trial) -> None:
-    counts = [trial.figures[name] for name in ("classes", "queries", "stranger_queries")]
+    counts = [trial.figures[name] for name in ("classes", "queries", "unknown_queries")]
     assert counts == [3 * 2, 3 * 2 * (5 - 2), 2 * 2 * 5]
 
 
-def test_too_few_strangers_resolve_no_hundredth(trial: Trial) -> None:
-    assert trial.figures["detection_at_fpir_1"] is None
-    assert "detection_at_fpir_1_spread" not in trial.figures
+def test_too_few_unknowns_resolve_no_hundredth(trial: Trial) -> None:
+    assert trial.figures["tpir_at_fpir_1"] is None
+    assert "tpir_at_fpir_1_spread" not in trial.figures
 
 
 def test_nothing_is_trained_again(trial: Trial) -> None:

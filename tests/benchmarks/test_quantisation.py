@@ -9,14 +9,14 @@ import pytest
 from benchmarks import quantisation
 from benchmarks.learning import Recipe
 from discern.datasets.splits.class_holdout import SplitConfig
-from discern.evaluation.numeric_format import Choice, Measurement
+from discern.evaluation.numeric_format import FormatChoice, FormatMeasurement
 from discern.learning.config import ModelConfig
 from discern.sources.pills import PillsConfig
 from tests.benchmarks import trials
 
-# Half of the families are held out for validation and some for the test; half of those are strangers.
+# Half of the families are held out for validation and some for the test; half of those are unknowns.
 PILLS = PillsConfig(families=24, siblings=1, photos_per_class=6, size=48, seed=7)
-SPLITS = SplitConfig(seed=1, validation_share=0.5, test_share=0.3, stranger_share=0.5, shots=3)
+SPLITS = SplitConfig(seed=1, validation_share=0.5, test_share=0.3, unknown_share=0.5, shots=3)
 
 
 def few(recipe: Recipe) -> Recipe:
@@ -48,7 +48,7 @@ def test_the_nets_are_those_of_the_readme() -> None:
 
 
 def test_what_was_not_measured_is_none() -> None:
-    fp32 = Measurement(precision="fp32", latency_ms=1.2345678)
-    refused = Measurement(precision="fp16", refused="there is no such provider")
-    choice = Choice(precision="fp32", reason="", refused={}, measurements=(fp32, refused))
+    fp32 = FormatMeasurement(precision="fp32", latency_ms=1.2345678)
+    refused = FormatMeasurement(precision="fp16", refused="there is no such provider")
+    choice = FormatChoice(precision="fp32", reason="", refused={}, measurements=(fp32, refused))
     assert quantisation.precision_figures(choice) == {"fp32_ms": 1.23457, "fp16_ms": None, "chosen": "fp32"}

@@ -8,10 +8,10 @@ from pathlib import Path
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.evaluation.gallery import GalleryConfig, embed_batches, enrol, gallery_rows
-from discern.evaluation.numeric_format import PrecisionConfig
+from discern.evaluation.numeric_format import NumericFormatConfig
 from discern.releases.build import CatalogueClass, build_release
-from discern.releases.candidate import CandidateConfig
-from edge_runtime.core.embedder import EmbeddingModel
+from discern.releases.candidate import PackagingConfig
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.images import encode_jpeg, encode_png
 from edge_runtime.core.release import Lineage, Release
@@ -20,7 +20,7 @@ from tests.edge_runtime import toy_release
 
 NAME = "toy <pills>"
 GALLERY = GalleryConfig(photos_per_class=2, splits=("validation", "test"))
-CONFIG = CandidateConfig(fpir=0.25, golden_images=3, precision=PrecisionConfig(variants=()))
+CONFIG = PackagingConfig(fpir=0.25, golden_images=3, precision=NumericFormatConfig(variants=()))
 LINEAGE = Lineage(dataset_version="0123456789abcdef", git_commit="c0ffee", pipeline_run="run <1>")
 
 
@@ -28,7 +28,7 @@ def by_colour(folder: Path, version: DatasetVersion) -> Release:
     """A release of another net, another preprocessing and another embedding length than the trained one's."""
     with tempfile.TemporaryDirectory() as temporary:
         onnx = toy_release.write_model(Path(temporary) / "model.onnx")
-        model = EmbeddingModel(onnx, toy_release.PREPROCESSING)
+        model = OnnxEmbedder(onnx, toy_release.PREPROCESSING)
         enrolled = version.take(gallery_rows(version, GALLERY))
         photos = load_photos(enrolled, toy_release.PREPROCESSING)
         gallery = enrol(embed_batches(model, photos.pixels), list(photos.labels), GALLERY)

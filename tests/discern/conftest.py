@@ -13,10 +13,10 @@ from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gates import GateConfig
 from discern.evaluation.metrics import Metrics
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import train_teacher
 from discern.releases.candidate import build_candidate
-from discern.releases.examine import Comparison, compare
+from discern.releases.examine import ReleaseComparison, compare_releases
 from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
 from tests.proxies import Proxy
@@ -31,7 +31,7 @@ def toy_version(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
 
 
 @pytest.fixture(scope="session")
-def toy_model(toy_version: DatasetVersion) -> EmbeddingModel:
+def toy_model(toy_version: DatasetVersion) -> TorchEmbedder:
     """A model that learned the toy's training classes; not to be changed."""
     config = toy.config(steps=60, classes_per_batch=12, photos_per_class=2)
     return train_teacher(toy_version, toy.PREPROCESSING, config).model
@@ -48,7 +48,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def candidate(
-    toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path_factory: pytest.TempPathFactory
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Release, Metrics]:
     """A release candidate of the toy model with its figures; not to be changed."""
     folder = tmp_path_factory.mktemp("candidate") / "release"
@@ -72,9 +72,11 @@ def production(toy_version: DatasetVersion, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def comparison(candidate: tuple[Release, Metrics], production: Release, toy_version: DatasetVersion) -> Comparison:
+def comparison(
+    candidate: tuple[Release, Metrics], production: Release, toy_version: DatasetVersion
+) -> ReleaseComparison:
     """The candidate against production."""
-    return compare(candidate[0], production, toy_version, candidates.GALLERY, GateConfig(resamples=300))
+    return compare_releases(candidate[0], production, toy_version, candidates.GALLERY, GateConfig(resamples=300))
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ PREPROCESSING = Preprocessing(32)
 BACKBONE = "mobilenetv3_small_050"
 TRAINED = tuple(f"train-{number}" for number in range(16))
 VALIDATION = tuple(f"validation-{number}" for number in range(4))
-VALIDATION_STRANGERS = tuple(f"validation-stranger-{number}" for number in range(3))
+VALIDATION_UNKNOWNS = tuple(f"validation-unknown-{number}" for number in range(3))
 HOSTILE = "<script>alert('x')</script>"  # a label that a page must not run
 TEST = (HOSTILE, "test-0", "test-1", "test-2")
-TEST_STRANGERS = ("test-stranger-0", "test-stranger-1")
-LABELS = (*TRAINED, *VALIDATION, *VALIDATION_STRANGERS, *TEST, *TEST_STRANGERS)
+TEST_UNKNOWNS = ("test-unknown-0", "test-unknown-1")
+LABELS = (*TRAINED, *VALIDATION, *VALIDATION_UNKNOWNS, *TEST, *TEST_UNKNOWNS)
 PLAIN = AugmentConfig(
     rotation=0,
     scale=0,
@@ -52,9 +52,9 @@ def photos() -> Iterator[Photo]:
     """Training classes, and in validation and test each some that are enrolled and some that nobody enrolled."""
     yield from _of(TRAINED, "train", gallery=6, queries=0)
     yield from _of(VALIDATION, "validation", gallery=2, queries=4)
-    yield from _of(VALIDATION_STRANGERS, "validation", gallery=0, queries=4)
+    yield from _of(VALIDATION_UNKNOWNS, "validation", gallery=0, queries=4)
     yield from _of(TEST, "test", gallery=2, queries=4)
-    yield from _of(TEST_STRANGERS, "test", gallery=0, queries=4)
+    yield from _of(TEST_UNKNOWNS, "test", gallery=0, queries=4)
 
 
 def photo_set(classes: int = 4, each: int = 6) -> PhotoSet:

@@ -73,5 +73,5 @@ def test_voc_and_coco_give_one_version_and_the_page_says_why_it_may_pass(
     kinds = {photo.kind for photo in newest("ingest", "rejected").photos}
     assert kinds == {"unlabelled"}  # every fourth photo shows no scratch
     page = Path(workspace.reports(), "data", "metal_tags", one.id, "index.html").read_text()
-    assert "Waived: There is one class, so nothing is a stranger" in page
+    assert "Waived: There is one class, so nothing is an unknown" in page
     assert "nobody said what it shows" in page

@@ -13,7 +13,7 @@ import pytest
 
 from discern.errors import ConfigError, DataError, GateError
 from discern.evaluation.plots.confusions import ConfusionTable
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import decode
 from edge_runtime.device.home import Home
@@ -110,7 +110,7 @@ def test_mlflow_has_the_model_that_ships_and_nothing_is_registered(loop: Workpla
     folder = Path(download_artifacts(artifact_uri=model.artifact_location, dst_path=str(tmp_path)))
     queries = loop.output("data", "dataset_version").select(split="test", role="query")
     pixels = np.stack([candidate.preprocessing.apply(queries.pixels(row)) for row in range(3)])
-    theirs, ours = (EmbeddingModel(path / "model.onnx", candidate.preprocessing) for path in (folder, candidate.folder))
+    theirs, ours = (OnnxEmbedder(path / "model.onnx", candidate.preprocessing) for path in (folder, candidate.folder))
     assert np.array_equal(theirs.embed(pixels), ours.embed(pixels))
     assert model.name == "model"
     assert not client.search_registered_models()
@@ -238,7 +238,7 @@ def test_manual_approval_stops_at_staging(loop: Workplace) -> None:
         "class_loses": 1.0,
         "refusal_worse_by": 1.0,
         "least_recall_at_1": 0,
-        "least_stranger_refusal": 0,
+        "least_tnir": 0,
     }
     loop.run(
         "promotion",

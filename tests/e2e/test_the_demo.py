@@ -31,10 +31,10 @@ def test_the_demo_tells_what_it_found(
     figures = json.loads((tmp_path / "figures.json").read_text())
     dataset = tiny.output("data", "dataset_version")
     queries = dataset.select(split="test", role="query")
-    assert figures["enrolled_queries"] + figures["stranger_queries"] == len(queries)
+    assert figures["enrolled_queries"] + figures["unknown_queries"] == len(queries)
     assert 0 < figures["enrolled_queries"] < len(queries)
-    assert 0 <= figures["unseen_detection_rate"] <= figures["unseen_recall_at_1"] <= 1
-    assert 0 <= figures["stranger_refusal"] <= 1
+    assert 0 <= figures["unseen_tpir"] <= figures["unseen_recall_at_1"] <= 1
+    assert 0 <= figures["tnir"] <= 1
     with Image.open(tiny.home / "demo" / "answers.png") as picture:
         assert picture.width > 400
     told = capsys.readouterr().out
@@ -49,5 +49,5 @@ def test_a_failure_on_the_device_is_told(tiny: Workplace) -> None:
 
 def test_figures_of_missing_queries_are_an_error(tiny: Workplace) -> None:
     dataset = tiny.output("data", "dataset_version")
-    with pytest.raises(DiscernError, match="no enrolled or no stranger queries"):
+    with pytest.raises(DiscernError, match="no enrolled or no unknown queries"):
         demo._result(dataset, [], [], 1.0, 1.0)

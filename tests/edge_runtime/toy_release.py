@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from discern.releases.build import CatalogueClass, build_release
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Calibrator, DecisionRule
 from edge_runtime.core.images import Pixels, Preprocessing, encode_jpeg, encode_png
 from edge_runtime.core.release import MANIFEST_FILE, SINCE_2, Lineage, Release, release_id
@@ -30,7 +30,7 @@ COLOURS: Mapping[str, tuple[int, int, int]] = {
     "yellow": (230, 220, 30),
     "white": (240, 240, 240),
 }
-STRANGER = (120, 20, 160)  # purple: nobody enrolled it
+UNKNOWN = (120, 20, 160)  # purple: nobody enrolled it
 
 
 def square(colour: tuple[int, int, int], seed: int = 0, side: int = 24) -> Pixels:
@@ -73,7 +73,7 @@ def write_model(path: Path, size: int = SIZE, dim: int = DIM, *, swap: bool = Fa
     return path
 
 
-def embed(model: EmbeddingModel, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+def embed(model: OnnxEmbedder, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
     return model.embed(np.stack([model.preprocessing.apply(picture) for picture in pictures]))
 
 
@@ -88,7 +88,7 @@ def build_toy(
     """Build a release that tells `colours` apart, with `items` gallery pictures each."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     path = write_model(folder.parent / f".{folder.name}.onnx")
-    model = EmbeddingModel(path, PREPROCESSING)
+    model = OnnxEmbedder(path, PREPROCESSING)
     pictures = [square(colour, seed) for colour in colours.values() for seed in range(items)]
     try:
         return build_release(

@@ -128,7 +128,7 @@ def test_every_shipped_config_passes(path: Path) -> None:
 def test_a_use_case_has_data_and_one_tag(use_case: str) -> None:
     files = {path.stem: yaml.safe_load(path.read_text()) for path in (REPOSITORY / "configs" / use_case).glob("*.yaml")}
     assert "data" in files
-    # Closed sets train for benchmarks alone: without strangers no release can be calibrated.
+    # Closed sets train for benchmarks alone: without unknowns no release can be calibrated.
     assert "training" in files or "promotion" not in files
     assert {tuple(content["tags"]) for content in files.values()} == {(use_case,)}
 

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from discern.learning.config import ModelConfig
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from edge_runtime.core.release import Release
 from edge_runtime.errors import ReleaseError
-from orchestration.materializers import EmbeddingModelMaterializer, ReleaseMaterializer
+from orchestration.materializers import ReleaseMaterializer, TorchEmbedderMaterializer
 from tests.edge_runtime.toy_release import build_toy
 
 
@@ -30,16 +30,16 @@ def store() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def model(seed: int) -> EmbeddingModel:
+def model(seed: int) -> TorchEmbedder:
     torch.manual_seed(seed)
-    return EmbeddingModel(ModelConfig(backbone="mobilenetv3_small_050", embedding_dim=16)).eval()
+    return TorchEmbedder(ModelConfig(backbone="mobilenetv3_small_050", embedding_dim=16)).eval()
 
 
 def test_a_model_comes_back(store: Path) -> None:
     before = model(1)
-    materializer = EmbeddingModelMaterializer(str(store))
+    materializer = TorchEmbedderMaterializer(str(store))
     materializer.save(before)
-    after = EmbeddingModelMaterializer(str(store)).load(EmbeddingModel)
+    after = TorchEmbedderMaterializer(str(store)).load(TorchEmbedder)
     photos = torch.rand(2, 3, 32, 32)
     assert torch.equal(before(photos), after(photos))
     assert materializer.compute_content_hash(before) == materializer.compute_content_hash(after)

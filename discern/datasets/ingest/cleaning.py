@@ -47,7 +47,7 @@ class CleaningConfig(BaseModel):
 
 
 @dataclass(frozen=True)
-class Rows:
+class CleaningInput:
     """Photos that can be used, in order; sequences of n.
 
     Args:
@@ -86,7 +86,7 @@ class Cleaned:
     lookalikes: Sequence[tuple[int, int]]
 
 
-def clean(rows: Rows, config: CleaningConfig, pixels: Callable[[int], Pixels]) -> Cleaned:
+def clean(rows: CleaningInput, config: CleaningConfig, pixels: Callable[[int], Pixels]) -> Cleaned:
     """Find duplicates, label conflicts and near-duplicates.
 
     Args:
@@ -144,7 +144,7 @@ def near_sets(kept: Sequence[int], sha256: Sequence[str], same: Sequence[tuple[i
     return {i: names[sha256[i]] for i in kept if sha256[i] in names}
 
 
-def _equal_things(rows: Rows, decisions: Mapping[str, str]) -> dict[int, tuple[Kind, str]]:
+def _equal_things(rows: CleaningInput, decisions: Mapping[str, str]) -> dict[int, tuple[Kind, str]]:
     """One thing of one picture goes in once: under its label, under those decided on, or under none of several."""
     things: dict[tuple[str, Box | None], list[int]] = defaultdict(list)
     for i, key in enumerate(zip(rows.sha256, rows.boxes, strict=True)):
@@ -172,7 +172,7 @@ def thing(name: str, box: Box | None) -> str:
     return name if box is None else f"{name}@{','.join(f'{side:g}' for side in box)}"
 
 
-def _decide(members: Sequence[int], rows: Rows, decisions: Mapping[str, str]) -> dict[int, tuple[Kind, str]]:
+def _decide(members: Sequence[int], rows: CleaningInput, decisions: Mapping[str, str]) -> dict[int, tuple[Kind, str]]:
     """Of photos of one picture under several labels, leave out those that nobody decided on."""
     if len({rows.labels[i] for i in members}) == 1:
         return {}
@@ -187,7 +187,7 @@ def _decide(members: Sequence[int], rows: Rows, decisions: Mapping[str, str]) ->
     }
 
 
-def _leak(members: Sequence[int], rows: Rows) -> dict[int, tuple[Kind, str]]:
+def _leak(members: Sequence[int], rows: CleaningInput) -> dict[int, tuple[Kind, str]]:
     """Copies of one picture that their source puts into several splits: one that trains stays, for it will be seen."""
     kept = min(members, key=lambda i: rows.splits[i] != "train")
     reason = "{} ({}) is the same picture as {} ({}): the official split leaks."
@@ -201,7 +201,7 @@ def _leak(members: Sequence[int], rows: Rows) -> dict[int, tuple[Kind, str]]:
 class _Pictures:
     """The pictures of some rows, each once, in sets of near-duplicates."""
 
-    def __init__(self, rows: Rows, rejected: Mapping[int, object]) -> None:
+    def __init__(self, rows: CleaningInput, rejected: Mapping[int, object]) -> None:
         numbers: dict[str, int] = {}
         self.places: list[int] = []  # a row of each picture
         self.labels: list[set[str]] = []
@@ -225,7 +225,7 @@ class _Pictures:
         return [(self.places[root], self.places[k]) for k, root in roots if root != k]
 
 
-def _conflict(members: Sequence[int], rows: Rows) -> dict[int, tuple[Kind, str]]:
+def _conflict(members: Sequence[int], rows: CleaningInput) -> dict[int, tuple[Kind, str]]:
     what = " and ".join(f"{thing(rows.names[i], rows.boxes[i])} ({rows.labels[i]!r})" for i in members[:3])
     reason = (
         f"{what} are one picture under several labels: keep it where it belongs and delete the others, or name the "

@@ -23,7 +23,7 @@ EXIF_ELSEWHERE = (b"RIFF", b"\x89PNG", b"II*\0", b"MM\0*")  # where EXIF may lie
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ImageFacts:
     """What decoding told.
 
     Args:
@@ -49,7 +49,7 @@ class Facts:
     captured_at: datetime | None
 
 
-def examine(data: bytes, name: str) -> Facts:
+def measure_image(data: bytes, name: str) -> ImageFacts:
     """Decode and measure one encoded photo.
 
     Raises:
@@ -65,22 +65,22 @@ def examine(data: bytes, name: str) -> Facts:
     if min(grey.size) * MEASURED_SIDE >= 8 * max(grey.size):  # of a strip nothing would be left
         grey.thumbnail((MEASURED_SIDE, MEASURED_SIDE))
     brightness, sharpness = _light(np.asarray(grey))
-    return Facts(
+    return ImageFacts(
         hashlib.sha256(data).hexdigest(), rgb.shape[1], rgb.shape[0], brightness, sharpness, phash, _taken(data)
     )
 
 
-def examine_photo(photo: Photo) -> tuple[bytes, Facts | str]:
+def measure_photo(photo: Photo) -> tuple[bytes, ImageFacts | str]:
     """The photo's bytes, with its facts or with the sentence that says why it cannot be used."""
     data = photo.load()
     try:
-        return data, examine(data, photo.name)
+        return data, measure_image(data, photo.name)
     except ImageError as error:
         return data, str(error)
 
 
 def _light(grey: Pixels) -> tuple[float, float]:
-    """Brightness and sharpness of uint8 [h, w], as `Facts` says."""
+    """Brightness and sharpness of uint8 [h, w], as `ImageFacts` says."""
     luma = grey.astype(np.float32)
     smooth = (luma[:-2] + 2 * luma[1:-1] + luma[2:]) / 4
     smooth = (smooth[:, :-2] + 2 * smooth[:, 1:-1] + smooth[:, 2:]) / 4

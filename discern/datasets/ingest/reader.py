@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from discern.datasets.ingest.image_facts import Facts, examine_photo
+from discern.datasets.ingest.image_facts import ImageFacts, measure_photo
 from discern.datasets.ingest.rejected import Rejected
-from discern.datasets.ingest.reuse import KNOWN, Known
+from discern.datasets.ingest.reuse import KNOWN, KnownImages
 from discern.datasets.ingest.writer import PictureWriter
 from discern.errors import DataError
 from discern.sources.base import Photo
@@ -28,8 +28,10 @@ from edge_runtime.core.images import Box
 READERS = 8  # threads at least: photos of a network are waited for, not computed
 AHEAD = 2  # photos of each thread that are read before they are asked for
 
-Answer = int | str | tuple[bytes, Facts]  # the place of a known picture, what is wrong, or a picture and its facts
-_Asked = int | str | Future[tuple[bytes, Facts | str]]
+ReadResult = (
+    int | str | tuple[bytes, ImageFacts]
+)  # the place of a known picture, what is wrong, or a picture and its facts
+_Asked = int | str | Future[tuple[bytes, ImageFacts | str]]
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Read:
 
 
 def read(
-    photos: Iterable[Photo], writer: PictureWriter, known: Known, progress: Callable[[int], None] | None = None
+    photos: Iterable[Photo], writer: PictureWriter, known: KnownImages, progress: Callable[[int], None] | None = None
 ) -> Read:
     """Read, measure and store photos.
 
@@ -79,7 +81,7 @@ def read(
     return found
 
 
-def _take(found: Read, pictures: _Places, photo: Photo, answer: Answer) -> None:
+def _take(found: Read, pictures: _Places, photo: Photo, answer: ReadResult) -> None:
     if isinstance(answer, str):
         found.rejected.append(Rejected(photo.name, answer, "broken" if photo.label else "unlabelled", photo.label))
         return
@@ -114,11 +116,11 @@ def box_fault(box: Box, width: int, height: int) -> str | None:
 class _Places:
     """Where each picture is: known, or new and then written once."""
 
-    def __init__(self, writer: PictureWriter, known: Known) -> None:
+    def __init__(self, writer: PictureWriter, known: KnownImages) -> None:
         self._writer, self._known = writer, known
         self._new: dict[str, tuple[int, tuple[int, int]]] = {}  # sha256 -> place, width and height
 
-    def of(self, photo: Photo, answer: int | tuple[bytes, Facts]) -> tuple[int, tuple[int, int]]:
+    def of(self, photo: Photo, answer: int | tuple[bytes, ImageFacts]) -> tuple[int, tuple[int, int]]:
         """Place, and width and height, of a photo's picture."""
         if isinstance(answer, int):
             return answer, self._known.size(answer)
@@ -132,7 +134,7 @@ class _Places:
         return self._new[facts.sha256]
 
 
-def _answers(photos: Iterable[Photo], known: Known) -> Iterator[tuple[Photo, Answer]]:
+def _answers(photos: Iterable[Photo], known: KnownImages) -> Iterator[tuple[Photo, ReadResult]]:
     """Each photo, in order, with what there is to say of it; some are read ahead."""
     workers = max(READERS, os.cpu_count() or 1)
     ahead: deque[tuple[Photo, _Asked]] = deque()
@@ -148,19 +150,19 @@ def _answers(photos: Iterable[Photo], known: Known) -> Iterator[tuple[Photo, Ans
         yield from _drained(ahead)
 
 
-def _drained(ahead: deque[tuple[Photo, _Asked]]) -> Iterator[tuple[Photo, Answer]]:
+def _drained(ahead: deque[tuple[Photo, _Asked]]) -> Iterator[tuple[Photo, ReadResult]]:
     while ahead:
         yield _settled(*ahead.popleft())
 
 
-def _asked(photo: Photo, known: Known, pool: ThreadPoolExecutor) -> _Asked:
+def _asked(photo: Photo, known: KnownImages, pool: ThreadPoolExecutor) -> _Asked:
     if photo.label is None:
         return photo.note or f"{photo.name} has no label: say what it shows, or take it out."
     place = known.unchanged(photo)
-    return pool.submit(examine_photo, photo) if place is None else place
+    return pool.submit(measure_photo, photo) if place is None else place
 
 
-def _settled(photo: Photo, answer: _Asked) -> tuple[Photo, Answer]:
+def _settled(photo: Photo, answer: _Asked) -> tuple[Photo, ReadResult]:
     if not isinstance(answer, Future):
         return photo, answer
     data, told = answer.result()

@@ -13,7 +13,7 @@ _FACTS = ("sha256", "shard", "row", "width", "height", "brightness", "sharpness"
 KNOWN = pa.schema([pa.field("name", pa.string()), SCHEMA.field("stamp"), *map(SCHEMA.field, _FACTS)])
 
 
-class Known:
+class KnownImages:
     """Pictures that lie in shards already.
 
     Args:

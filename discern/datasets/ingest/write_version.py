@@ -18,15 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from discern.datasets.ingest.cleaning import Cleaned, CleaningConfig, Rows, clean, near_sets, thing
+from discern.datasets.ingest.cleaning import Cleaned, CleaningConfig, CleaningInput, clean, near_sets, thing
 from discern.datasets.ingest.journal import Journal
 from discern.datasets.ingest.reader import Read, read
 from discern.datasets.ingest.rejected import Kind, Rejected, check_share
-from discern.datasets.ingest.reuse import Known
+from discern.datasets.ingest.reuse import KnownImages
 from discern.datasets.ingest.writer import PictureWriter, ShardLimits
 from discern.datasets.manifest import SCHEMA, DatasetVersion
 from discern.datasets.shards import ShardStore
-from discern.datasets.splits.assign import Place, Sample, SplitConfig, assign
+from discern.datasets.splits.assign import Assignment, SplitConfig, SplitItem, assign
 from discern.datasets.splits.sessions import sessions
 from discern.errors import DataError
 from discern.sources.base import Photo
@@ -67,7 +67,7 @@ def write_version(
     store = ShardStore(shards)
     journal = Journal(store, source)
     journal.give_up_old()
-    known = Known(before, source, store, journal.load())
+    known = KnownImages(before, source, store, journal.load())
     prefix = f"{source}/" if source else ""
     # People copy names from a diff or a report, where the source's name stands before them.
     decisions = {name.removeprefix(prefix): label for name, label in cleaning.decisions.items()}
@@ -115,9 +115,9 @@ class _Rows:
         self._same_splits = before is not None and before.splits == made.splits
         self._compared = before is not None and before.cleaning == made.cleaning
 
-    def to_clean(self) -> Rows:
+    def to_clean(self) -> CleaningInput:
         """What cleaning needs."""
-        return Rows(
+        return CleaningInput(
             names=self.names,
             labels=self.labels,
             sha256=self.sha256,
@@ -162,16 +162,16 @@ class _Rows:
         names = sessions([self.labels[i] for i in kept], times, config.session_minutes)
         return {i: (near.get(i), session) for i, session in zip(kept, names, strict=True)}
 
-    def _samples(self, kept: Sequence[int], ties: Mapping[int, tuple[str | None, str | None]]) -> Iterator[Sample]:
+    def _samples(self, kept: Sequence[int], ties: Mapping[int, tuple[str | None, str | None]]) -> Iterator[SplitItem]:
         splits, roles = self._said("split", self._same_splits), self._said("role", self._same_splits)
         for i in kept:
             photo = self.photos[i]
             before = (splits[i], roles[i]) if splits[i] and photo.split in {None, splits[i]} else None
-            yield Sample(self.labels[i], self.sha256[i], photo.group, *ties[i], photo.split, photo.role, before)
+            yield SplitItem(self.labels[i], self.sha256[i], photo.group, *ties[i], photo.split, photo.role, before)
 
     def _manifest(
         self,
-        places: Mapping[int, Place],
+        places: Mapping[int, Assignment],
         ties: Mapping[int, tuple[str | None, str | None]],
         lookalikes: Sequence[str | None],
         prefix: str,

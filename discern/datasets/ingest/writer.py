@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import pyarrow as pa
 
-from discern.datasets.ingest.image_facts import Facts
+from discern.datasets.ingest.image_facts import ImageFacts
 from discern.datasets.ingest.journal import Journal
 from discern.datasets.ingest.reuse import KNOWN
 from discern.datasets.shards import ShardStore
@@ -37,7 +37,7 @@ class PictureWriter:
         self._bytes = 0
         self._written = [KNOWN.empty_table()]
 
-    def add(self, data: bytes, facts: Facts, photo: Photo) -> None:
+    def add(self, data: bytes, facts: ImageFacts, photo: Photo) -> None:
         """Take one picture.
 
         Raises:

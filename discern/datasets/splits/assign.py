@@ -3,7 +3,7 @@
 Rules kept:
 - what a source says of its split and role stays; so does what the version before this one said;
 - `by: classes` (open set) holds out whole classes: one that trains has no photo in validation or test. In a held-out
-  class some photos are the gallery and the others are asked; strangers are held-out classes that nobody enrols, all
+  class some photos are the gallery and the others are asked; unknowns are held-out classes that nobody enrols, all
   their photos are asked, and the right answer is "unknown";
 - `by: photos` (closed set) gives every class photos to train; what is held out is asked against them;
 - photos that belong together (one picture or nearly the same, one group, one capture session of a class) are never on
@@ -19,16 +19,16 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from discern.datasets.ingest.near_duplicates import Joined
-from discern.datasets.splits.class_holdout import HELD_OUT, SplitConfig, draw, draw_strangers, splits_of_classes
+from discern.datasets.splits.class_holdout import HELD_OUT, SplitConfig, draw, draw_unknown_classes, splits_of_classes
 from discern.sources.base import Role, Split
 
-__all__ = ["Place", "Sample", "SplitConfig", "assign"]
+__all__ = ["Assignment", "SplitConfig", "SplitItem", "assign"]
 
-Place = tuple[Split, Role]
+Assignment = tuple[Split, Role]
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SplitItem:
     """What a split needs to know of one photo.
 
     Args:
@@ -49,10 +49,10 @@ class Sample:
     session: str | None = None
     split: Split | None = None
     role: Role | None = None
-    before: Place | None = None
+    before: Assignment | None = None
 
 
-def assign(samples: Sequence[Sample], config: SplitConfig) -> list[Place | None]:
+def assign(samples: Sequence[SplitItem], config: SplitConfig) -> list[Assignment | None]:
     """Give every photo its split and its role.
 
     Returns:
@@ -70,9 +70,9 @@ def assign(samples: Sequence[Sample], config: SplitConfig) -> list[Place | None]
     return [official.get(i) or places.get(i) for i in range(len(samples))]
 
 
-def _by_photos(ours: Sequence[int], samples: Sequence[Sample], config: SplitConfig) -> dict[int, Place]:
+def _by_photos(ours: Sequence[int], samples: Sequence[SplitItem], config: SplitConfig) -> dict[int, Assignment]:
     """Sets of photos that belong together, drawn into the splits; every class keeps one to train."""
-    places: dict[int, Place] = {}
+    places: dict[int, Assignment] = {}
     free: list[tuple[float, list[int]]] = []
     for rows in _together(ours, samples):
         if any(samples[i].before for i in rows):
@@ -97,7 +97,7 @@ def _by_photos(ours: Sequence[int], samples: Sequence[Sample], config: SplitConf
     return places
 
 
-def _by_classes(ours: Sequence[int], samples: Sequence[Sample], config: SplitConfig) -> dict[int, Place]:
+def _by_classes(ours: Sequence[int], samples: Sequence[SplitItem], config: SplitConfig) -> dict[int, Assignment]:
     members: dict[str, list[int]] = defaultdict(list)
     for i in ours:
         members[samples[i].label].append(i)
@@ -109,12 +109,12 @@ def _by_classes(ours: Sequence[int], samples: Sequence[Sample], config: SplitCon
     sets = {label: _together(rows, samples) for label, rows in members.items() if label not in known}
     divisible = {label for label, parts in sets.items() if len(parts) > 1}
     chosen = splits_of_classes(set(members), before, divisible, config)
-    strangers = draw_strangers(chosen, _enrolment_before(ours, samples), config)
-    places: dict[int, Place] = {}
+    unknowns = draw_unknown_classes(chosen, _enrolment_before(ours, samples), config)
+    places: dict[int, Assignment] = {}
     for label, rows in members.items():
         if label in known:
             places.update((i, place) for i in rows if (place := samples[i].before))
-        elif chosen[label] == "train" or label in strangers:
+        elif chosen[label] == "train" or label in unknowns:
             role: Role = "gallery" if chosen[label] == "train" else "query"
             for part in sets[label]:
                 if any(samples[i].before for i in part):
@@ -126,7 +126,7 @@ def _by_classes(ours: Sequence[int], samples: Sequence[Sample], config: SplitCon
     return places
 
 
-def _enrolment_before(ours: Sequence[int], samples: Sequence[Sample]) -> dict[str, bool]:
+def _enrolment_before(ours: Sequence[int], samples: Sequence[SplitItem]) -> dict[str, bool]:
     """Held-out classes of the version before: whether they were enrolled."""
     enrolled: dict[str, bool] = {}
     for i in ours:
@@ -136,7 +136,7 @@ def _enrolment_before(ours: Sequence[int], samples: Sequence[Sample]) -> dict[st
     return enrolled
 
 
-def _enrol(parts: Sequence[list[int]], samples: Sequence[Sample], config: SplitConfig) -> Iterator[tuple[int, Role]]:
+def _enrol(parts: Sequence[list[int]], samples: Sequence[SplitItem], config: SplitConfig) -> Iterator[tuple[int, Role]]:
     """Gallery: whole sets in drawn order until there are `shots` photos; one set at least is left to ask."""
     free: list[list[int]] = []
     roles: dict[int, Role] = {}
@@ -157,7 +157,7 @@ def _enrol(parts: Sequence[list[int]], samples: Sequence[Sample], config: SplitC
     yield from roles.items()
 
 
-def _follow(rows: Sequence[int], samples: Sequence[Sample]) -> Iterator[tuple[int, Place]]:
+def _follow(rows: Sequence[int], samples: Sequence[SplitItem]) -> Iterator[tuple[int, Assignment]]:
     """What a set was before holds for what joins it; what would join both sides of one gets no place."""
     before = {place for i in rows if (place := samples[i].before)}
     for i in rows:
@@ -167,10 +167,10 @@ def _follow(rows: Sequence[int], samples: Sequence[Sample]) -> Iterator[tuple[in
             yield i, next(iter(before))
 
 
-def _official(samples: Sequence[Sample], config: SplitConfig) -> dict[int, Place]:
+def _official(samples: Sequence[SplitItem], config: SplitConfig) -> dict[int, Assignment]:
     """Photos with a split of their source's; where it says no role, training photos and some shots are galleries."""
     trained = {sample.label for sample in samples if sample.split == "train"}
-    places: dict[int, Place] = {}
+    places: dict[int, Assignment] = {}
     rows: dict[tuple[str, Split], list[int]] = defaultdict(list)
     for i, sample in enumerate(samples):
         if sample.split is None:
@@ -188,7 +188,7 @@ def _official(samples: Sequence[Sample], config: SplitConfig) -> dict[int, Place
     return places
 
 
-def _together(rows: Sequence[int], samples: Sequence[Sample]) -> list[list[int]]:
+def _together(rows: Sequence[int], samples: Sequence[SplitItem]) -> list[list[int]]:
     """Rows in sets that must stay on one side."""
     joined = Joined(len(rows))
     first: dict[Hashable, int] = {}
@@ -198,7 +198,7 @@ def _together(rows: Sequence[int], samples: Sequence[Sample]) -> list[list[int]]
     return [[rows[place] for place in part] for part in joined.sets(range(len(rows))).values()]
 
 
-def _ties(sample: Sample) -> Iterable[Hashable]:
+def _ties(sample: SplitItem) -> Iterable[Hashable]:
     yield "image", sample.sha256
     if sample.group is not None:
         yield "group", sample.label, sample.group

@@ -1,7 +1,7 @@
 """Which classes are held out of training, and which of those nobody enrols.
 
 Rules kept:
-- a class that the version before knew keeps its split, and stays a stranger or does not;
+- a class that the version before knew keeps its split, and stays an unknown or does not;
 - a new class's split depends on the seed and on its own name (but for the few that fill up a split below its minimum);
 - only a class whose photos can be told apart, some to enrol and some to ask, is held out.
 """
@@ -30,7 +30,7 @@ class SplitConfig(BaseModel):
         seed: another seed, another split.
         validation_share: share of the classes (of the photos, where they are split) to calibrate on, about.
         test_share: share of them to test on, about.
-        stranger_share: share of the held-out classes that are never enrolled; means nothing where photos are split.
+        unknown_share: share of the held-out classes that are never enrolled; means nothing where photos are split.
         shots: gallery photos of each held-out class that is enrolled; at least one photo remains a query.
         session_minutes: photos of one class are one capture session while no longer pause lies between two of them, and
             stay on one side; 0 ignores capture times.
@@ -42,7 +42,7 @@ class SplitConfig(BaseModel):
     seed: int = 0
     validation_share: float = Field(default=0.2, gt=0, lt=1)
     test_share: float = Field(default=0.2, gt=0, lt=1)
-    stranger_share: float = Field(default=0.3, ge=0, lt=1)
+    unknown_share: float = Field(default=0.3, ge=0, lt=1)
     shots: int = Field(default=3, ge=1)
     session_minutes: float = Field(default=10, ge=0)
 
@@ -53,14 +53,14 @@ class SplitConfig(BaseModel):
         return self
 
     @property
-    def min_strangers(self) -> int:
-        """Strangers that each held-out split needs to measure anything."""
-        return 1 if self.stranger_share > 0 else 0
+    def min_unknown_classes(self) -> int:
+        """Unknowns that each held-out split needs to measure anything."""
+        return 1 if self.unknown_share > 0 else 0
 
     @property
     def min_heldout(self) -> int:
         """Classes that each held-out split needs."""
-        return MIN_ENROLLED_CLASSES + self.min_strangers
+        return MIN_ENROLLED_CLASSES + self.min_unknown_classes
 
 
 def splits_of_classes(
@@ -72,7 +72,7 @@ def splits_of_classes(
         labels: the classes whose photos come without a split.
         before: the split that the version before gave some of them.
         divisible: new classes, and changed ones, with photos to enrol and others to ask.
-        config: seed, shares and strangers.
+        config: seed, shares and unknowns.
 
     Raises:
         DataError: there are too few classes, or too few that are divisible.
@@ -114,7 +114,7 @@ def _check_counts(labels: set[str], usable: set[str], config: SplitConfig) -> No
         )
 
 
-def draw_strangers(chosen: Mapping[str, Split], before: Mapping[str, bool], config: SplitConfig) -> set[str]:
+def draw_unknown_classes(chosen: Mapping[str, Split], before: Mapping[str, bool], config: SplitConfig) -> set[str]:
     """Choose the held-out classes that nobody enrols.
 
     Args:
@@ -122,17 +122,17 @@ def draw_strangers(chosen: Mapping[str, Split], before: Mapping[str, bool], conf
         before: held-out classes of the version before, and whether they were enrolled.
         config: seed and share.
     """
-    strangers = {label for label, enrolled in before.items() if not enrolled}
+    unknowns = {label for label, enrolled in before.items() if not enrolled}
     for split in HELD_OUT:
         labels = [label for label, name in chosen.items() if name == split]
         if not labels:
             continue
         wanted = _within(
-            round(config.stranger_share * len(labels)), config.min_strangers, len(labels) - MIN_ENROLLED_CLASSES
+            round(config.unknown_share * len(labels)), config.min_unknown_classes, len(labels) - MIN_ENROLLED_CLASSES
         )
-        new = sorted((label for label in labels if label not in before), key=lambda x: draw(config.seed, "stranger", x))
-        strangers.update(new[: max(0, wanted - sum(label in strangers for label in labels))])
-    return strangers
+        new = sorted((label for label in labels if label not in before), key=lambda x: draw(config.seed, "unknown", x))
+        unknowns.update(new[: max(0, wanted - sum(label in unknowns for label in labels))])
+    return unknowns
 
 
 def _within(value: int, low: int, high: int) -> int:

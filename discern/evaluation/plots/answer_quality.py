@@ -11,15 +11,15 @@ from discern.evaluation.plots.sheet import Colour
 from discern.evaluation.retrieval import Outcomes
 from edge_runtime.core.identify import DecisionRule, decide
 
-Verdict = Literal["wrong name", "refused", "right"]
-WORST_FIRST: tuple[Verdict, ...] = ("wrong name", "refused", "right")
-COLOURS: dict[Verdict, Colour] = {"wrong name": WRONG, "refused": (214, 140, 0), "right": RIGHT}
+AnswerQuality = Literal["wrong name", "refused", "right"]
+WORST_FIRST: tuple[AnswerQuality, ...] = ("wrong name", "refused", "right")
+COLOURS: dict[AnswerQuality, Colour] = {"wrong name": WRONG, "refused": (214, 140, 0), "right": RIGHT}
 
 
-def verdicts(outcomes: Outcomes, rule: DecisionRule) -> list[Verdict]:
+def answer_qualities(outcomes: Outcomes, rule: DecisionRule) -> list[AnswerQuality]:
     """What each answer is worth: [q].
 
-    `unknown` is the right answer to a stranger, and a refusal where the class is enrolled, whichever was nearest.
+    `unknown` is the right answer to an unknown, and a refusal where the class is enrolled, whichever was nearest.
     """
     known, right = decide(outcomes.scores, rule), outcomes.right(rule)
     return [WORST_FIRST[place] for place in np.select([right, known], [2, 0], 1)]

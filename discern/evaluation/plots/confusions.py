@@ -33,9 +33,9 @@ class ConfusionPair(BaseModel):
     """Two classes, one of which was taken for the other.
 
     Attributes:
-        first: of two enrolled classes the first by name; or a stranger's class.
+        first: of two enrolled classes the first by name; or an unknown's class.
         second: an enrolled class.
-        stranger: whether nobody enrolled `first`, so that nothing can be taken for it.
+        unknown: whether nobody enrolled `first`, so that nothing can be taken for it.
         named: queries of either that were given the other's name.
         nearest: queries of either that were nearest to the other, whatever the decision.
         first_named_second: of `named`, the queries of `first`; the next three likewise.
@@ -47,7 +47,7 @@ class ConfusionPair(BaseModel):
 
     first: str
     second: str
-    stranger: bool
+    unknown: bool
     named: int
     nearest: int
     first_named_second: int
@@ -77,7 +77,7 @@ class ConfusionTable(BaseModel):
 def confusion_pairs(outcomes: Outcomes, rule: DecisionRule) -> ConfusionTable:
     """Count which classes are taken for each other: most wrong names first, then most that were merely nearest.
 
-    A stranger is always nearest to something, so its class is listed only with classes whose name it was given.
+    An unknown is always nearest to something, so its class is listed only with classes whose name it was given.
     """
     wrong = ~outcomes.retrieved
     known = outcomes.answers(rule) == outcomes.found
@@ -92,7 +92,7 @@ def confusion_pairs(outcomes: Outcomes, rule: DecisionRule) -> ConfusionTable:
             ConfusionPair(
                 first=first,
                 second=second,
-                stranger=first not in labels,
+                unknown=first not in labels,
                 named=named[there] + named[back],
                 nearest=nearest[there] + nearest[back],
                 first_named_second=named[there],
@@ -136,11 +136,11 @@ def confusion_picture(pairs: Sequence[ConfusionPair], photo_of: Callable[[str], 
 
 
 def _words(pair: ConfusionPair) -> list[tuple[str, Colour]]:
-    first = f"{pair.first} (stranger)" if pair.stranger else pair.first
+    first = f"{pair.first} (unknown)" if pair.unknown else pair.first
     there = _counts(pair.first_named_second, pair.first_nearest_second, pair.first_queries)
     back = _counts(pair.second_named_first, pair.second_nearest_first, pair.second_queries)
     words = [(first, INK), (there, MUTED), (pair.second, INK)]
-    return words if pair.stranger else [*words, (back, MUTED)]
+    return words if pair.unknown else [*words, (back, MUTED)]
 
 
 def _counts(named: int, nearest: int, queries: int) -> str:

@@ -12,12 +12,12 @@ from PIL import Image, ImageDraw
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from discern.evaluation.plots.answer_quality import COLOURS, Verdict
+from discern.evaluation.plots.answer_quality import COLOURS, AnswerQuality
 from discern.evaluation.plots.answer_sheet import GAP, INK, MUTED, PAPER
 from discern.evaluation.plots.sheet import FRAME, Colour, Sheet
 from edge_runtime.core.images import Pixels, Preprocessing
 
-Kind = Literal["gallery", "query", "stranger"]
+Kind = Literal["gallery", "query", "unknown"]
 MAX_POINTS = 1500  # t-SNE of so many takes ten seconds on one core
 LEAST_FOR_TSNE = 20  # points; fewer have no neighbourhoods to keep
 LEAST_SPREAD = 1e-6  # standard deviation along the first axis; below it the embeddings have collapsed
@@ -34,17 +34,17 @@ THUMBNAILS = 100  # on the map, at most
 REACH = 84  # pixels, how far a photo may lie from its place
 RADIUS = 3.5  # pixels, of a point
 QUERY, GREY = (66, 110, 180), (150, 154, 160)
-PLAIN: dict[Kind, Colour] = {"gallery": INK, "query": QUERY, "stranger": GREY}
+PLAIN: dict[Kind, Colour] = {"gallery": INK, "query": QUERY, "unknown": GREY}
 # matplotlib's tab20, the strong ones first; without its reds and greys, which mean something else here.
 PALETTE: tuple[Colour, ...] = (
     (31, 119, 180), (255, 127, 14), (44, 160, 44), (148, 103, 189), (140, 86, 75), (227, 119, 194), (188, 189, 34),
     (23, 190, 207), (174, 199, 232), (255, 187, 120), (152, 223, 138), (197, 176, 213), (196, 156, 148),
     (247, 182, 210), (219, 219, 141), (158, 218, 229),
 )  # fmt: skip
-SIGNS: tuple[tuple[Kind, Verdict, str], ...] = (
+SIGNS: tuple[tuple[Kind, AnswerQuality, str], ...] = (
     ("gallery", "right", "enrolled"),
     ("query", "right", "query of an enrolled class"),
-    ("stranger", "right", "query of a stranger"),
+    ("unknown", "right", "query of an unknown"),
     ("query", "wrong name", "given a wrong name"),
     ("query", "refused", "enrolled, answered unknown"),
 )
@@ -57,14 +57,14 @@ class MapPoints:
     Attributes:
         vectors: [n, d] embeddings of unit length.
         labels: n class names.
-        kinds: n: a row of the gallery, a query of an enrolled class, or a query of a stranger.
+        kinds: n: a row of the gallery, a query of an enrolled class, or a query of an unknown.
         verdicts: n: what the answer to a query is worth; `right` for the gallery.
     """
 
     vectors: NDArray[np.float32]
     labels: tuple[str, ...]
     kinds: tuple[Kind, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[AnswerQuality, ...]
 
     def take(self, rows: NDArray[np.int64]) -> MapPoints:
         """Some of the points."""
@@ -76,7 +76,7 @@ class MapPoints:
         )
 
 
-def spread(groups: Sequence[Hashable], limit: int, seed: int) -> NDArray[np.int64]:
+def stratified_sample(groups: Sequence[Hashable], limit: int, seed: int) -> NDArray[np.int64]:
     """At most `limit` places of `groups`, ascending: every group gives one, then every group a second, and so on."""
     shuffled = np.random.default_rng(seed).permutation(len(groups))
     given: dict[Hashable, int] = {}
@@ -122,9 +122,9 @@ def embedding_map(points: MapPoints, photo_of: Callable[[str], Pixels], heading:
     """
     if not points.labels:
         raise ValueError("an embedding map needs at least one point")
-    shown = points.take(spread(list(zip(points.kinds, points.labels, strict=True)), MAX_POINTS, seed))
+    shown = points.take(stratified_sample(list(zip(points.kinds, points.labels, strict=True)), MAX_POINTS, seed))
     flat, method = project(shown.vectors, seed)
-    classes = sorted({label for label, kind in zip(shown.labels, shown.kinds, strict=True) if kind != "stranger"})
+    classes = sorted({label for label, kind in zip(shown.labels, shown.kinds, strict=True) if kind != "unknown"})
     colours = dict(zip(classes, PALETTE, strict=False)) if len(classes) <= len(PALETTE) else {}
     note = f"{method}, seed {seed}: {len(shown.labels):,} of {len(points.labels):,} points."
     if method != "PCA":
@@ -201,7 +201,7 @@ def _draw_points(
     draw: ImageDraw.ImageDraw, points: MapPoints, places: NDArray[np.float64], colours: Mapping[str, Colour]
 ) -> None:
     """The gallery below, its squares larger than what lies on them."""
-    kinds: tuple[Kind, ...] = ("gallery", "stranger", "query")
+    kinds: tuple[Kind, ...] = ("gallery", "unknown", "query")
     for kind in kinds:
         for row in np.flatnonzero([one == kind for one in points.kinds]):
             colour = colours.get(points.labels[row], PLAIN[kind])
@@ -209,12 +209,17 @@ def _draw_points(
 
 
 def _mark(
-    draw: ImageDraw.ImageDraw, place: NDArray[np.float64], kind: Kind, colour: Colour, verdict: Verdict, scale: int
+    draw: ImageDraw.ImageDraw,
+    place: NDArray[np.float64],
+    kind: Kind,
+    colour: Colour,
+    verdict: AnswerQuality,
+    scale: int,
 ) -> None:
-    """A square for the gallery, a disc for a query, a cross for a stranger; a ring where the answer is not right."""
+    """A square for the gallery, a disc for a query, a cross for an unknown; a ring where the answer is not right."""
     x, y = place
     r = (RADIUS + (kind == "gallery")) * scale
-    if kind == "stranger":
+    if kind == "unknown":
         draw.line((x - r, y - r, x + r, y + r), colour, 2 * scale)
         draw.line((x - r, y + r, x + r, y - r), colour, 2 * scale)
     elif kind == "gallery":
@@ -230,7 +235,7 @@ def _draw_legend(sheet: Sheet, colours: Mapping[str, Colour], photo_of: Callable
     left, upper = SIDE + GAP, sheet.top + GAP
     for number, (kind, verdict, words) in enumerate(SIGNS):
         y = upper + number * SIGN
-        colour = PLAIN[kind] if not colours or kind == "stranger" else QUERY
+        colour = PLAIN[kind] if not colours or kind == "unknown" else QUERY
         _mark(sheet.draw, np.array([left + 8, y + 8]), kind, colour, verdict, 1)
         sheet.write(left + 24, y, words, LEGEND - 24, MUTED)
     upper += len(SIGNS) * SIGN + GAP

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from discern.evaluation.plots.answer_quality import COLOURS, WORST_FIRST, Verdict, verdicts
+from discern.evaluation.plots.answer_quality import COLOURS, WORST_FIRST, AnswerQuality, answer_qualities
 from discern.evaluation.plots.answer_sheet import GAP, INK, MUTED, RIGHT
 from discern.evaluation.plots.sheet import FRAME, LINE, Sheet
 from discern.evaluation.retrieval import Outcomes
@@ -58,19 +58,19 @@ class GridRow:
 
     photo: Pixels
     words: tuple[str, ...]
-    verdict: Verdict
+    verdict: AnswerQuality
     neighbours: tuple[Neighbour, ...]
 
 
 def worst_first(outcomes: Outcomes, rule: DecisionRule) -> NDArray[np.int64]:
     """The queries [q], worst first.
 
-    Wrong names come first, of enrolled queries and of strangers alike, the highest cosine first; then refusals of
+    Wrong names come first, of enrolled queries and of unknowns alike, the highest cosine first; then refusals of
     enrolled queries, likewise; then right answers, those first that were nearest to another decision: an answer is
     known where both `best - threshold` and `best - second - margin` are at least 0, so the lesser of the two is how far
     it is from the edge. Equal ones stay in order.
     """
-    group = np.array([WORST_FIRST.index(verdict) for verdict in verdicts(outcomes, rule)])
+    group = np.array([WORST_FIRST.index(verdict) for verdict in answer_qualities(outcomes, rule)])
     scores = outcomes.scores.astype(np.float64)
     best, second = scores[:, 0], scores[:, 1]
     edge = np.minimum(best - rule.threshold, best - second - rule.margin)

@@ -17,7 +17,7 @@ from discern.errors import TrainingError
 T = TypeVar("T")
 
 
-def count() -> int:
+def world_size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
@@ -28,7 +28,7 @@ def from_main(work: Callable[[], T]) -> T:
     Raises:
         TrainingError: in the others, if the work failed; the main process raises its own error.
     """
-    if count() == 1:
+    if world_size() == 1:
         return work()
     message: list[Any] = [None, None]
     if dist.get_rank() == 0:
@@ -45,17 +45,17 @@ def from_main(work: Callable[[], T]) -> T:
 
 
 def gather(rows: Tensor) -> Tensor:
-    """The rows of all processes, in their order: [n, ...] to [n * count(), ...].
+    """The rows of all processes, in their order: [n, ...] to [n * world_size(), ...].
 
     Every process is to compute the same from them. Gradients flow to this process's own rows alone, times `count()`:
     averaged over the processes, as DistributedDataParallel does, the model's are those of one large batch.
     """
-    if count() == 1:
+    if world_size() == 1:
         return rows
-    parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(count())]
+    parts = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(world_size())]
     dist.all_gather(parts, rows.detach().contiguous())
     if rows.requires_grad:
-        rows.register_hook(lambda gradient: gradient * count())
+        rows.register_hook(lambda gradient: gradient * world_size())
         parts[dist.get_rank()] = rows
     return torch.cat(parts)
 
@@ -64,10 +64,10 @@ def gather(rows: Tensor) -> Tensor:
 def average(tensors: Iterable[Tensor]) -> None:
     """Replace each tensor by its mean over the processes."""
     own = list(tensors)
-    if count() == 1 or not own:
+    if world_size() == 1 or not own:
         return
     flat = torch.cat([tensor.flatten() for tensor in own])  # one message, not dozens
     dist.all_reduce(flat)
-    means = (flat / count()).split([tensor.numel() for tensor in own])
+    means = (flat / world_size()).split([tensor.numel() for tensor in own])
     for tensor, mean in zip(own, means, strict=True):
         tensor.copy_(mean.view_as(tensor))

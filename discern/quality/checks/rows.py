@@ -163,7 +163,7 @@ def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
             detail=f"{known} queries of {len(enrolled)} held-out and {len(trained)} trained classes",
         )
         yield Condition(
-            check="strangers",
+            check="unknowns",
             condition=f"{split} asks for classes that nobody enrolled",
             passed=bool(new),
             detail=f"{len(new)} queries of {len(set(new))} such classes" if new else _NONE,

@@ -14,7 +14,7 @@ from functools import lru_cache
 from html import escape
 from pathlib import Path
 
-from discern.datasets.diff import Changes
+from discern.datasets.diff import VersionDiff
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
@@ -47,7 +47,7 @@ class Review:
     checked: Checked
     rejected: Sequence[Rejected] = ()
     before: str | None = None
-    changes: Changes | None = None
+    changes: VersionDiff | None = None
     augment: Changed | None = None
     use_case: str = ""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from discern.datasets.diff import Changes
+from discern.datasets.diff import VersionDiff
 from discern.datasets.ingest.rejected import KINDS, Kind, Rejected
 from discern.datasets.manifest import DatasetVersion
 from discern.quality.checks import CheckReport, Condition, Photos, Plot
@@ -42,7 +42,7 @@ def head(title: str, version: DatasetVersion, report: CheckReport) -> str:
     return (
         f'<h1>{escape(title)}</h1><p class="verdict {kind}">{word}: {", ".join(parts)}.</p>'
         f'<p class="muted">{_size(version)}</p>'
-        '<nav><a href="#conditions">Conditions</a><a href="#changes">Changes</a><a href="#photos">Photos</a>'
+        '<nav><a href="#conditions">Conditions</a><a href="#changes">VersionDiff</a><a href="#photos">Photos</a>'
         '<a href="#rejected">Left out</a><a href="#figures">Worth a look</a><a href="#classes">Classes</a></nav>'
     )
 
@@ -73,13 +73,13 @@ def counts(version: DatasetVersion) -> str:
         part = version.select(split)
         gallery, queries = (part.select(role=role) for role in ROLES)
         enrolled = {*gallery.labels, *version.select("train", "gallery").labels}
-        strangers = set(queries.labels) - enrolled
-        cells = [len(part.labels), len(gallery), len(queries), len(strangers), len(queries.select(labels=strangers))]
+        unknowns = set(queries.labels) - enrolled
+        cells = [len(part.labels), len(gallery), len(queries), len(unknowns), len(queries.select(labels=unknowns))]
         rows.append(f"<tr><td>{split}</td>" + "".join(f'<td class="number">{cell:,}</td>' for cell in cells) + "</tr>")
     head = ["Split", "Classes", "Gallery photos", "Query photos", "Classes nobody enrols", "Query photos of these"]
     note = (
         '<p class="muted">A gallery photo enrols its class; a query is asked, and the right answer is its class, or '
-        "&ldquo;unknown&rdquo; where nobody enrols that (a stranger).</p>"
+        "&ldquo;unknown&rdquo; where nobody enrols that (an unknown).</p>"
     )
     return _section("photos", "Photos", note + _table(head, "".join(rows), numbers_from=1))
 
@@ -92,13 +92,13 @@ def _size(version: DatasetVersion) -> str:
     return f"{things} of {classes:,} {'class' if classes == 1 else 'classes'}"
 
 
-def changed(changes: Changes | None, before: str | None, book: PhotoBook) -> str:
+def changed(changes: VersionDiff | None, before: str | None, book: PhotoBook) -> str:
     """What differs from the version before."""
     if changes is None or before is None:
-        return _section("changes", "Changes", "<p>There is no version before this one.</p>")
+        return _section("changes", "VersionDiff", "<p>There is no version before this one.</p>")
     link = f'<a href="../{before}/index.html">{before}</a>' if book.links else before
     if changes.is_empty:
-        return _section("changes", "Changes", "<p>Nothing changed: this is the version that was there before.</p>")
+        return _section("changes", "VersionDiff", "<p>Nothing changed: this is the version that was there before.</p>")
     rows = "".join(
         f'<tr><td>{title}</td><td class="number">{len(found):,}</td><td>{_examples(found)}</td></tr>'
         for title, found in (("Classes added", changes.classes_added), ("Classes removed", changes.classes_removed))
@@ -118,7 +118,7 @@ def changed(changes: Changes | None, before: str | None, book: PhotoBook) -> str
             shown = book.rows(places[::step][:CHANGE_PICTURES])
             pictures += f"<details open><summary>{title}: some of them</summary>{shown}</details>"
     table = _table(["What", "How many", "Which"], rows)
-    return _section("changes", "Changes", f"<p>Compared with version {link}.</p>{table}{pictures}")
+    return _section("changes", "VersionDiff", f"<p>Compared with version {link}.</p>{table}{pictures}")
 
 
 def _examples(found: dict[str, int]) -> str:
@@ -182,7 +182,7 @@ def _figure(figure: Plot | Photos, book: PhotoBook) -> str:
 def sheet(version: DatasetVersion, augment: Changed | None) -> str:
     """Some photos of every class, as they are and as training sees them."""
     rows = "".join(
-        f"<tr><td>{escape(one.label)}</td><td>{one.split}{', not enrolled' if one.stranger else ''}</td>"
+        f"<tr><td>{escape(one.label)}</td><td>{one.split}{', not enrolled' if one.unknown else ''}</td>"
         f'<td class="number">{one.photos:,}</td>'
         f'<td><img alt="photos of {escape(one.label)}" src="{one.strip}">'
         + (f'<img alt="the same, augmented" src="{one.changed}">' if one.changed else "")

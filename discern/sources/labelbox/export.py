@@ -16,7 +16,7 @@ from discern.sources.labelbox.rows import BoundingBox, Classification, Label, Pr
 from edge_runtime.core.images import Box
 
 
-class Answer(NamedTuple):
+class ExportedAnswer(NamedTuple):
     """The answer to one radio question.
 
     Attributes:
@@ -37,7 +37,7 @@ class Mark(NamedTuple):
 
     name: str
     box: Box
-    answers: tuple[Answer, ...]
+    answers: tuple[ExportedAnswer, ...]
 
 
 class Labelling(NamedTuple):
@@ -45,7 +45,7 @@ class Labelling(NamedTuple):
 
     id: str
     kind: str
-    answers: tuple[Answer, ...]
+    answers: tuple[ExportedAnswer, ...]
     marks: tuple[Mark, ...]
 
 
@@ -198,10 +198,10 @@ def _labelling(label: Label) -> Labelling:
     )
 
 
-def _answers(classifications: list[Classification], depth: int = 0) -> Iterator[Answer]:
+def _answers(classifications: list[Classification], depth: int = 0) -> Iterator[ExportedAnswer]:
     for one in classifications:
         if one.radio_answer is not None:
-            yield Answer(one.name, one.value or one.name, one.radio_answer.name, depth)
+            yield ExportedAnswer(one.name, one.value or one.name, one.radio_answer.name, depth)
             yield from _answers(one.radio_answer.classifications, depth + 1)
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from discern.errors import ConfigError, DataError
 from discern.sources.labelbox.config import LabelboxReading
-from discern.sources.labelbox.export import Answer, Labelling, Picture
+from discern.sources.labelbox.export import ExportedAnswer, Labelling, Picture
 from discern.sources.names import clean_label
 from edge_runtime.core.images import Box
 
@@ -30,7 +30,7 @@ class Thing(NamedTuple):
     box: Box | None
 
 
-NOTHING = (Thing(None, None),)
+UNKNOWN = (Thing(None, None),)
 
 
 def things(pictures: Iterable[Picture], config: LabelboxReading, place: str) -> list[tuple[Picture, tuple[Thing, ...]]]:
@@ -51,7 +51,7 @@ def things(pictures: Iterable[Picture], config: LabelboxReading, place: str) -> 
     found = []
     for picture in rows:
         shown = _things(picture, config, question)
-        if shown == NOTHING and config.unreviewed == "ignore" and picture.is_image:
+        if shown == UNKNOWN and config.unreviewed == "ignore" and picture.is_image:
             continue
         found.append((picture._replace(labellings=()), shown))
     return found
@@ -102,13 +102,13 @@ def _things(picture: Picture, config: LabelboxReading, question: str | None) -> 
     where = f"data row {picture.id}"
     if not config.objects:
         said = {text for labelling in labellings for text in _texts(labelling.answers, question)}
-        return tuple(Thing(clean_label(text, where), None) for text in sorted(said)) or NOTHING
+        return tuple(Thing(clean_label(text, where), None) for text in sorted(said)) or UNKNOWN
     opinions = [
         [Thing(_name(mark.name, mark.answers, config, where), mark.box) for mark in one.marks] for one in labellings
     ]
     if not opinions or any(_names(other) != _names(opinions[0]) for other in opinions):
-        return NOTHING
-    return tuple(opinions[0]) or NOTHING
+        return UNKNOWN
+    return tuple(opinions[0]) or UNKNOWN
 
 
 def _valid(picture: Picture) -> tuple[Labelling, ...]:
@@ -121,11 +121,11 @@ def _valid(picture: Picture) -> tuple[Labelling, ...]:
     return picture.labellings
 
 
-def _texts(answers: tuple[Answer, ...], question: str | None) -> set[str]:
+def _texts(answers: tuple[ExportedAnswer, ...], question: str | None) -> set[str]:
     return {answer.text for answer in answers if question in {answer.question, answer.key}}
 
 
-def _name(name: str, answers: tuple[Answer, ...], config: LabelboxReading, where: str) -> str | None:
+def _name(name: str, answers: tuple[ExportedAnswer, ...], config: LabelboxReading, where: str) -> str | None:
     if config.object_question is None:
         return clean_label(name, where)
     texts = _texts(answers, config.object_question)

@@ -50,13 +50,13 @@ class PillsConfig(BaseModel):
         description="the last families, with all their siblings, never train and go to test and validation by turns; "
         "0: `splits` holds classes out, siblings apart",
     )
-    strangers: int = Field(default=0, ge=0, description="how many of the held-out families are never enrolled")
+    unknowns: int = Field(default=0, ge=0, description="how many of the held-out families are never enrolled")
     shots: int = Field(default=4, ge=1, description="gallery photos of each class of the other held-out families")
 
     @model_validator(mode="after")
     def _make_sense(self) -> PillsConfig:
-        if self.heldout_families and not self.strangers < self.heldout_families < self.families:
-            raise ValueError("heldout_families are some of the families, and strangers some of them: lower them")
+        if self.heldout_families and not self.unknowns < self.heldout_families < self.families:
+            raise ValueError("heldout_families are some of the families, and unknowns some of them: lower them")
         if self.heldout_families and self.shots >= self.photos_per_class:
             raise ValueError("shots leave no photo to ask about: lower them, or raise photos_per_class")
         return self
@@ -89,6 +89,6 @@ class PillsConfig(BaseModel):
         heldout = family - (self.families - self.heldout_families)
         if heldout < 0:
             return "train", "gallery"
-        enrolled = heldout < self.heldout_families - self.strangers
+        enrolled = heldout < self.heldout_families - self.unknowns
         role: Role = "gallery" if enrolled and number < self.shots else "query"
         return HELD_OUT_SPLITS[heldout % 2], role

@@ -26,7 +26,7 @@ from discern.sources.paths import Finder, file_at, folder_of, images_below, stem
 
 YAMLS = ("data.yaml", "data.yml")
 CLASSES = "classes.txt"
-NOTHING = ("", "null", "~")  # as YAML writes it
+UNKNOWN = ("", "null", "~")  # as YAML writes it
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _by_yaml(tree: Tree, path: str) -> YoloLayout:
     for key, value in content.items():
         split = split_named(str(key))
         for place in value if isinstance(value, list) else [value]:
-            if split is None or place in NOTHING:
+            if split is None or place in UNKNOWN:
                 continue
             for image in _images(tree, path, f"{key} of {path}", place, _text(content.get("path", "")), folders):
                 before = splits.setdefault(image, split)

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discern.datasets.diff import Changes, Row, compare
+from discern.datasets.diff import DiffRow, VersionDiff, diff_versions
 from discern.datasets.ingest.write_version import write_version
 from discern.sources.base import Photo
 from tests.discern.datasets.manifests import Thing, version
@@ -22,32 +22,32 @@ C = Thing("c", "bolt", split="test", role="query")
 LEFT, RIGHT = (0.0, 0.0, 20.0, 20.0), (50.0, 50.0, 80.0, 80.0)
 
 
-def found(changes: Changes) -> dict[str, int]:
+def found(changes: VersionDiff) -> dict[str, int]:
     return {name: count for name, count in changes.counts.items() if count}
 
 
-def rows(listed: tuple[Row, ...]) -> list[tuple[int, str]]:
+def rows(listed: tuple[DiffRow, ...]) -> list[tuple[int, str]]:
     return [(row.row, row.source) for row in listed]
 
 
 def test_equal_versions() -> None:
-    changes = compare(version(A, B, C), version(A, B, C))
+    changes = diff_versions(version(A, B, C), version(A, B, C))
     assert changes.is_empty
     assert list(changes.lines()) == ["3 photos of 2 classes -> 3 photos of 2 classes", "no difference"]
 
 
 def test_another_order_is_no_change() -> None:
-    assert compare(version(A, B, C), version(C, A, B)).is_empty
+    assert diff_versions(version(A, B, C), version(C, A, B)).is_empty
 
 
 def test_a_first_version_is_all_new() -> None:
-    changes = compare(None, version(A, B, C))
+    changes = diff_versions(None, version(A, B, C))
     assert found(changes) == {"classes_added": 2, "added": 3}
     assert changes.classes_added == {"bolt": 1, "nut": 2}
 
 
 def test_what_came_and_what_went() -> None:
-    changes = compare(version(A, B, C), version(A, Thing("d", "nut"), Thing("e", "cog")))
+    changes = diff_versions(version(A, B, C), version(A, Thing("d", "nut"), Thing("e", "cog")))
     assert rows(changes.added) == [(1, "mine/nut/d.jpg"), (2, "mine/cog/e.jpg")]
     assert rows(changes.removed) == [(1, "mine/nut/b.jpg"), (2, "mine/bolt/c.jpg")]
     assert (changes.classes_added, changes.classes_removed) == ({"cog": 1}, {"bolt": 1})
@@ -55,25 +55,25 @@ def test_what_came_and_what_went() -> None:
 
 
 def test_a_photo_that_was_replaced_under_its_name_went_and_came() -> None:
-    changes = compare(version(A), version(Thing("other", "nut", A.source or "mine/nut/a.jpg")))
+    changes = diff_versions(version(A), version(Thing("other", "nut", A.source or "mine/nut/a.jpg")))
     assert found(changes) == {"added": 1, "removed": 1}
 
 
 def test_relabelled_in_place_or_by_its_folder() -> None:
     for source in ("mine/nut/a.jpg", "mine/bolt/a.jpg"):
-        changes = compare(version(A, B, C), version(B, C, Thing("a", "bolt", source)))
+        changes = diff_versions(version(A, B, C), version(B, C, Thing("a", "bolt", source)))
         assert found(changes) == {"relabelled": 1}
         (one,) = changes.relabelled
         assert (one.before.row, one.before.label, one.after.row, one.after.label) == (0, "nut", 2, "bolt")
 
 
 def test_a_class_that_got_another_name() -> None:
-    changes = compare(version(A, B, C), version(A._replace(label="m5 nut"), B._replace(label="m5 nut"), C))
+    changes = diff_versions(version(A, B, C), version(A._replace(label="m5 nut"), B._replace(label="m5 nut"), C))
     assert found(changes) == {"classes_added": 1, "classes_removed": 1, "relabelled": 2}
 
 
 def test_moved_to_another_side() -> None:
-    changes = compare(version(A, B, C), version(A._replace(split="test"), B, C._replace(role="gallery")))
+    changes = diff_versions(version(A, B, C), version(A._replace(split="test"), B, C._replace(role="gallery")))
     assert found(changes) == {"moved": 2}
     assert list(changes.lines())[2:] == [
         "    mine/nut/a.jpg (nut): train gallery -> test gallery",
@@ -82,25 +82,25 @@ def test_moved_to_another_side() -> None:
 
 
 def test_a_photo_that_was_relabelled_and_moved_is_in_both_lists() -> None:
-    changes = compare(version(A), version(Thing("a", "bolt", "mine/nut/a.jpg", split="test")))
+    changes = diff_versions(version(A), version(Thing("a", "bolt", "mine/nut/a.jpg", split="test")))
     assert found(changes) == {"classes_added": 1, "classes_removed": 1, "relabelled": 1, "moved": 1}
 
 
 def test_renamed_is_not_added_and_removed() -> None:
-    changes = compare(version(A, B), version(A._replace(source="mine/more/x.jpg"), B))
+    changes = diff_versions(version(A, B), version(A._replace(source="mine/more/x.jpg"), B))
     assert found(changes) == {"renamed": 1}
     assert list(changes.lines())[-1] == "    mine/nut/a.jpg -> mine/more/x.jpg"
 
 
 def test_another_group_or_time() -> None:
     noon = datetime(2026, 4, 1, 12, tzinfo=UTC)
-    changes = compare(version(A, B, C), version(A._replace(group="tray"), B._replace(captured_at=noon), C))
+    changes = diff_versions(version(A, B, C), version(A._replace(group="tray"), B._replace(captured_at=noon), C))
     assert found(changes) == {"regrouped": 2}
 
 
 def test_boxes_of_one_picture_are_told_apart() -> None:
     one, two = Thing("scene", "nut", box=LEFT), Thing("scene", "nut", box=RIGHT)
-    changes = compare(version(one, two), version(two))
+    changes = diff_versions(version(one, two), version(two))
     assert rows(changes.removed) == [(0, "mine/nut/scene.jpg")]
     assert found(changes) == {"removed": 1}
 
@@ -108,7 +108,7 @@ def test_boxes_of_one_picture_are_told_apart() -> None:
 def test_labels_of_two_boxes_were_exchanged() -> None:
     before = version(Thing("scene", "nut", "s.jpg", LEFT), Thing("scene", "bolt", "s.jpg", RIGHT))
     after = version(Thing("scene", "nut", "s.jpg", RIGHT), Thing("scene", "bolt", "s.jpg", LEFT))
-    assert found(compare(before, after)) == {"relabelled": 2}
+    assert found(diff_versions(before, after)) == {"relabelled": 2}
 
 
 def shifted(box: tuple[float, float, float, float], by: float) -> tuple[float, float, float, float]:
@@ -121,37 +121,37 @@ def test_boxes_that_were_drawn_again_go_to_the_nearest() -> None:
     after = version(
         Thing("s", "nut", box=shifted(close, 1)), Thing("s", "nut", box=shifted(LEFT, 1)), Thing("s", "nut", box=RIGHT)
     )
-    changes = compare(before, after)
+    changes = diff_versions(before, after)
     assert found(changes) == {"reboxed": 2}
     assert [(one.before.row, one.after.row) for one in changes.reboxed] == [(1, 0), (0, 1)]
 
 
 def test_a_box_elsewhere_is_another_thing() -> None:
-    changes = compare(version(Thing("s", "nut", box=LEFT)), version(Thing("s", "nut", box=RIGHT)))
+    changes = diff_versions(version(Thing("s", "nut", box=LEFT)), version(Thing("s", "nut", box=RIGHT)))
     assert found(changes) == {"added": 1, "removed": 1}
 
 
 def test_a_whole_picture_that_got_a_box() -> None:
-    changes = compare(version(A), version(A._replace(box=LEFT), Thing("a", "bolt", "mine/nut/a.jpg", RIGHT)))
+    changes = diff_versions(version(A), version(A._replace(box=LEFT), Thing("a", "bolt", "mine/nut/a.jpg", RIGHT)))
     assert found(changes) == {"classes_added": 1, "added": 1, "reboxed": 1}
     assert "    mine/nut/a.jpg (nut): the whole picture -> 0, 0, 20, 20" in changes.lines()
 
 
 def test_a_box_that_was_drawn_again_under_another_label() -> None:
     before = version(Thing("s", "nut", "s.jpg", LEFT))
-    changes = compare(before, version(Thing("s", "bolt", "s.jpg", shifted(LEFT, 2))))
+    changes = diff_versions(before, version(Thing("s", "bolt", "s.jpg", shifted(LEFT, 2))))
     assert found(changes) == {"classes_added": 1, "classes_removed": 1, "relabelled": 1, "reboxed": 1}
-    assert "removed" in found(compare(before, version(Thing("s", "bolt", "s.jpg", shifted(LEFT, 15)))))
+    assert "removed" in found(diff_versions(before, version(Thing("s", "bolt", "s.jpg", shifted(LEFT, 15)))))
 
 
 def test_what_a_format_rounds_is_no_other_box() -> None:
     before = version(Thing("s", "nut", box=LEFT), Thing("t", "nut", box=RIGHT))
     after = version(Thing("s", "nut", box=shifted(LEFT, 0.004)), Thing("t", "nut", box=shifted(RIGHT, 0.02)))
-    assert [one.after.row for one in compare(before, after).reboxed] == [1]
+    assert [one.after.row for one in diff_versions(before, after).reboxed] == [1]
 
 
 def test_another_margin() -> None:
-    changes = compare(version(A._replace(box=LEFT)), version(A._replace(box=LEFT, margin=0.1)))
+    changes = diff_versions(version(A._replace(box=LEFT)), version(A._replace(box=LEFT, margin=0.1)))
     assert found(changes) == {"reboxed": 1}
     assert list(changes.lines())[-1].endswith(": 0, 0, 20, 20 -> 0, 0, 20, 20 and 10% around")
 
@@ -159,19 +159,19 @@ def test_another_margin() -> None:
 def test_one_picture_in_two_files() -> None:
     """Duplicates are rows of their own: one more of them is one photo more."""
     copy = A._replace(source="mine/nut/copy.jpg")
-    assert found(compare(version(A), version(A, copy))) == {"added": 1}
-    assert rows(compare(version(A, copy), version(copy)).removed) == [(0, "mine/nut/a.jpg")]
-    assert found(compare(version(A, A, copy), version(A, copy))) == {"removed": 1}
+    assert found(diff_versions(version(A), version(A, copy))) == {"added": 1}
+    assert rows(diff_versions(version(A, copy), version(copy)).removed) == [(0, "mine/nut/a.jpg")]
+    assert found(diff_versions(version(A, A, copy), version(A, copy))) == {"removed": 1}
 
 
 def test_one_picture_under_two_labels() -> None:
     other = Thing("a", "bolt", "mine/bolt/a.jpg")
-    changes = compare(version(A, other), version(A, other._replace(label="cog")))
+    changes = diff_versions(version(A, other), version(A, other._replace(label="cog")))
     assert [(one.before.label, one.after.label) for one in changes.relabelled] == [("bolt", "cog")]
 
 
 def test_at_most_some_examples_are_listed() -> None:
-    changes = compare(version(A), version(A, *(Thing(f"n{i}", "nut") for i in range(1200))))
+    changes = diff_versions(version(A), version(A, *(Thing(f"n{i}", "nut") for i in range(1200))))
     assert list(changes.lines(2))[1:] == [
         "1,200 photos added",
         "    mine/nut/n0.jpg (nut)",
@@ -181,13 +181,13 @@ def test_at_most_some_examples_are_listed() -> None:
 
 
 def test_a_name_cannot_play_with_the_terminal() -> None:
-    changes = compare(version(A), version(A, Thing("x", "nut", "mine/\x1b[2Jevil\n.jpg")))
+    changes = diff_versions(version(A), version(A, Thing("x", "nut", "mine/\x1b[2Jevil\n.jpg")))
     assert list(changes.lines())[-1] == r"    mine/\x1b[2Jevil\n.jpg (nut)"
 
 
 def test_they_survive_json() -> None:
-    changes = compare(version(A, B), version(A._replace(box=LEFT, split="test"), C))
-    assert Changes.model_validate_json(changes.model_dump_json()) == changes
+    changes = diff_versions(version(A, B), version(A._replace(box=LEFT, split="test"), C))
+    assert VersionDiff.model_validate_json(changes.model_dump_json()) == changes
 
 
 def test_versions_that_were_really_written(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_versions_that_were_really_written(tmp_path: Path) -> None:
         [*given[:-1], *list(photos(11, 4))[40:]], str(tmp_path), source="mine", before=first
     )
     assert rejected == []
-    changes = compare(first, second)
+    changes = diff_versions(first, second)
     assert rows(changes.removed) == [(39, "mine/c09/3.jpg")]
     assert [row for row, _ in rows(changes.added)] == [39, 40, 41, 42]
     assert [(one.before.label, one.after.label) for one in changes.relabelled] == [("c00", "c09")]
@@ -218,7 +218,7 @@ things = st.builds(
 
 @given(st.lists(things, max_size=8), st.lists(things, max_size=8))
 def test_every_row_is_accounted_for_once(before: list[Thing], after: list[Thing]) -> None:
-    changes = compare(version(*before), version(*after))
+    changes = diff_versions(version(*before), version(*after))
     kept = len(before) - len(changes.removed)
     assert kept == len(after) - len(changes.added)
     for listed in (changes.relabelled, changes.moved, changes.reboxed, changes.renamed):
@@ -234,7 +234,7 @@ def test_a_hundred_thousand_rows_take_seconds() -> None:
     before = version(*(Thing(str(i // 3), f"c{i % 1000}", "s.jpg", shifted(LEFT, i % 3 * 20)) for i in range(100_000)))
     after = before.take(range(50_000, 100_000))
     started = time.perf_counter()
-    assert found(compare(before, after)) == {"removed": 50_000}
+    assert found(diff_versions(before, after)) == {"removed": 50_000}
     assert time.perf_counter() - started < 10  # it is 0.8 on an idle machine; what takes the square takes hours
 
 
@@ -242,4 +242,4 @@ def test_one_picture_with_thousands_of_boxes() -> None:
     boxes = [shifted(LEFT, float(i)) for i in range(2_000)]
     before = version(*(Thing("grain", "seed", box=box) for box in boxes))
     after = version(*(Thing("grain", "seed", box=shifted(box, 0.25)) for box in boxes))
-    assert found(compare(before, after)) == {"reboxed": 2_000}
+    assert found(diff_versions(before, after)) == {"reboxed": 2_000}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from discern.datasets.diff import compare
+from discern.datasets.diff import diff_versions
 from discern.datasets.export import restore
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion, save_manifest
@@ -87,7 +87,7 @@ def test_all_of_it_comes_back_through_its_table(tmp_path: Path) -> None:
     source = TableSource(TableConfig(path=str(tmp_path / "out"), unlisted="error"))
     again, rejected = write_version(source.photos(), str(tmp_path / "shards"), source="again")
     assert rejected == []
-    changes = compare(version, again)
+    changes = diff_versions(version, again)
     assert changes.model_copy(update={"renamed": ()}).is_empty, list(changes.lines())
     assert len(again) == len(version)
 

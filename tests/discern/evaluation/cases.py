@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from discern.evaluation.retrieval import STRANGER, Outcomes
+from discern.evaluation.retrieval import UNKNOWN, Outcomes
 from edge_runtime.core.identify import DecisionRule
 
 ACCEPT_ALL = DecisionRule(threshold=-1.0, margin=0.0, fpir=1.0)
@@ -30,17 +30,17 @@ def outcomes(
         np.array(found, np.int64),
         scores,
         tuple(f"class {number}" for number in range(classes)),
-        tuple("stranger" if number == STRANGER else f"class {number}" for number in truth),
+        tuple("unknown" if number == UNKNOWN else f"class {number}" for number in truth),
         np.array([False] * len(truth) if trained is None else trained, dtype=bool),
     )
 
 
 @st.composite
 def drawn(draw: st.DrawFn, queries: int = 30, classes: int = 4) -> Outcomes:
-    """Any outcomes of 2 to `queries` queries, at least one enrolled and one stranger among them."""
+    """Any outcomes of 2 to `queries` queries, at least one enrolled and one unknown among them."""
     count = draw(st.integers(2, queries))
-    truth = draw(arrays.arrays(np.int64, count, elements=st.integers(STRANGER, classes - 1)))
-    truth[0], truth[1] = draw(st.integers(0, classes - 1)), STRANGER
+    truth = draw(arrays.arrays(np.int64, count, elements=st.integers(UNKNOWN, classes - 1)))
+    truth[0], truth[1] = draw(st.integers(0, classes - 1)), UNKNOWN
     found = draw(arrays.arrays(np.int64, count, elements=st.integers(0, classes - 1)))
     # Few values, so that ties are common; and floats of any bits, which show rounding.
     cosine = st.one_of(st.sampled_from([-0.5, 0.0, 0.25, 0.5, 0.75]), st.floats(-0.984375, 1, width=32))

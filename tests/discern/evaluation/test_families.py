@@ -12,8 +12,8 @@ def even_or_odd(label: str) -> str:
     return "odd" if int(label.removeprefix("class ")) % 2 else "even"
 
 
-def test_a_sibling_is_of_the_right_family_and_a_stranger_does_not_count() -> None:
-    # Right, a sibling's name, another family's, a stranger who looks like the last class.
+def test_a_sibling_is_of_the_right_family_and_an_unknown_does_not_count() -> None:
+    # Right, a sibling's name, another family's, an unknown who looks like the last class.
     found = outcomes([0, 0, 0, 1, -1], [0, 2, 1, 3, 3], [0.9] * 5, classes=4)
     assert family_recall_at_1(found, even_or_odd) == 3 / 4
     assert measure(found, ACCEPT_ALL).recall_at_1 == 1 / 4

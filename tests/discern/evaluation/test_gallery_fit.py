@@ -25,34 +25,34 @@ def asked(names: str, *degrees: float) -> Queries:
 
 
 def test_means_are_taken_where_single_photos_stray() -> None:
-    """One photo of each class strays towards the strangers around 90 degrees; the means do not."""
+    """One photo of each class strays towards the unknowns around 90 degrees; the means do not."""
     gallery, labels = on_circle(0, 0, 60, 180, 180, 120), list("aaabbb")
     queries = asked("aabbss", 10, 20, 170, 160, 75, 105)
     means, photos = fit_galleries(gallery, labels, AUTO, queries, fpir=0.5)
     assert (means.represent, photos.represent) == ("prototype", "exemplars")
-    assert (means.metrics.detection_rate, photos.metrics.detection_rate) == (1.0, 0.5)
+    assert (means.metrics.tpir, photos.metrics.tpir) == (1.0, 0.5)
     assert len(means.gallery.vectors) == 2
 
 
 def test_where_both_detect_equally_many_the_area_under_the_curve_decides() -> None:
-    """The stranger beside the stray photo is the one of two who may pass."""
+    """The unknown beside the stray photo is the one of two who may pass."""
     gallery, labels = on_circle(0, 0, 60, 180, 180, 180), list("aaabbb")
     queries = asked("aabss", 10, -5, 170, 62, 90)
     means, photos = fit_galleries(gallery, labels, AUTO, queries, fpir=0.5)
     assert (means.represent, photos.represent) == ("prototype", "exemplars")
-    assert means.metrics.detection_rate == photos.metrics.detection_rate == 1.0
+    assert means.metrics.tpir == photos.metrics.tpir == 1.0
     assert (means.metrics.auroc, photos.metrics.auroc) == (1.0, 0.5)
 
 
 def test_photos_are_taken_where_a_class_has_two_looks() -> None:
-    """Class a looks one way or the other, and its mean lies among the strangers."""
+    """Class a looks one way or the other, and its mean lies among the unknowns."""
     gallery, labels = on_circle(0, 120, 240, 250), list("aabb")
     queries = asked("aabbss", 5, 115, 242, 248, 60, 65)
     photos, means = fit_galleries(gallery, labels, AUTO, queries, fpir=0.5)
     assert (photos.represent, means.represent) == ("exemplars", "prototype")
-    assert photos.metrics.detection_rate == 1.0
-    assert means.metrics.detection_rate is not None
-    assert means.metrics.detection_rate < 1.0
+    assert photos.metrics.tpir == 1.0
+    assert means.metrics.tpir is not None
+    assert means.metrics.tpir < 1.0
     assert len(photos.gallery.vectors) == 4
 
 
@@ -95,6 +95,6 @@ def test_classes_that_trained_are_told_apart() -> None:
     assert only.outcomes.trained.tolist() == [True, False, False, False]
 
 
-def test_no_strangers_is_an_error() -> None:
-    with pytest.raises(DataError, match="0 stranger queries"):
+def test_no_unknowns_is_an_error() -> None:
+    with pytest.raises(DataError, match="0 unknown queries"):
         fit_galleries(on_circle(0, 180), ["a", "b"], AUTO, asked("ab", 10, 170), fpir=0.5)

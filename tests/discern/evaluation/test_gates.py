@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 
 from discern.evaluation.gates import (
-    Answers,
-    Gate,
+    AnsweredQueries,
     GateConfig,
-    Verdict,
+    GateResult,
+    PromotionDecision,
     already_in_production,
+    apply_floors,
+    apply_gates,
     bootstrap,
-    judge,
-    judge_first,
     weighted_figures,
 )
 from discern.evaluation.metrics import Metrics, macro_precision_recall, measure
@@ -24,43 +24,45 @@ from tests.discern.evaluation.cases import ACCEPT_ALL, drawn, outcomes
 
 CLASSES = 12
 EACH = 5
-STRANGERS = 10
-TRUTH = np.concatenate([np.repeat(np.arange(CLASSES), EACH), np.full(STRANGERS, -1)])
-GROUPS = [f"class {number:02}" if number >= 0 else f"stranger {row % 2}" for row, number in enumerate(TRUTH)]
+UNKNOWNS = 10
+TRUTH = np.concatenate([np.repeat(np.arange(CLASSES), EACH), np.full(UNKNOWNS, -1)])
+GROUPS = [f"class {number:02}" if number >= 0 else f"unknown {row % 2}" for row, number in enumerate(TRUTH)]
 CONFIG = GateConfig(resamples=300)
 
 
-def answers(answered: np.ndarray, latency_ms: float = 10.0, size_mb: float = 5.0, truth: np.ndarray = TRUTH) -> Answers:
-    """Answers with the figures that follow from them."""
+def answers(
+    answered: np.ndarray, latency_ms: float = 10.0, size_mb: float = 5.0, truth: np.ndarray = TRUTH
+) -> AnsweredQueries:
+    """AnsweredQueries with the figures that follow from them."""
     rows = [-1.0 if name < 0 else 1.0 for name in answered]  # what got no name lies below any threshold
     found = outcomes(truth.tolist(), np.maximum(answered, 0).tolist(), rows, [-1.0] * len(rows), classes=CLASSES)
     named = measure(found, ACCEPT_ALL)
-    strangers = truth < 0
-    refusal = float((answered[strangers] == -1).mean()) if strangers.any() else None
-    figures = named.model_copy(update={"stranger_refusal": refusal, "accuracy": float((answered == truth).mean())})
-    return Answers(truth=truth, answered=answered, metrics=figures, latency_ms=latency_ms, size_mb=size_mb)
+    unknowns = truth < 0
+    refusal = float((answered[unknowns] == -1).mean()) if unknowns.any() else None
+    figures = named.model_copy(update={"tnir": refusal, "accuracy": float((answered == truth).mean())})
+    return AnsweredQueries(truth=truth, answered=answered, metrics=figures, latency_ms=latency_ms, size_mb=size_mb)
 
 
-def wrong_in(classes: int, each: int = 2, strangers: int = 0) -> np.ndarray:
-    """Answers with the first `each` queries of the first classes unknown, and the first strangers named."""
+def wrong_in(classes: int, each: int = 2, unknowns: int = 0) -> np.ndarray:
+    """AnsweredQueries with the first `each` queries of the first classes unknown, and the first unknowns named."""
     answered = TRUTH.copy()
     for number in range(classes):
         answered[number * EACH : number * EACH + each] = -1
-    answered[CLASSES * EACH : CLASSES * EACH + strangers] = 0
+    answered[CLASSES * EACH : CLASSES * EACH + unknowns] = 0
     return answered
 
 
-def gate(verdict: Verdict, name: str) -> Gate:
+def gate(verdict: PromotionDecision, name: str) -> GateResult:
     (found,) = [gate for gate in verdict.gates if gate.name == name]
     return found
 
 
-def failed(verdict: Verdict) -> set[str]:
+def failed(verdict: PromotionDecision) -> set[str]:
     return {gate.name for gate in verdict.gates if not gate.passed}
 
 
 def test_a_better_candidate_passes_every_gate() -> None:
-    verdict = judge(answers(TRUTH), answers(wrong_in(10, strangers=2)), GROUPS, CONFIG)
+    verdict = apply_gates(answers(TRUTH), answers(wrong_in(10, unknowns=2)), GROUPS, CONFIG)
     assert failed(verdict) == set()
     assert verdict.promote
     assert verdict.reason == "better on accuracy, recall"
@@ -70,7 +72,7 @@ def test_a_better_candidate_passes_every_gate() -> None:
         "recall not worse",
         "better on at least one",
         "no class loses",
-        "stranger refusal not worse",
+        "TNIR not worse",
         "latency",
         "size",
     }
@@ -79,7 +81,7 @@ def test_a_better_candidate_passes_every_gate() -> None:
 
 def test_identical_answers_are_not_promoted() -> None:
     same = answers(wrong_in(4))
-    verdict = judge(same, same, GROUPS, CONFIG)
+    verdict = apply_gates(same, same, GROUPS, CONFIG)
     assert failed(verdict) == {"better on at least one"}
     assert not verdict.promote
     assert verdict.reason == "better on at least one: no interval lies above 0"
@@ -87,14 +89,14 @@ def test_identical_answers_are_not_promoted() -> None:
 
 
 def test_a_worse_candidate_fails_what_it_is_worse_on() -> None:
-    verdict = judge(answers(wrong_in(10, strangers=2)), answers(TRUTH), GROUPS, CONFIG)
+    verdict = apply_gates(answers(wrong_in(10, unknowns=2)), answers(TRUTH), GROUPS, CONFIG)
     assert failed(verdict) == {
         "accuracy not worse",
         "precision not worse",
         "recall not worse",
         "better on at least one",
         "no class loses",
-        "stranger refusal not worse",
+        "TNIR not worse",
     }
     assert not verdict.promote
 
@@ -103,7 +105,7 @@ def test_what_may_be_worse_is_not_let_through_for_its_mean() -> None:
     candidate, production = TRUTH.copy(), TRUTH.copy()
     candidate[: 4 * EACH : EACH] = -1  # a query of each of four classes lost, one of each of four others won
     production[4 * EACH : 8 * EACH : EACH] = -1
-    verdict = judge(answers(candidate), answers(production), GROUPS, CONFIG)
+    verdict = apply_gates(answers(candidate), answers(production), GROUPS, CONFIG)
     assert verdict.differences["accuracy"].difference == 0
     assert failed(verdict) >= {"accuracy not worse", "recall not worse", "better on at least one"}
 
@@ -113,7 +115,7 @@ def test_one_class_that_loses_stops_a_candidate_that_wins_elsewhere() -> None:
     candidate[:3] = -1  # 3 of the 5 queries of class 00
     production = wrong_in(11, each=3)
     production[:3] = TRUTH[:3]
-    verdict = judge(answers(candidate), answers(production), GROUPS, CONFIG.model_copy(update={"worse_by": 1.0}))
+    verdict = apply_gates(answers(candidate), answers(production), GROUPS, CONFIG.model_copy(update={"worse_by": 1.0}))
     assert failed(verdict) == {"no class loses"}
     assert "class 00 loses 0.60 of its queries, 0.34 may" in verdict.reason
 
@@ -123,35 +125,35 @@ def test_a_class_of_few_queries_is_not_judged_alone() -> None:
     candidate[:3] = -1
     config = CONFIG.model_copy(update={"worse_by": 1.0, "class_queries": EACH + 1})
     groups = [GROUPS[0]] * EACH + ["others"] * (len(GROUPS) - EACH)
-    assert gate(judge(answers(candidate), answers(TRUTH), groups, config), "no class loses").passed
+    assert gate(apply_gates(answers(candidate), answers(TRUTH), groups, config), "no class loses").passed
 
 
 def test_where_every_class_has_few_queries_none_is_said_to_lose_nothing() -> None:
     config = CONFIG.model_copy(update={"class_queries": EACH + 1})
     groups = [f"{name} {row % 2}" for row, name in enumerate(GROUPS)]
-    found = gate(judge(answers(TRUTH), answers(TRUTH), groups, config), "no class loses")
+    found = gate(apply_gates(answers(TRUTH), answers(TRUTH), groups, config), "no class loses")
     assert not found.passed
     assert found.detail == "no class has 6 queries or more: not computed"
 
 
-def test_strangers_who_get_names_stop_a_candidate() -> None:
+def test_unknowns_who_get_names_stop_a_candidate() -> None:
     candidate = TRUTH.copy()
     candidate[-1] = 0
     production = answers(wrong_in(10))
     config = CONFIG.model_copy(update={"class_loses": 1.0})
-    assert failed(judge(answers(candidate), production, GROUPS, config)) >= {"stranger refusal not worse"}
+    assert failed(apply_gates(answers(candidate), production, GROUPS, config)) >= {"TNIR not worse"}
     lenient = config.model_copy(update={"refusal_worse_by": 0.1})
-    assert gate(judge(answers(candidate), production, GROUPS, lenient), "stranger refusal not worse").passed
+    assert gate(apply_gates(answers(candidate), production, GROUPS, lenient), "TNIR not worse").passed
 
 
-def test_without_strangers_the_refusal_gate_fails_rather_than_passes() -> None:
+def test_without_unknowns_the_refusal_gate_fails_rather_than_passes() -> None:
     enrolled = TRUTH >= 0
     groups = [name for name, keep in zip(GROUPS, enrolled, strict=True) if keep]
     ours = answers(TRUTH[enrolled], truth=TRUTH[enrolled])
     theirs = answers(wrong_in(10)[enrolled], truth=TRUTH[enrolled])
-    verdict = judge(ours, theirs, groups, CONFIG)
-    assert failed(verdict) == {"stranger refusal not worse"}
-    assert "no stranger" in verdict.reason
+    verdict = apply_gates(ours, theirs, groups, CONFIG)
+    assert failed(verdict) == {"TNIR not worse"}
+    assert "no unknown" in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -160,53 +162,53 @@ def test_without_strangers_the_refusal_gate_fails_rather_than_passes() -> None:
 )
 def test_a_candidate_over_budget_is_stopped_first_or_not(cost: dict[str, float], name: str) -> None:
     candidate = answers(TRUTH).model_copy(update=cost)
-    assert failed(judge(candidate, answers(wrong_in(10)), GROUPS, CONFIG)) == {name}
-    assert failed(judge_first(candidate, CONFIG)) == {name}
+    assert failed(apply_gates(candidate, answers(wrong_in(10)), GROUPS, CONFIG)) == {name}
+    assert failed(apply_floors(candidate, CONFIG)) == {name}
 
 
 def test_other_queries_are_an_error() -> None:
     other = TRUTH.copy()
     other[0] = 1
     with pytest.raises(ValueError, match="different queries"):
-        judge(answers(TRUTH), answers(other, truth=other), GROUPS, CONFIG)
+        apply_gates(answers(TRUTH), answers(other, truth=other), GROUPS, CONFIG)
     with pytest.raises(ValueError, match="different queries"):
-        judge(answers(TRUTH), answers(TRUTH[:-1], truth=TRUTH[:-1]), GROUPS, CONFIG)
+        apply_gates(answers(TRUTH), answers(TRUTH[:-1], truth=TRUTH[:-1]), GROUPS, CONFIG)
     with pytest.raises(ValueError, match="different queries"):
-        judge(answers(TRUTH), answers(TRUTH), GROUPS[:-1], CONFIG)
+        apply_gates(answers(TRUTH), answers(TRUTH), GROUPS[:-1], CONFIG)
 
 
 def test_queries_of_one_class_promote_nothing() -> None:
-    verdict = judge(answers(TRUTH), answers(wrong_in(10)), ["pill"] * len(TRUTH), CONFIG)
+    verdict = apply_gates(answers(TRUTH), answers(wrong_in(10)), ["pill"] * len(TRUTH), CONFIG)
     assert failed(verdict) == {"classes to draw from"}
     assert not verdict.promote
     assert "no spread" in verdict.reason
 
 
-def test_queries_of_strangers_alone_promote_nothing() -> None:
-    strangers, production = np.full(6, -1), np.array([-1, -1, -1, -1, -1, 0])
-    groups = [f"stranger {number}" for number in range(6)]
-    verdict = judge(answers(strangers, truth=strangers), answers(production, truth=strangers), groups, CONFIG)
+def test_queries_of_unknowns_alone_promote_nothing() -> None:
+    unknowns, production = np.full(6, -1), np.array([-1, -1, -1, -1, -1, 0])
+    groups = [f"unknown {number}" for number in range(6)]
+    verdict = apply_gates(answers(unknowns, truth=unknowns), answers(production, truth=unknowns), groups, CONFIG)
     assert failed(verdict) == {"classes to draw from"}
     assert not verdict.promote
-    assert "strangers alone" in verdict.reason
+    assert "unknowns alone" in verdict.reason
 
 
 def test_a_first_release_is_judged_by_floors() -> None:
-    verdict = judge_first(answers(TRUTH), CONFIG)
+    verdict = apply_floors(answers(TRUTH), CONFIG)
     assert verdict.promote
     assert verdict.production is None
-    assert [gate.name for gate in verdict.gates] == ["recall@1", "stranger refusal", "latency", "size"]
-    assert failed(judge_first(answers(wrong_in(12, each=4)), CONFIG)) == {"recall@1"}
-    assert failed(judge_first(answers(wrong_in(0, strangers=6)), CONFIG)) == {"stranger refusal"}
+    assert [gate.name for gate in verdict.gates] == ["recall@1", "TNIR", "latency", "size"]
+    assert failed(apply_floors(answers(wrong_in(12, each=4)), CONFIG)) == {"recall@1"}
+    assert failed(apply_floors(answers(wrong_in(0, unknowns=6)), CONFIG)) == {"TNIR"}
 
 
 def test_a_floor_on_what_could_not_be_computed_fails() -> None:
     enrolled = TRUTH >= 0
-    verdict = judge_first(answers(TRUTH[enrolled], truth=TRUTH[enrolled]), CONFIG)
-    assert failed(verdict) == {"stranger refusal"}
+    verdict = apply_floors(answers(TRUTH[enrolled], truth=TRUTH[enrolled]), CONFIG)
+    assert failed(verdict) == {"TNIR"}
     assert "could not be computed" in verdict.reason
-    strangers = judge_first(answers(TRUTH[~enrolled], truth=TRUTH[~enrolled]), CONFIG)
-    assert failed(strangers) == {"recall@1"}
+    unknowns = apply_floors(answers(TRUTH[~enrolled], truth=TRUTH[~enrolled]), CONFIG)
+    assert failed(unknowns) == {"recall@1"}
 
 
 def test_the_release_in_production_is_not_promoted_again() -> None:
@@ -270,7 +272,7 @@ def test_with_every_class_once_the_figures_are_the_metrics(found: Outcomes) -> N
 
 
 def test_recall_is_as_uncertain_as_accuracy_where_the_two_are_one_figure() -> None:
-    # Equally many queries a class and no stranger: macro recall is accuracy, and a class drawn twice weighs twice.
+    # Equally many queries a class and no unknown: macro recall is accuracy, and a class drawn twice weighs twice.
     rng = np.random.default_rng(6)
     truth = np.repeat(np.arange(20), 4)
     answered = np.where(rng.random(80) < rng.random(20)[truth], truth, -1)
@@ -295,13 +297,13 @@ def test_the_interval_covers_whole_classes_not_single_queries() -> None:
 
 def test_the_verdict_is_the_same_every_time_and_survives_json() -> None:
     arguments: tuple[Any, ...] = (answers(TRUTH), answers(wrong_in(10)), GROUPS, CONFIG)
-    verdict = judge(*arguments)
-    assert judge(*arguments) == verdict
-    assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
+    verdict = apply_gates(*arguments)
+    assert apply_gates(*arguments) == verdict
+    assert PromotionDecision.model_validate_json(verdict.model_dump_json()) == verdict
 
 
 def test_all_figures_of_both_lie_in_the_verdict() -> None:
-    verdict = judge(answers(TRUTH), answers(wrong_in(10)), GROUPS, CONFIG)
+    verdict = apply_gates(answers(TRUTH), answers(wrong_in(10)), GROUPS, CONFIG)
     assert isinstance(verdict.candidate, Metrics)
     assert isinstance(verdict.production, Metrics)
     assert verdict.candidate.recall_at_1 == 1.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from discern.evaluation.latency import median_latency_ms, p95_latency_ms
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import Pixels, Preprocessing
 from edge_runtime.errors import ImageError, ReleaseError
@@ -41,13 +41,13 @@ def black(count: int, size: int = SIZE) -> Pixels:
 
 
 def test_models_are_timed_by_name_and_the_larger_one_takes_longer(tmp_path: Path) -> None:
-    class Padded(EmbeddingModel):
+    class Padded(OnnxEmbedder):
         """As slow as its input is large."""
 
         def embed(self, batch: Pixels) -> np.ndarray:
             return super().embed(np.resize(batch, (len(batch), 256, 256, 3)) if batch.shape[1] == SIZE else batch)
 
-    small = EmbeddingModel(write_model(tmp_path / "small.onnx"), PREPROCESSING)
+    small = OnnxEmbedder(write_model(tmp_path / "small.onnx"), PREPROCESSING)
     large = Padded(write_model(tmp_path / "large.onnx", size=256), Preprocessing(256))
     times = median_latency_ms({"small": small, "large": large}, black(3), 20)
     assert list(times) == ["small", "large"]
@@ -55,18 +55,18 @@ def test_models_are_timed_by_name_and_the_larger_one_takes_longer(tmp_path: Path
 
 
 def test_one_photo_and_one_repetition_are_enough_for_the_median(tmp_path: Path) -> None:
-    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    model = OnnxEmbedder(write_model(tmp_path / "model.onnx"), PREPROCESSING)
     assert median_latency_ms({"model": model}, black(1), 1)["model"] > 0
 
 
 @pytest.mark.parametrize(("photos", "repetitions"), [(0, 10), (1, 0)])
 def test_a_median_of_nothing_is_an_error(tmp_path: Path, photos: int, repetitions: int) -> None:
-    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    model = OnnxEmbedder(write_model(tmp_path / "model.onnx"), PREPROCESSING)
     with pytest.raises(ValueError, match="at least one photo and one repetition"):
         median_latency_ms({"model": model}, black(photos), repetitions)
 
 
 def test_a_model_that_fails_has_no_median(tmp_path: Path) -> None:
-    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    model = OnnxEmbedder(write_model(tmp_path / "model.onnx"), PREPROCESSING)
     with pytest.raises(ReleaseError, match="wants uint8"):
         median_latency_ms({"model": model}, black(1, SIZE + 1), 5)

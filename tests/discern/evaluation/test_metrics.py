@@ -24,7 +24,7 @@ RULE = DecisionRule(threshold=0.5, margin=0.1, fpir=0.1)
 
 
 def by_hand() -> Outcomes:
-    """Classes 0 and 1 are enrolled, class 1 was trained on, two queries are strangers' (-1)."""
+    """Classes 0 and 1 are enrolled, class 1 was trained on, two queries are unknowns' (-1)."""
     return outcomes(
         truth=[0, 0, 0, 1, 1, -1, -1],
         found=[0, 0, 1, 1, 1, 1, 0],
@@ -36,45 +36,45 @@ def by_hand() -> Outcomes:
 
 
 def test_every_figure_of_a_case_worked_by_hand() -> None:
-    # Answers under the rule: 0, unknown (low), 1 (wrong), 1, unknown (margin), 1 (a stranger named), unknown (right).
+    # Answers under the rule: 0, unknown (low), 1 (wrong), 1, unknown (margin), 1 (an unknown named), unknown (right).
     figures = measure(by_hand(), RULE)
     assert figures.recall_at_1 == pytest.approx(4 / 5)
     assert figures.unseen_recall_at_1 == pytest.approx(2 / 3)
-    assert figures.detection_rate == pytest.approx(2 / 5)
-    assert figures.unseen_detection_rate == pytest.approx(1 / 3)
-    assert figures.stranger_refusal == pytest.approx(1 / 2)
-    # Pairs (enrolled, stranger) in order: against 0.8, 2 won and 1 tied of 5; against 0.2 all 5.
+    assert figures.tpir == pytest.approx(2 / 5)
+    assert figures.unseen_tpir == pytest.approx(1 / 3)
+    assert figures.tnir == pytest.approx(1 / 2)
+    # Pairs (enrolled, unknown) in order: against 0.8, 2 won and 1 tied of 5; against 0.2 all 5.
     assert figures.auroc == pytest.approx((2 + 0.5 + 5) / 10)
     assert figures.precision == pytest.approx((1 / 1 + 1 / 3) / 2)
     assert figures.recall == pytest.approx((1 / 3 + 1 / 2) / 2)
     assert figures.accuracy == pytest.approx(3 / 7)
-    assert (figures.enrolled_queries, figures.unseen_queries, figures.stranger_queries) == (5, 3, 2)
+    assert (figures.enrolled_queries, figures.unseen_queries, figures.unknown_queries) == (5, 3, 2)
     assert figures.gallery_classes == 2
 
 
-def test_without_strangers_nothing_is_said_of_them() -> None:
+def test_without_unknowns_nothing_is_said_of_them() -> None:
     figures = measure(outcomes([0, 1], [0, 1], [0.9, 0.8]), RULE)
-    assert figures.stranger_refusal is None
+    assert figures.tnir is None
     assert figures.auroc is None
     assert figures.recall_at_1 == 1.0
-    assert {"stranger_refusal", "auroc"}.isdisjoint(figures.figures())
+    assert {"tnir", "auroc"}.isdisjoint(figures.figures())
 
 
 def test_without_enrolled_queries_nothing_is_said_of_them() -> None:
     figures = measure(outcomes([-1, -1], [0, 1], [0.9, 0.2]), RULE)
     assert figures.recall_at_1 is None
     assert figures.unseen_recall_at_1 is None
-    assert figures.detection_rate is None
+    assert figures.tpir is None
     assert figures.recall is None
     assert figures.auroc is None
     assert figures.precision == 0.0  # the one answer with a name was wrong
-    assert figures.stranger_refusal == figures.accuracy == 0.5
+    assert figures.tnir == figures.accuracy == 0.5
 
 
 def test_without_unseen_classes_nothing_is_said_of_them() -> None:
     figures = measure(outcomes([0, -1], [0, 0], [0.9, 0.2], trained=[True, False]), RULE)
     assert figures.unseen_recall_at_1 is None
-    assert figures.unseen_detection_rate is None
+    assert figures.unseen_tpir is None
 
 
 def test_no_precision_where_no_name_was_given() -> None:
@@ -87,7 +87,7 @@ def test_figures_are_finite_numbers_with_the_counts() -> None:
     assert all(isinstance(value, float) and np.isfinite(value) for value in figures.values())
 
 
-def test_a_stranger_with_a_name_costs_that_class_precision() -> None:
+def test_an_unknown_with_a_name_costs_that_class_precision() -> None:
     assert macro_precision_recall(np.array([0, 1]), np.array([0, 1])) == (1.0, 1.0)
     assert macro_precision_recall(np.array([0, 1, -1]), np.array([0, 1, 1])) == (0.75, 1.0)
     assert macro_precision_recall(np.array([0, 1, -1]), np.array([0, 1, 2])) == (pytest.approx(2 / 3), 1.0)
@@ -133,15 +133,15 @@ def test_figures_keep_their_bounds_and_their_order(found: Outcomes, threshold: f
     assert all(
         0 <= value <= 1 for name, value in figures.figures().items() if not name.endswith(("queries", "classes"))
     )
-    assert figures.detection_rate is not None
+    assert figures.tpir is not None
     assert figures.recall_at_1 is not None
-    assert figures.stranger_refusal is not None
-    assert figures.detection_rate <= figures.recall_at_1
-    right = figures.detection_rate * figures.enrolled_queries + figures.stranger_refusal * figures.stranger_queries
+    assert figures.tnir is not None
+    assert figures.tpir <= figures.recall_at_1
+    right = figures.tpir * figures.enrolled_queries + figures.tnir * figures.unknown_queries
     assert figures.accuracy * len(found.truth) == pytest.approx(right)
     stricter = measure(found, DecisionRule(threshold + 0.1, margin + 0.1, 0.1))
-    assert stricter.stranger_refusal is not None
-    assert stricter.stranger_refusal >= figures.stranger_refusal
+    assert stricter.tnir is not None
+    assert stricter.tnir >= figures.tnir
 
 
 def test_recall_at_1_is_pytorch_metric_learnings_on_a_closed_set() -> None:

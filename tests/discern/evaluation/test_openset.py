@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from discern.evaluation.openset import allowed_strangers, detection_at_fpir, lowest_threshold
+from discern.evaluation.openset import allowed_false_positives, lowest_threshold, tpir_at_fpir
 from discern.evaluation.retrieval import Outcomes
 from tests.discern.evaluation.cases import drawn, outcomes
 
@@ -27,40 +27,40 @@ BY_HAND = outcomes(
     ],
 )
 def test_a_case_worked_by_hand(fpir: float, rate: float) -> None:
-    assert detection_at_fpir(BY_HAND, fpir) == rate
+    assert tpir_at_fpir(BY_HAND, fpir) == rate
 
 
-def test_a_query_that_scores_as_the_refused_stranger_is_refused() -> None:
+def test_a_query_that_scores_as_the_refused_unknown_is_refused() -> None:
     found = outcomes([0, 1, -1, -1], [0, 1, 0, 1], [0.6, 0.7, 0.6, 0.7])
-    assert detection_at_fpir(found, 0.5) == 0.5
-    assert detection_at_fpir(found, 1.0) == 1.0
+    assert tpir_at_fpir(found, 0.5) == 0.5
+    assert tpir_at_fpir(found, 1.0) == 1.0
 
 
-def test_strangers_that_tie_pass_together_or_not_at_all() -> None:
-    assert detection_at_fpir(outcomes([0, -1, -1, -1], [0, 1, 1, 1], [0.6, 0.7, 0.7, 0.1]), 0.34) == 0.0
-    assert detection_at_fpir(outcomes([0, -1, -1, -1], [0, 1, 1, 1], [0.6, 0.7, 0.7, 0.1]), 0.67) == 1.0
+def test_unknowns_that_tie_pass_together_or_not_at_all() -> None:
+    assert tpir_at_fpir(outcomes([0, -1, -1, -1], [0, 1, 1, 1], [0.6, 0.7, 0.7, 0.1]), 0.34) == 0.0
+    assert tpir_at_fpir(outcomes([0, -1, -1, -1], [0, 1, 1, 1], [0.6, 0.7, 0.7, 0.1]), 0.67) == 1.0
 
 
 def test_no_margin_is_asked_for() -> None:
-    assert detection_at_fpir(outcomes([0, -1], [0, 1], [0.6, 0.9], [0.6, 0.1]), 1.0) == 1.0
+    assert tpir_at_fpir(outcomes([0, -1], [0, 1], [0.6, 0.9], [0.6, 0.1]), 1.0) == 1.0
 
 
-@pytest.mark.parametrize("strangers", [1, 3, 49, 99, 100])
-def test_a_rate_of_one_in_n_needs_n_strangers(strangers: int) -> None:
-    found = outcomes([0] + [-1] * strangers, [0] * (strangers + 1), [0.9] + [0.5] * strangers)
-    assert detection_at_fpir(found, 1 / strangers) == 1.0
-    assert detection_at_fpir(found, 1 / (strangers + 1)) is None
+@pytest.mark.parametrize("unknowns", [1, 3, 49, 99, 100])
+def test_a_rate_of_one_in_n_needs_n_unknowns(unknowns: int) -> None:
+    found = outcomes([0] + [-1] * unknowns, [0] * (unknowns + 1), [0.9] + [0.5] * unknowns)
+    assert tpir_at_fpir(found, 1 / unknowns) == 1.0
+    assert tpir_at_fpir(found, 1 / (unknowns + 1)) is None
 
 
 def test_what_cannot_be_computed_is_none() -> None:
-    assert detection_at_fpir(outcomes([-1, -1], [0, 1], [0.9, 0.8]), 0.5) is None
-    assert detection_at_fpir(outcomes([0, 1], [0, 1], [0.9, 0.8]), 0.5) is None
+    assert tpir_at_fpir(outcomes([-1, -1], [0, 1], [0.9, 0.8]), 0.5) is None
+    assert tpir_at_fpir(outcomes([0, 1], [0, 1], [0.9, 0.8]), 0.5) is None
 
 
 @pytest.mark.parametrize("fpir", [0.0, -0.1, 1.5, float("nan")])
 def test_what_is_no_rate_is_an_error(fpir: float) -> None:
     with pytest.raises(ValueError, match="above 0 and is at most 1"):
-        detection_at_fpir(BY_HAND, fpir)
+        tpir_at_fpir(BY_HAND, fpir)
 
 
 @settings(deadline=None, max_examples=100)
@@ -68,8 +68,8 @@ def test_what_is_no_rate_is_an_error(fpir: float) -> None:
 def test_where_every_enrolled_query_is_right_it_is_scikit_learns_roc_curve(found: Outcomes, fpir: float) -> None:
     right = Outcomes(found.truth, np.maximum(found.truth, 0), found.scores, found.labels, found.names, found.trained)
     false_positive, true_positive, _ = roc_curve(right.enrolled, right.scores[:, 0], drop_intermediate=False)
-    rate = detection_at_fpir(right, fpir)
-    if allowed_strangers(int((~right.enrolled).sum()), fpir) < 1:
+    rate = tpir_at_fpir(right, fpir)
+    if allowed_false_positives(int((~right.enrolled).sum()), fpir) < 1:
         assert rate is None
     else:
         assert rate == pytest.approx(true_positive[false_positive <= fpir].max())
@@ -78,8 +78,8 @@ def test_where_every_enrolled_query_is_right_it_is_scikit_learns_roc_curve(found
 @settings(deadline=None, max_examples=100)
 @given(st.lists(st.floats(-0.984375, 1, width=32), min_size=1, max_size=20), st.integers(0, 25))
 def test_no_lower_threshold_lets_only_so_many_pass(scores: list[float], allowed: int) -> None:
-    strangers = np.array(scores, np.float32)
-    threshold = lowest_threshold(strangers, allowed)
-    assert (strangers >= threshold).sum() <= allowed
+    unknowns = np.array(scores, np.float32)
+    threshold = lowest_threshold(unknowns, allowed)
+    assert (unknowns >= threshold).sum() <= allowed
     if threshold > -1:
-        assert (strangers >= np.nextafter(np.float32(threshold), np.float32(-2))).sum() > allowed
+        assert (unknowns >= np.nextafter(np.float32(threshold), np.float32(-2))).sum() > allowed

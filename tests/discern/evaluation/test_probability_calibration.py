@@ -13,7 +13,7 @@ from tests.discern.evaluation.cases import drawn, outcomes
 
 
 def sampled(queries: int, seed: int, *, second: bool = True) -> Outcomes:
-    """Outcomes whose chance of being right is logistic: 8 * score + 5 * margin - 6; half of the queries strangers'."""
+    """Outcomes whose chance of being right is logistic: 8 * score + 5 * margin - 6; half of the queries unknowns'."""
     rng = np.random.default_rng(seed)
     scores = -np.sort(-rng.uniform(0, 1, (queries, 2)), axis=1)
     if not second:
@@ -93,7 +93,7 @@ def test_on_other_queries_of_the_same_kind_the_probability_means_what_it_says() 
     judged = reliability_of(held_out, calibrator)
     assert judged is not None
     assert judged.expected_calibration_error < 0.03
-    # Among strangers alone it does not: the test can fail.
-    strangers = reliability_of(held_out.subset(~held_out.enrolled), calibrator)
-    assert strangers is not None
-    assert strangers.expected_calibration_error > 0.2
+    # Among unknowns alone it does not: the test can fail.
+    unknowns = reliability_of(held_out.subset(~held_out.enrolled), calibrator)
+    assert unknowns is not None
+    assert unknowns.expected_calibration_error > 0.2

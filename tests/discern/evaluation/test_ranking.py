@@ -67,7 +67,7 @@ def test_it_is_pytorch_metric_learnings(noise: float, monkeypatch: pytest.Monkey
     assert map_at_r(vectors, ids) == pytest.approx(theirs["mean_average_precision_at_r"])
 
 
-def test_recall_at_1_is_pytorch_metric_learnings_until_a_query_is_a_stranger() -> None:
+def test_recall_at_1_is_pytorch_metric_learnings_until_a_query_is_an_unknown() -> None:
     vectors, ids = noisy([8] * 10, 0.9)
     enrolled = (np.arange(len(ids)) % 2 == 0) & (ids < 7)
     gallery = Gallery(vectors[enrolled], ids[enrolled], tuple(str(number) for number in range(7)))
@@ -81,10 +81,10 @@ def test_recall_at_1_is_pytorch_metric_learnings_until_a_query_is_a_stranger() -
         theirs = precision.get_accuracy(*tensors(vectors[chosen], ids[chosen], gallery.vectors, gallery.class_ids))
         assert ours.recall_at_1 == pytest.approx(theirs["precision_at_1"])
         figures[name] = ours, theirs["precision_at_1"]
-    # It drops queries whose class has no gallery item: strangers change nothing in its figure, though every one of
+    # It drops queries whose class has no gallery item: unknowns change nothing in its figure, though every one of
     # them got a wrong name.
     assert figures["open"][1] == figures["closed"][1]
-    assert figures["open"][0].stranger_queries == (opened & (ids >= 7)).sum() > 0
+    assert figures["open"][0].unknown_queries == (opened & (ids >= 7)).sum() > 0
     assert figures["open"][0].accuracy < figures["closed"][0].accuracy
 
 

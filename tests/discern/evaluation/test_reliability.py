@@ -100,7 +100,7 @@ def test_what_is_no_probability_is_an_error(value: float) -> None:
         reliability(np.array([0.5, value]), np.array([True, False]))
 
 
-def test_the_event_is_that_the_best_class_is_right_and_strangers_count() -> None:
+def test_the_event_is_that_the_best_class_is_right_and_unknowns_count() -> None:
     found = outcomes([0, 1, -1], [0, 0, 1], [0.5, 0.5, 0.5], [0.25] * 3)
     # Log-odds 4 * .5 - 4 * .25 - 1 = 0: one half each, one of three right.
     calibrator = Calibrator(score=4.0, margin=-4.0, intercept=-1.0)

@@ -28,13 +28,13 @@ def test_what_is_found_is_the_best_class_by_its_best_item() -> None:
     assert found.trained.tolist() == [True, False, False, False]
 
 
-def test_a_query_of_a_class_that_is_not_enrolled_is_a_stranger() -> None:
+def test_a_query_of_a_class_that_is_not_enrolled_is_an_unknown() -> None:
     found = search(GALLERY, QUERIES, NAMES, frozenset())
     assert found.enrolled.tolist() == [True, True, True, False]
     assert found.retrieved.tolist() == [True, True, False, False]
 
 
-def test_unknown_is_the_right_answer_to_a_stranger_alone() -> None:
+def test_unknown_is_the_right_answer_to_an_unknown_alone() -> None:
     found = search(GALLERY, QUERIES, NAMES, frozenset())
     assert found.answers(RULE).tolist() == [0, 2, 1, -1]
     assert found.right(RULE).tolist() == [True, True, False, True]

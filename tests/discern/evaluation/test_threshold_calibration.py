@@ -16,7 +16,7 @@ from edge_runtime.core.identify import DecisionRule, decide
 from tests.discern.evaluation.cases import drawn, outcomes
 
 
-def accepted_strangers(found: Outcomes, rule: DecisionRule) -> float:
+def false_positives(found: Outcomes, rule: DecisionRule) -> float:
     return float(decide(found.scores[~found.enrolled], rule).mean())
 
 
@@ -25,7 +25,7 @@ def detected(found: Outcomes, rule: DecisionRule) -> int:
 
 
 def half_ambiguous(lowest: float) -> Outcomes:
-    """Half of the strangers score as high as the enrolled, down to `lowest`, but for two classes at once."""
+    """Half of the unknowns score as high as the enrolled, down to `lowest`, but for two classes at once."""
     return outcomes(
         truth=[0, 1, 0, 1, -1, -1, -1, -1],
         found=[0, 1, 0, 1, 0, 1, 0, 1],
@@ -34,29 +34,29 @@ def half_ambiguous(lowest: float) -> Outcomes:
     )
 
 
-def test_the_threshold_lies_just_above_the_strangers_that_must_be_refused() -> None:
+def test_the_threshold_lies_just_above_the_unknowns_that_must_be_refused() -> None:
     found = outcomes(
         truth=[0, 1, 2, -1, -1, -1, -1], found=[0, 1, 2, 0, 1, 2, 0], best=[0.9, 0.7, 0.5, 0.8, 0.6, 0.4, 0.2]
     )
     rule = fit_rule(found, 0.25)
     assert rule.threshold == pytest.approx(0.6 + ROOM, abs=1e-7)
     assert (rule.margin, rule.fpir) == (0.0, 0.25)
-    assert accepted_strangers(found, rule) == 0.25
+    assert false_positives(found, rule) == 0.25
     assert detected(found, rule) == 2
 
 
-def test_a_margin_is_used_where_it_tells_strangers_better_than_the_score() -> None:
+def test_a_margin_is_used_where_it_tells_unknowns_better_than_the_score() -> None:
     found = half_ambiguous(lowest=0.7)
     rule = fit_rule(found, 0.25)
     assert rule.margin > 0
     assert detected(found, rule) == 4
-    assert accepted_strangers(found, rule) <= 0.25
+    assert false_positives(found, rule) <= 0.25
 
 
-def test_where_every_stranger_may_pass_nothing_is_refused() -> None:
+def test_where_every_unknown_may_pass_nothing_is_refused() -> None:
     found = outcomes([0, -1, -1], [0, 1, 2], [0.1, 0.9, 0.8])
     rule = fit_rule(found, 0.999999)
-    assert detected(found, rule) == 0  # one of two strangers may pass, so the better one
+    assert detected(found, rule) == 0  # one of two unknowns may pass, so the better one
     assert fit_rule(found, 1.0).threshold == -1.0
 
 
@@ -65,15 +65,15 @@ def test_with_one_class_only_the_threshold_counts() -> None:
     rule = fit_rule(found, 0.5)
     assert rule.margin == 0.0
     assert detected(found, rule) == 2
-    assert accepted_strangers(found, rule) == 0.5
+    assert false_positives(found, rule) == 0.5
 
 
 @settings(deadline=None, max_examples=100)
 @given(drawn(), st.floats(0.01, 1))
-def test_the_rate_on_the_fitted_strangers_is_never_above_the_target(found: Outcomes, fpir: float) -> None:
+def test_the_rate_on_the_fitted_unknowns_is_never_above_the_target(found: Outcomes, fpir: float) -> None:
     assume((~found.enrolled).sum() * fpir >= 1.001)
     rule = fit_rule(found, fpir)
-    assert accepted_strangers(found, rule) <= fpir
+    assert false_positives(found, rule) <= fpir
 
 
 @pytest.mark.parametrize("digits", [1, 7])
@@ -85,7 +85,7 @@ def test_rounding_of_scores_on_the_margin_costs_no_false_identification(digits: 
         scores = -np.sort(-rng.uniform(0, 1, (40, 2)).round(digits).astype(np.float32), axis=1)
         best, second = scores.T.tolist()
         found = outcomes(truth.tolist(), rng.integers(0, 4, 40).tolist(), best, second, classes=4)
-        assert accepted_strangers(found, fit_rule(found, 0.2)) <= 0.2
+        assert false_positives(found, fit_rule(found, 0.2)) <= 0.2
 
 
 @settings(deadline=None, max_examples=40)
@@ -94,7 +94,7 @@ def test_no_pair_of_the_tried_margins_and_any_threshold_detects_more(found: Outc
     assume((~found.enrolled).sum() * fpir >= 1.001)
     thresholds = [-1.0, *np.nextafter(found.scores[:, 0], np.float32(2)).tolist(), *found.scores[:, 0].tolist()]
     rules = [DecisionRule(t, m, fpir) for t, m in itertools.product(thresholds, candidate_margins(found))]
-    best = max(detected(found, rule) for rule in rules if accepted_strangers(found, rule) <= fpir)
+    best = max(detected(found, rule) for rule in rules if false_positives(found, rule) <= fpir)
     assert detected(found, fit_rule(found, fpir)) == best
 
 
@@ -123,30 +123,30 @@ def test_a_limit_between_scores_that_are_near_lies_midway() -> None:
     assert with_room(DecisionRule(0.50002, 0.0, 0.1), scores).threshold == pytest.approx(0.50001, abs=1e-7)
 
 
-@pytest.mark.parametrize("strangers", range(1, 120))
-def test_a_rate_of_one_in_n_needs_n_strangers(strangers: int) -> None:
-    found = outcomes([0] + [-1] * strangers, [0] * (strangers + 1), [0.9] + [0.5] * strangers)
-    fit_rule(found, 1 / strangers)
-    with pytest.raises(DataError, match=f"at least {strangers + 1} are needed"):
-        fit_rule(found, 1 / (strangers + 1))
+@pytest.mark.parametrize("unknowns", range(1, 120))
+def test_a_rate_of_one_in_n_needs_n_unknowns(unknowns: int) -> None:
+    found = outcomes([0] + [-1] * unknowns, [0] * (unknowns + 1), [0.9] + [0.5] * unknowns)
+    fit_rule(found, 1 / unknowns)
+    with pytest.raises(DataError, match=f"at least {unknowns + 1} are needed"):
+        fit_rule(found, 1 / (unknowns + 1))
 
 
-def test_no_strangers_is_an_error_that_says_how_to_get_some() -> None:
-    with pytest.raises(DataError, match=r"2 enrolled and 0 stranger queries: hold out .*stranger_share"):
+def test_no_unknowns_is_an_error_that_says_how_to_get_some() -> None:
+    with pytest.raises(DataError, match=r"2 enrolled and 0 unknown queries: hold out .*unknown_share"):
         fit_rule(outcomes([0, 1], [0, 1], [0.9, 0.8]), 0.1)
 
 
 def test_no_enrolled_queries_is_an_error() -> None:
-    with pytest.raises(DataError, match="0 enrolled and 2 stranger queries"):
+    with pytest.raises(DataError, match="0 enrolled and 2 unknown queries"):
         fit_rule(outcomes([-1, -1], [0, 1], [0.9, 0.8]), 0.5)
 
 
-def test_too_few_strangers_for_the_rate_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"rate of 0.05 cannot be told from 3 stranger queries: at least 20"):
+def test_too_few_unknowns_for_the_rate_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"rate of 0.05 cannot be told from 3 unknown queries: at least 20"):
         fit_rule(outcomes([0, -1, -1, -1], [0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6]), 0.05)
 
 
-def test_the_rates_of_a_rule_count_right_names_and_strangers_with_any() -> None:
+def test_the_rates_of_a_rule_count_right_names_and_unknowns_with_any() -> None:
     found = outcomes(
         truth=[0, 0, 1, 1, 2, -1, -1, -1, -1],
         found=[0, 1, 1, 1, 2, 0, 1, 2, 0],
@@ -155,17 +155,17 @@ def test_the_rates_of_a_rule_count_right_names_and_strangers_with_any() -> None:
     )
     # Right, wrong name, right, too low, too near the second; named, named, refused, refused.
     rates = rule_rates(found, DecisionRule(0.5, 0.1, 0.1))
-    assert rates.detection_rate == exact_rate(2, 5)
+    assert rates.tpir == exact_rate(2, 5)
     assert rates.fpir == exact_rate(2, 4)
     assert rates.figures() == {
         "fpir": 0.5,
         "fpir_low": pytest.approx(0.0676, abs=1e-4),
         "fpir_high": pytest.approx(0.9324, abs=1e-4),
         "fpir_queries": 4.0,
-        "detection_rate": 0.4,
-        "detection_rate_low": pytest.approx(0.0527, abs=1e-4),
-        "detection_rate_high": pytest.approx(0.8534, abs=1e-4),
-        "detection_rate_queries": 5.0,
+        "tpir": 0.4,
+        "tpir_low": pytest.approx(0.0527, abs=1e-4),
+        "tpir_high": pytest.approx(0.8534, abs=1e-4),
+        "tpir_queries": 5.0,
     }
 
 
@@ -175,13 +175,13 @@ def test_rates_are_those_of_the_metrics(found: Outcomes, threshold: float, margi
     rule = DecisionRule(threshold, margin, 0.1)
     rates, figures = rule_rates(found, rule), measure(found, rule)
     assert rates.fpir is not None
-    assert rates.detection_rate is not None
-    assert figures.stranger_refusal == pytest.approx(1 - rates.fpir.value)
-    assert figures.detection_rate == pytest.approx(rates.detection_rate.value)
+    assert rates.tpir is not None
+    assert figures.tnir == pytest.approx(1 - rates.fpir.value)
+    assert figures.tpir == pytest.approx(rates.tpir.value)
 
 
 def test_of_queries_that_are_not_there_no_rate_is_told() -> None:
     rates = rule_rates(outcomes([0, 1], [0, 1], [0.9, 0.8]), DecisionRule(0.5, 0.0, 0.1))
     assert rates.fpir is None
     assert all(not name.startswith("fpir") for name in rates.figures())
-    assert rule_rates(outcomes([-1], [0], [0.9]), DecisionRule(0.5, 0.0, 0.1)).detection_rate is None
+    assert rule_rates(outcomes([-1], [0], [0.9]), DecisionRule(0.5, 0.0, 0.1)).tpir is None

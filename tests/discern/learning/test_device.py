@@ -4,15 +4,15 @@ import pytest
 import torch
 
 from discern.errors import TrainingError
-from discern.learning.device import accelerator, precision
+from discern.learning.device import accelerator, mixed_precision
 from tests.discern import toy
 
 needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 
 
 def test_a_precision_that_is_named_is_taken() -> None:
-    assert precision(toy.config(mixed_precision="no")) == "no"
-    assert precision(toy.config(mixed_precision="bf16")) == "bf16"
+    assert mixed_precision(toy.config(mixed_precision="no")) == "no"
+    assert mixed_precision(toy.config(mixed_precision="bf16")) == "bf16"
 
 
 @needs_no_gpu
@@ -24,7 +24,7 @@ def test_a_processor_gets_bfloat16_only_where_it_multiplies_it(
     abilities: dict[str, bool], wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities)
-    assert precision(toy.config(mixed_precision="auto")) == wanted
+    assert mixed_precision(toy.config(mixed_precision="auto")) == wanted
 
 
 @needs_no_gpu

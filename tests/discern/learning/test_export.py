@@ -15,8 +15,8 @@ from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.loop import embed
-from discern.learning.models import EmbeddingModel
-from edge_runtime.core import embedder as edge_model
+from discern.learning.models import TorchEmbedder
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels
 from tests.discern import toy
 
@@ -24,7 +24,7 @@ SIZE = toy.PREPROCESSING.size
 
 
 @pytest.fixture(scope="module")
-def exported(toy_model: EmbeddingModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(toy_model: TorchEmbedder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("export") / "model.onnx"
     export_onnx(toy_model, path, SIZE)
     return path
@@ -34,7 +34,7 @@ def photos(count: int = 9) -> Pixels:
     return np.stack([toy.PREPROCESSING.apply(toy.disc(label, 77)) for label in toy.LABELS[:count]])
 
 
-def test_the_weights_are_trained_ones(toy_model: EmbeddingModel) -> None:
+def test_the_weights_are_trained_ones(toy_model: TorchEmbedder) -> None:
     """A fresh net of timm's may have zeroed norms, whose branches would say nothing of the export."""
     norms = [module for module in toy_model.modules() if isinstance(module, nn.BatchNorm2d)]
     assert norms
@@ -42,9 +42,9 @@ def test_the_weights_are_trained_ones(toy_model: EmbeddingModel) -> None:
     assert all(norm.running_mean is not None and norm.running_mean.abs().sum() > 0 for norm in norms)
 
 
-def test_both_runtimes_give_one_embedding(toy_model: EmbeddingModel, exported: Path) -> None:
+def test_both_runtimes_give_one_embedding(toy_model: TorchEmbedder, exported: Path) -> None:
     assert check_parity(toy_model, exported, photos()) > 0.99999
-    theirs = edge_model.EmbeddingModel(exported, toy.PREPROCESSING).embed(photos())
+    theirs = OnnxEmbedder(exported, toy.PREPROCESSING).embed(photos())
     np.testing.assert_allclose(theirs, embed(toy_model, photos()).numpy(), atol=1e-4)
     assert np.ptp(theirs, axis=0).max() > 0.1  # and the photos do not all give the same one
 
@@ -73,7 +73,7 @@ def test_pixels_go_in_as_they_are_and_the_batch_has_any_length(exported: Path) -
 def test_other_nets_and_stems_export_as_well(backbone: str, stem: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = ModelConfig.model_validate({"backbone": backbone, "stem": stem, "embedding_dim": 8})
-    model = EmbeddingModel(config).eval()
+    model = TorchEmbedder(config).eval()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):  # like trained ones: none is zero, none stands at its start
             nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -83,7 +83,7 @@ def test_other_nets_and_stems_export_as_well(backbone: str, stem: str, tmp_path:
     assert check_parity(model, tmp_path / "model.onnx", pixels) > 0.9999
 
 
-def test_a_file_of_other_weights_fails_the_parity_check(toy_model: EmbeddingModel, exported: Path) -> None:
+def test_a_file_of_other_weights_fails_the_parity_check(toy_model: TorchEmbedder, exported: Path) -> None:
     other = copy.deepcopy(toy_model)
     with torch.no_grad():
         other.head.weight[0] += 0.3
@@ -91,23 +91,23 @@ def test_a_file_of_other_weights_fails_the_parity_check(toy_model: EmbeddingMode
         check_parity(other, exported, photos())
 
 
-def test_parity_without_photos_is_an_error(toy_model: EmbeddingModel, exported: Path) -> None:
+def test_parity_without_photos_is_an_error(toy_model: TorchEmbedder, exported: Path) -> None:
     with pytest.raises(TrainingError, match="cannot be checked without photos"):
         check_parity(toy_model, exported, photos()[:0])
 
 
-def test_a_model_in_training_is_exported_as_it_will_answer(toy_model: EmbeddingModel, tmp_path: Path) -> None:
+def test_a_model_in_training_is_exported_as_it_will_answer(toy_model: TorchEmbedder, tmp_path: Path) -> None:
     training = copy.deepcopy(toy_model).train()
     export_onnx(training, tmp_path / "model.onnx", SIZE)
     assert check_parity(toy_model, tmp_path / "model.onnx", photos()) > 0.99999
 
 
-def test_the_same_model_gives_the_same_bytes(toy_model: EmbeddingModel, exported: Path, tmp_path: Path) -> None:
+def test_the_same_model_gives_the_same_bytes(toy_model: TorchEmbedder, exported: Path, tmp_path: Path) -> None:
     export_onnx(toy_model, tmp_path / "again.onnx", SIZE)
     assert (tmp_path / "again.onnx").read_bytes() == exported.read_bytes()
 
 
-def test_the_exporters_own_warnings_are_not_passed_on(toy_model: EmbeddingModel, tmp_path: Path) -> None:
+def test_the_exporters_own_warnings_are_not_passed_on(toy_model: TorchEmbedder, tmp_path: Path) -> None:
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         export_onnx(toy_model, tmp_path / "model.onnx", SIZE)

@@ -20,7 +20,7 @@ from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import AugmentConfig, ModelConfig, NamedPart, TrainingConfig
 from discern.learning.loop import TrainingResult, embed, train
 from discern.learning.losses import Batch, MetricObjective
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from tests.discern import toy
 
 MARK = "0123456789abcdef"
@@ -81,11 +81,11 @@ def test_the_loss_goes_down_and_the_classes_come_apart() -> None:
     ids, _ = photos.class_ids()
     labels = torch.from_numpy(ids)
 
-    def loss(model: EmbeddingModel) -> float:
+    def loss(model: TorchEmbedder) -> float:
         return float(objective(config)(embed(model, photos.pixels), Batch(labels, labels, labels)))
 
     result = trained(config)
-    assert loss(result.model) < 0.8 * loss(EmbeddingModel(config.model))
+    assert loss(result.model) < 0.8 * loss(TorchEmbedder(config.model))
     losses = [figures["loss"] for _, figures in result.history if "loss" in figures]
     assert losses[-1] < losses[0]
     # Every class is a point: log(3 positives) is the least that this loss can be for batches of 4 a class.
@@ -154,7 +154,7 @@ def test_wherever_it_is_stopped_it_goes_on_to_the_same_weights(tmp_path: Path, s
     checkpoint = Checkpoint(str(tmp_path / "state.pt"), MARK)
     calls = 0
 
-    def validate(_: EmbeddingModel) -> float:
+    def validate(_: TorchEmbedder) -> float:
         nonlocal calls
         calls += 1
         if calls == stop:
@@ -208,9 +208,9 @@ def test_what_is_not_finite_stops_the_training_and_reaches_no_checkpoint(
 
 def test_history_is_what_was_logged_and_validation_is_asked_when_due() -> None:
     logged: list[tuple[int, dict[str, float]]] = []
-    asked: list[EmbeddingModel] = []
+    asked: list[TorchEmbedder] = []
 
-    def validate(model: EmbeddingModel) -> float:
+    def validate(model: TorchEmbedder) -> float:
         asked.append(model)
         return len(asked) / 10
 
@@ -320,7 +320,7 @@ def test_trainings_of_one_process_may_differ_in_precision() -> None:
 
 
 def test_embedding_leaves_the_model_as_it_was_and_does_not_depend_on_the_batch() -> None:
-    model = EmbeddingModel(ModelConfig(backbone=toy.BACKBONE, embedding_dim=16)).train()
+    model = TorchEmbedder(ModelConfig(backbone=toy.BACKBONE, embedding_dim=16)).train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     pixels = toy.photo_set().pixels
     vectors = embed(model, pixels)
@@ -332,7 +332,7 @@ def test_embedding_leaves_the_model_as_it_was_and_does_not_depend_on_the_batch()
 
 
 def test_photos_that_cannot_be_written_to_are_embedded_all_the_same() -> None:
-    model = EmbeddingModel(ModelConfig(backbone=toy.BACKBONE, embedding_dim=16))
+    model = TorchEmbedder(ModelConfig(backbone=toy.BACKBONE, embedding_dim=16))
     pixels = toy.photo_set().pixels
     vectors = embed(model, pixels)
     pixels.flags.writeable = False
@@ -340,7 +340,7 @@ def test_photos_that_cannot_be_written_to_are_embedded_all_the_same() -> None:
 
 
 def test_no_photos_have_no_embeddings() -> None:
-    model = EmbeddingModel(ModelConfig(backbone=toy.BACKBONE, embedding_dim=16))
+    model = TorchEmbedder(ModelConfig(backbone=toy.BACKBONE, embedding_dim=16))
     assert embed(model, np.empty((0, 32, 32, 3), np.uint8)).shape == (0, 16)
 
 
@@ -370,7 +370,7 @@ def test_a_training_that_gets_no_better_stops_and_gives_the_best_model() -> None
     recalls = iter([0.5, 0.7, 0.6, 0.7, 0.9])
     seen: list[dict[str, Tensor]] = []
 
-    def validate(model: EmbeddingModel) -> float:
+    def validate(model: TorchEmbedder) -> float:
         seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
         return next(recalls)
 

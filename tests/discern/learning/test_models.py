@@ -21,7 +21,7 @@ from discern.errors import TrainingError
 from discern.learning import models
 from discern.learning.config import ModelConfig
 from discern.learning.models import (
-    EmbeddingModel,
+    TorchEmbedder,
     count_multiply_adds,
     count_parameters,
     load_weights,
@@ -35,9 +35,9 @@ Weights = dict[str, Tensor]
 
 
 @pytest.fixture(scope="module")
-def model() -> EmbeddingModel:
+def model() -> TorchEmbedder:
     """An untrained model; not to be changed."""
-    return EmbeddingModel(CONFIG).eval()
+    return TorchEmbedder(CONFIG).eval()
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def hub_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], N
     return put
 
 
-def test_embeddings_have_the_stated_length_and_norm_1(model: EmbeddingModel) -> None:
+def test_embeddings_have_the_stated_length_and_norm_1(model: TorchEmbedder) -> None:
     vectors = model(torch.rand(5, 3, 32, 32))
     assert vectors.shape == (5, 16)
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(5))
@@ -63,12 +63,12 @@ def test_embeddings_have_the_stated_length_and_norm_1(model: EmbeddingModel) -> 
 )
 def test_backbones_of_every_family_take_the_head(backbone: str) -> None:
     size = 160 if backbone == "test_vit" else 64
-    vectors = EmbeddingModel(ModelConfig(backbone=backbone, embedding_dim=8)).eval()(torch.rand(1, 3, size, size))
+    vectors = TorchEmbedder(ModelConfig(backbone=backbone, embedding_dim=8)).eval()(torch.rand(1, 3, size, size))
     assert vectors.shape == (1, 8)
     assert vectors.norm().item() == pytest.approx(1, abs=1e-5)
 
 
-def test_normalisation_is_inside_the_model_and_not_among_the_weights(model: EmbeddingModel) -> None:
+def test_normalisation_is_inside_the_model_and_not_among_the_weights(model: TorchEmbedder) -> None:
     grey = torch.tensor(models.IMAGENET_MEAN).view(1, 3, 1, 1).expand(1, 3, 32, 32)
     seen: list[Tensor] = []
     handle = model.backbone.register_forward_pre_hook(lambda _, images: seen.append(images[0]))
@@ -80,8 +80,8 @@ def test_normalisation_is_inside_the_model_and_not_among_the_weights(model: Embe
 
 @pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv3_small_050"])
 def test_a_small_stem_sees_twice_as_much_with_the_same_weights(backbone: str) -> None:
-    standard = EmbeddingModel(ModelConfig(backbone=backbone)).eval()
-    small = EmbeddingModel(ModelConfig(backbone=backbone, stem="small")).eval()
+    standard = TorchEmbedder(ModelConfig(backbone=backbone)).eval()
+    small = TorchEmbedder(ModelConfig(backbone=backbone, stem="small")).eval()
     small.load_state_dict(standard.state_dict())
     photos = torch.rand(1, 3, 64, 64)
     shapes = [model.backbone.forward_features(photos).shape[2:] for model in (standard, small)]
@@ -92,14 +92,14 @@ def test_a_small_stem_sees_twice_as_much_with_the_same_weights(backbone: str) ->
 
 def test_a_small_stem_that_is_not_known_is_an_error() -> None:
     with pytest.raises(TrainingError, match=r"`stem: small` is not known for test_vit: use `stem: standard`"):
-        EmbeddingModel(ModelConfig(backbone="test_vit", stem="small"))
+        TorchEmbedder(ModelConfig(backbone="test_vit", stem="small"))
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
     with pytest.raises(TrainingError, match=r"no model 'resnet81': did you mean .*resnet\d+"):
-        EmbeddingModel(ModelConfig(backbone="resnet81"))
+        TorchEmbedder(ModelConfig(backbone="resnet81"))
     with pytest.raises(TrainingError, match=r"no model 'qqqqqqqq': see timm\.list_models"):
-        EmbeddingModel(ModelConfig(backbone="qqqqqqqq"))
+        TorchEmbedder(ModelConfig(backbone="qqqqqqqq"))
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,12 @@ def test_channels_last_is_for_nets_that_bear_it(backbone: str, layout: torch.mem
 
 def test_weights_that_timm_does_not_know_of_are_one_sentence() -> None:
     with pytest.raises(TrainingError, match=r"^timm's resnet18\.foo cannot be made \([^\n]+$"):
-        EmbeddingModel(ModelConfig(backbone="resnet18.foo"))
+        TorchEmbedder(ModelConfig(backbone="resnet18.foo"))
 
 
 def test_options_reach_timm() -> None:
     config = ModelConfig(backbone="resnet10t", options={"channels": [8, 16, 24, 32]}, embedding_dim=8)
-    assert count_parameters(EmbeddingModel(config)) < 100_000
+    assert count_parameters(TorchEmbedder(config)) < 100_000
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_options_reach_timm() -> None:
 @pytest.mark.parametrize("pretrained", [False, True])
 def test_options_that_do_not_fit_are_one_sentence(options: dict[str, Any], pretrained: bool) -> None:
     with pytest.raises(TrainingError, match=r"^timm's resnet10t does not take these `options` \([^\n]+$"):
-        EmbeddingModel(ModelConfig(backbone="resnet10t", options=options, pretrained=pretrained))
+        TorchEmbedder(ModelConfig(backbone="resnet10t", options=options, pretrained=pretrained))
 
 
-def test_multiply_adds_are_those_counted_by_hand(model: EmbeddingModel) -> None:
+def test_multiply_adds_are_those_counted_by_hand(model: TorchEmbedder) -> None:
     class Small(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -157,28 +157,28 @@ def test_parameters_are_counted() -> None:
     assert count_parameters(nn.Linear(4, 10)) == 50
 
 
-def test_counting_changes_nothing(model: EmbeddingModel) -> None:
+def test_counting_changes_nothing(model: TorchEmbedder) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     assert count_multiply_adds(model, 32) > 10**5
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
-def test_weights_come_from_a_file(model: EmbeddingModel, tmp_path: Path) -> None:
+def test_weights_come_from_a_file(model: TorchEmbedder, tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "weights.pt")
-    again = EmbeddingModel(CONFIG.model_copy(update={"weights": str(tmp_path / "weights.pt")}))
+    again = TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "weights.pt")}))
     assert _equal(again.state_dict(), model.state_dict())
-    assert not _equal(EmbeddingModel(CONFIG).state_dict(), model.state_dict())
+    assert not _equal(TorchEmbedder(CONFIG).state_dict(), model.state_dict())
 
 
-def test_weights_come_from_a_bucket(model: EmbeddingModel, tmp_path: Path, s3_environment: str) -> None:
+def test_weights_come_from_a_bucket(model: TorchEmbedder, tmp_path: Path, s3_environment: str) -> None:
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     client = boto3.client("s3")
     client.create_bucket(Bucket="weights-tests")
     client.upload_file(str(tmp_path / "weights.pt"), "weights-tests", "weights.pt")
-    again = EmbeddingModel(CONFIG.model_copy(update={"weights": "s3://weights-tests/weights.pt"}))
+    again = TorchEmbedder(CONFIG.model_copy(update={"weights": "s3://weights-tests/weights.pt"}))
     assert _equal(again.state_dict(), model.state_dict())
     with pytest.raises(TrainingError, match="other cannot be read"):
-        load_weights(EmbeddingModel(CONFIG), "s3://weights-tests/other")
+        load_weights(TorchEmbedder(CONFIG), "s3://weights-tests/other")
 
 
 @pytest.mark.parametrize("backbone", [BACKBONE, "resnet10t"])
@@ -187,9 +187,9 @@ def test_weights_of_timms_fill_the_backbone_alone(backbone: str, name: str, tmp_
     theirs = timm.create_model(backbone).state_dict()
     (save_file if name.endswith(".safetensors") else torch.save)(theirs, tmp_path / name)
     torch.manual_seed(0)
-    bare = EmbeddingModel(ModelConfig(backbone=backbone))
+    bare = TorchEmbedder(ModelConfig(backbone=backbone))
     torch.manual_seed(0)
-    filled = EmbeddingModel(ModelConfig(backbone=backbone, weights=str(tmp_path / name)))
+    filled = TorchEmbedder(ModelConfig(backbone=backbone, weights=str(tmp_path / name)))
     assert _equal(filled.backbone.state_dict(), {key: theirs[key] for key in bare.backbone.state_dict()})
     assert _equal(filled.head.state_dict(), bare.head.state_dict())
 
@@ -197,10 +197,10 @@ def test_weights_of_timms_fill_the_backbone_alone(backbone: str, name: str, tmp_
 def test_weights_of_another_backbone_of_timms_do_not_fit(tmp_path: Path) -> None:
     torch.save(timm.create_model("resnet10t").state_dict(), tmp_path / "timm.pt")
     with pytest.raises(TrainingError, match=r"timm\.pt do not fit this model"):
-        EmbeddingModel(CONFIG.model_copy(update={"weights": str(tmp_path / "timm.pt")}))
+        TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "timm.pt")}))
     (tmp_path / "torn.safetensors").write_bytes((tmp_path / "timm.pt").read_bytes()[:1000])
     with pytest.raises(TrainingError, match=r"torn\.safetensors are damaged"):
-        EmbeddingModel(CONFIG.model_copy(update={"weights": str(tmp_path / "torn.safetensors")}))
+        TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "torn.safetensors")}))
 
 
 def test_the_fingerprint_of_weights_is_that_of_the_files_content(tmp_path: Path) -> None:
@@ -214,29 +214,29 @@ def test_the_fingerprint_of_weights_is_that_of_the_files_content(tmp_path: Path)
         weights_fingerprint(CONFIG.model_copy(update={"weights": str(tmp_path / "missing.pt")}))
 
 
-def test_weights_of_another_model_do_not_fit(model: EmbeddingModel, tmp_path: Path) -> None:
+def test_weights_of_another_model_do_not_fit(model: TorchEmbedder, tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     with pytest.raises(TrainingError, match=r"do not fit this model \(size mismatch for head.bias.*\): use the config"):
-        load_weights(EmbeddingModel(CONFIG.model_copy(update={"embedding_dim": 32})), str(tmp_path / "weights.pt"))
+        load_weights(TorchEmbedder(CONFIG.model_copy(update={"embedding_dim": 32})), str(tmp_path / "weights.pt"))
     with pytest.raises(TrainingError, match="do not fit this model"):
-        load_weights(EmbeddingModel(ModelConfig(backbone="resnet10t")), str(tmp_path / "weights.pt"))
+        load_weights(TorchEmbedder(ModelConfig(backbone="resnet10t")), str(tmp_path / "weights.pt"))
 
 
 @pytest.mark.parametrize("content", [torch.zeros(3), [1, 2], {"head.bias": "text"}, None])
 def test_what_is_no_state_dict_does_not_fit(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "weights.pt")
     with pytest.raises(TrainingError, match=r"^[^\n]*weights\.pt do not fit this model[^\n]*$"):
-        load_weights(EmbeddingModel(CONFIG), str(tmp_path / "weights.pt"))
+        load_weights(TorchEmbedder(CONFIG), str(tmp_path / "weights.pt"))
 
 
 @pytest.mark.parametrize("place", ["missing.pt", "", "nowhere://bucket/weights.pt"])
-def test_weights_that_are_not_there_are_one_sentence(model: EmbeddingModel, tmp_path: Path, place: str) -> None:
+def test_weights_that_are_not_there_are_one_sentence(model: TorchEmbedder, tmp_path: Path, place: str) -> None:
     url = place if ":" in place else str(tmp_path / place)
     with pytest.raises(TrainingError, match=r"^The weights \S+ cannot be read \([^\n]+\): name a file[^\n]*$"):
         load_weights(model, url)
 
 
-def test_a_pickle_is_refused_and_not_run(model: EmbeddingModel, tmp_path: Path) -> None:
+def test_a_pickle_is_refused_and_not_run(model: TorchEmbedder, tmp_path: Path) -> None:
     class Malicious:
         def __reduce__(self) -> tuple[Any, ...]:
             return os.mkdir, (str(tmp_path / "done"),)
@@ -247,7 +247,7 @@ def test_a_pickle_is_refused_and_not_run(model: EmbeddingModel, tmp_path: Path) 
     assert not (tmp_path / "done").exists()
 
 
-def test_half_a_file_of_weights_is_damaged(model: EmbeddingModel, tmp_path: Path) -> None:
+def test_half_a_file_of_weights_is_damaged(model: TorchEmbedder, tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     data = (tmp_path / "weights.pt").read_bytes()
     (tmp_path / "weights.pt").write_bytes(data[: len(data) // 2])
@@ -259,7 +259,7 @@ def test_pretrained_weights_out_of_reach_are_one_sentence_at_once(hub_at: Callab
     hub_at("http://127.0.0.1:9")
     started = time.monotonic()
     with pytest.raises(TrainingError, match=r"of mobilenetv3_small_050 cannot be fetched .*: set `pretrained: false`"):
-        EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
+        TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
     assert time.monotonic() - started < 10  # the hub's own client takes 46 s
     assert not hub.HF_HUB_OFFLINE
 
@@ -272,7 +272,7 @@ def test_a_hub_that_never_answers_is_not_waited_for(
         hub_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()
         with pytest.raises(TrainingError, match="cannot be fetched"):
-            EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
+            TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
         assert time.monotonic() - started < 10
 
 
@@ -309,10 +309,10 @@ def hub_server() -> Iterator[tuple[str, Weights]]:
 def test_pretrained_weights_are_the_hubs(hub_at: Callable[[str], None], hub_server: tuple[str, Weights]) -> None:
     address, weights = hub_server
     hub_at(address)
-    model = EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
+    model = TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
     assert _equal(model.backbone.state_dict(), {name: weights[name] for name in model.backbone.state_dict()})
     hub_at("http://127.0.0.1:9")  # what was fetched once needs no hub
-    again = EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
+    again = TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
     assert _equal(again.backbone.state_dict(), model.backbone.state_dict())
 
 
@@ -325,13 +325,13 @@ def test_pretrained_weights_of_another_shape_do_not_fit(
     with pytest.raises(
         TrainingError, match=r"do not fit its `options` \(size mismatch[^\n]+\): set `pretrained: false`"
     ):
-        EmbeddingModel(CONFIG.model_copy(update={"pretrained": True}))
+        TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
 
 
 def test_a_backbone_that_timm_has_no_weights_of_says_so(hub_at: Callable[[str], None]) -> None:
     hub_at("http://127.0.0.1:9")
     with pytest.raises(TrainingError, match=r"of resnet50_mlp do not exist.*\(No pretrained weights exist for \w+"):
-        EmbeddingModel(ModelConfig(backbone="resnet50_mlp", pretrained=True))
+        TorchEmbedder(ModelConfig(backbone="resnet50_mlp", pretrained=True))
 
 
 def _equal(first: Weights, second: Weights) -> bool:

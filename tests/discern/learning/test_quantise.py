@@ -15,9 +15,9 @@ from discern.datasets.photo_set import load_photos
 from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
 from discern.learning.export import export_onnx
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.learning.quantise import FP16_PROVIDERS, stamp, to_fp16, to_int8
-from edge_runtime.core import embedder as edge_model
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels, Preprocessing
 from tests.discern import toy
 from tests.edge_runtime.toy_release import write_model
@@ -36,7 +36,7 @@ def training(toy_version: DatasetVersion) -> Pixels:
 
 
 @pytest.fixture(scope="module")
-def fp32(toy_model: EmbeddingModel, folder: Path) -> Path:
+def fp32(toy_model: TorchEmbedder, folder: Path) -> Path:
     export_onnx(toy_model, folder / "fp32.onnx", SIZE)
     return folder / "fp32.onnx"
 
@@ -64,7 +64,7 @@ def unseen() -> Pixels:
 
 
 def embedded(path: Path, photos: Pixels, size: int = SIZE) -> np.ndarray:
-    return edge_model.EmbeddingModel(path, Preprocessing(size)).embed(photos)
+    return OnnxEmbedder(path, Preprocessing(size)).embed(photos)
 
 
 def weights(path: Path, kind: int) -> dict[str, np.ndarray]:
@@ -126,7 +126,7 @@ def test_each_channel_of_the_weights_has_a_scale_of_its_own(int8: Path) -> None:
     assert all(scales[name].shape == (kernel.shape[0],) for name, kernel in kernels.items())
 
 
-def test_the_head_stays_in_fp32(int8: Path, toy_model: EmbeddingModel) -> None:
+def test_the_head_stays_in_fp32(int8: Path, toy_model: TorchEmbedder) -> None:
     (head,) = (each for each in weights(int8, onnx.TensorProto.FLOAT).values() if each.ndim == 2)
     np.testing.assert_array_equal(head, toy_model.head.weight.detach().numpy())
     (gemm,) = (node for node in onnx.load(str(int8)).graph.node if node.op_type == "Gemm")
@@ -145,12 +145,12 @@ def test_fp16_keeps_the_norm_in_fp32(fp16: Path) -> None:
 
 
 def test_long_vectors_before_the_norm_do_not_leave_the_range_of_fp16(
-    toy_model: EmbeddingModel, tmp_path: Path, fp32: Path
+    toy_model: TorchEmbedder, tmp_path: Path, fp32: Path
 ) -> None:
     state = {name: value.clone() for name, value in toy_model.state_dict().items()}
     for name in ("head.weight", "head.bias"):
         state[name] *= 3000 / toy_model.head.weight.abs().max()
-    long = EmbeddingModel(toy_model.config)
+    long = TorchEmbedder(toy_model.config)
     long.load_state_dict(state)
     export_onnx(long, tmp_path / "fp32.onnx", SIZE)
     to_fp16(tmp_path / "fp32.onnx", tmp_path / "fp16.onnx")
@@ -161,7 +161,7 @@ def test_long_vectors_before_the_norm_do_not_leave_the_range_of_fp16(
 @pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv4_conv_small_050"])
 def test_other_nets_convert_as_well(backbone: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = EmbeddingModel(ModelConfig.model_validate({"backbone": backbone, "embedding_dim": 8})).eval()
+    model = TorchEmbedder(ModelConfig.model_validate({"backbone": backbone, "embedding_dim": 8})).eval()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)

@@ -12,7 +12,7 @@ from discern.errors import TrainingError
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, ModelConfig, NamedPart
 from discern.learning.loop import embed
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import distil_student, recall_validator, train_teacher
 from tests.discern import toy
 
@@ -25,7 +25,7 @@ STUDENT = toy.config(
 )
 
 
-def agreement(student: EmbeddingModel, teacher: EmbeddingModel, version: DatasetVersion) -> float:
+def agreement(student: TorchEmbedder, teacher: TorchEmbedder, version: DatasetVersion) -> float:
     """Mean cosine between what the two make of the training photos."""
     photos = load_photos(version.select(split="train"), toy.PREPROCESSING).pixels
     return float((embed(student, photos) * embed(teacher, photos)).sum(1).mean())
@@ -44,22 +44,22 @@ def test_a_teacher_learns_the_training_split_alone(toy_version: DatasetVersion) 
 
 
 @pytest.fixture(scope="module")
-def student(toy_version: DatasetVersion, toy_model: EmbeddingModel) -> EmbeddingModel:
+def student(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> TorchEmbedder:
     """What the toy's teacher taught; not to be changed."""
     return distil_student(toy_version, toy.PREPROCESSING, STUDENT, DistillConfig(), toy_model).model
 
 
 def test_a_distilled_student_comes_near_its_teacher(
-    student: EmbeddingModel, toy_version: DatasetVersion, toy_model: EmbeddingModel
+    student: TorchEmbedder, toy_version: DatasetVersion, toy_model: TorchEmbedder
 ) -> None:
     torch.manual_seed(1)
-    untaught = agreement(EmbeddingModel(STUDENT.model).eval(), toy_model, toy_version)
+    untaught = agreement(TorchEmbedder(STUDENT.model).eval(), toy_model, toy_version)
     assert untaught < 0.6
     assert agreement(student, toy_model, toy_version) > 0.9
 
 
 def test_a_student_is_searched_in_its_teachers_index(
-    student: EmbeddingModel, toy_version: DatasetVersion, toy_model: EmbeddingModel
+    student: TorchEmbedder, toy_version: DatasetVersion, toy_model: TorchEmbedder
 ) -> None:
     photos = load_photos(toy_version.select(split="train"), toy.PREPROCESSING)
     nearest = (embed(student, photos.pixels) @ embed(toy_model, photos.pixels).T).argmax(1).numpy()
@@ -67,7 +67,7 @@ def test_a_student_is_searched_in_its_teachers_index(
     assert (labels[nearest] == labels).mean() > 0.9
 
 
-def test_the_teacher_is_not_changed(toy_version: DatasetVersion, toy_model: EmbeddingModel) -> None:
+def test_the_teacher_is_not_changed(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> None:
     before = {name: tensor.clone() for name, tensor in toy_model.state_dict().items()}
     distil_student(
         toy_version, toy.PREPROCESSING, STUDENT.model_copy(update={"steps": 2}), DistillConfig(metric=1.0), toy_model
@@ -81,7 +81,7 @@ def test_the_seed_decides_the_proxies_too(toy_version: DatasetVersion) -> None:
     assert first == second  # drawn from torch's generator, which the first training has moved on
 
 
-def test_an_interrupted_student_goes_on(toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path) -> None:
+def test_an_interrupted_student_goes_on(toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path) -> None:
     config = STUDENT.model_copy(update={"steps": 8, "checkpoint_every": 2, "validate_every": 5})
     checkpoint = Checkpoint(str(tmp_path / "state.pt"), "0123456789abcdef")
 
@@ -100,13 +100,13 @@ def test_an_interrupted_student_goes_on(toy_version: DatasetVersion, toy_model: 
     assert all(torch.equal(resumed[name], unbroken[name]) for name in unbroken)
 
 
-def test_a_student_of_another_dimension_is_refused(toy_version: DatasetVersion, toy_model: EmbeddingModel) -> None:
+def test_a_student_of_another_dimension_is_refused(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> None:
     config = STUDENT.model_copy(update={"model": ModelConfig(backbone=toy.BACKBONE, embedding_dim=8)})
     with pytest.raises(TrainingError, match=r"student's embedding_dim is 8, the teacher's 16: make them equal"):
         distil_student(toy_version, toy.PREPROCESSING, config, DistillConfig(), toy_model)
 
 
-def test_no_training_photos_are_an_error(toy_version: DatasetVersion, toy_model: EmbeddingModel) -> None:
+def test_no_training_photos_are_an_error(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> None:
     rest = toy_version.select(split="test")
     with pytest.raises(TrainingError, match=f"dataset version {rest.id} has no training photos: check its splits"):
         train_teacher(rest, toy.PREPROCESSING, toy.config())
@@ -115,12 +115,12 @@ def test_no_training_photos_are_an_error(toy_version: DatasetVersion, toy_model:
 
 
 def test_validation_recall_is_the_share_of_enrolled_queries_found(
-    toy_version: DatasetVersion, toy_model: EmbeddingModel
+    toy_version: DatasetVersion, toy_model: TorchEmbedder
 ) -> None:
     validate = recall_validator(toy_version, toy.PREPROCESSING)
     assert validate is not None
     gallery = toy_version.select(split="validation", role="gallery")
-    queries = toy_version.select(split="validation", role="query", labels=toy.VALIDATION)  # no strangers
+    queries = toy_version.select(split="validation", role="query", labels=toy.VALIDATION)  # no unknowns
     known = embed(toy_model, load_photos(gallery, toy.PREPROCESSING).pixels)
     right = 0
     for row in range(len(queries)):
@@ -134,5 +134,5 @@ def test_there_is_no_validation_without_queries_or_gallery(toy_version: DatasetV
     assert recall_validator(toy_version.select(role="gallery"), toy.PREPROCESSING) is None
     assert recall_validator(toy_version.select(role="query"), toy.PREPROCESSING) is None
     assert recall_validator(toy_version.select(split="train"), toy.PREPROCESSING) is None
-    strangers = toy_version.select(labels=[*toy.VALIDATION_STRANGERS, *toy.TRAINED])
-    assert recall_validator(strangers, toy.PREPROCESSING) is None
+    unknowns = toy_version.select(labels=[*toy.VALIDATION_UNKNOWNS, *toy.TRAINED])
+    assert recall_validator(unknowns, toy.PREPROCESSING) is None

@@ -69,7 +69,7 @@ def test_a_sound_version_passes(version: DatasetVersion, checked: Checked) -> No
         "duplicates",
         "leakage",
         "queries",
-        "strangers",
+        "unknowns",
         "new_labels",
         "image_size",
         "dark_images",
@@ -186,15 +186,15 @@ def test_one_tray_of_two_classes_is_no_leak(version: DatasetVersion) -> None:
 def test_a_split_that_asks_nothing_fails(version: DatasetVersion) -> None:
     report = check_version(version.select("train"), CheckConfig(min_side=24)).report
     assert verdicts(report, "queries") == [True, False, False]
-    assert verdicts(report, "strangers") == [False, False]
+    assert verdicts(report, "unknowns") == [False, False]
     assert not report.passed
 
 
-def test_a_split_without_strangers_fails(version: DatasetVersion) -> None:
+def test_a_split_without_unknowns_fails(version: DatasetVersion) -> None:
     enrolled = {label for split in ("validation", "test") for label in version.select(split, "gallery").labels}
     closed = version.select(labels=enrolled | set(version.select("train").labels))
     report = check_version(closed, CheckConfig(min_side=24)).report
-    assert verdicts(report, "strangers") == [False, False]
+    assert verdicts(report, "unknowns") == [False, False]
     assert verdicts(report, "queries") == [True, True, True]
 
 

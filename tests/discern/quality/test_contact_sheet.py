@@ -33,8 +33,8 @@ def test_every_class_has_a_row_held_out_ones_first(version: DatasetVersion) -> N
     trained = [row.split == "train" for row in rows]
     assert trained == sorted(trained)
     assert all(row.photos == 9 for row in rows)
-    assert any(row.stranger for row in rows)
-    assert not any(row.stranger for row in rows if row.split == "train")
+    assert any(row.unknown for row in rows)
+    assert not any(row.unknown for row in rows if row.split == "train")
 
 
 def test_a_strip_shows_photos_side_by_side(version: DatasetVersion) -> None:

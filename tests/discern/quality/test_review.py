@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from discern.datasets.diff import compare
+from discern.datasets.diff import diff_versions
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
@@ -179,7 +179,7 @@ def test_changes_since_the_version_before_are_shown(
         pa.array(["c09 <old>", *older.column("label")[1:]]),
     )
     older = dataclasses.replace(older, table=relabelled)
-    write_report(tmp_path, Review(version, checked, before=older.id, changes=compare(older, version)))
+    write_report(tmp_path, Review(version, checked, before=older.id, changes=diff_versions(older, version)))
     page.goto(f"file://{tmp_path}/index.html")
     table = page.locator("#changes ~ .scroll").first
     expect(table).to_contain_text("Classes added")

@@ -8,7 +8,7 @@ import pytest
 
 from discern.errors import PublicationError
 from discern.releases.build import CatalogueClass, build_release
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Calibrator, DecisionRule, Identifier
 from edge_runtime.core.images import Preprocessing, encode_jpeg
 from edge_runtime.core.release import FILES, MANIFEST_FILE, Lineage, Release, open_release
@@ -24,7 +24,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "name": "squares",
         "onnx": onnx,
         "preprocessing": PREPROCESSING,
-        "vectors": embed(EmbeddingModel(onnx, PREPROCESSING), pictures),
+        "vectors": embed(OnnxEmbedder(onnx, PREPROCESSING), pictures),
         "class_ids": np.repeat(np.arange(5), 2),
         "classes": [CatalogueClass(label, encode_jpeg(square(colour))) for label, colour in COLOURS.items()],
         "rule": RULE,

@@ -11,8 +11,8 @@ from discern.errors import DataError, PublicationError
 from discern.evaluation.confidence import exact_rate
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
-from discern.learning.models import EmbeddingModel
-from discern.releases.candidate import CandidateConfig, asked, build_candidate, check_calibratable
+from discern.learning.models import TorchEmbedder
+from discern.releases.candidate import PackagingConfig, asked, build_candidate, check_calibratable
 from edge_runtime.core.identify import Answer, Identifier
 from edge_runtime.core.images import decode
 from edge_runtime.core.release import Release, Represent, open_release
@@ -48,23 +48,23 @@ def test_what_is_evaluated_is_what_ships(candidate: Candidate, toy_version: Data
     release, metrics = candidate
     answers = answered(release, toy_version, "test")
     enrolled = [(truth, answer) for truth, answer in answers if truth in release.labels]
-    strangers = [answer for truth, answer in answers if truth not in release.labels]
+    unknowns = [answer for truth, answer in answers if truth not in release.labels]
     nearest = [answer.matches[0].label == truth for truth, answer in enrolled]
     right = [answer.known and answer.label == truth for truth, answer in enrolled]
-    refused = [not answer.known for answer in strangers]
+    refused = [not answer.known for answer in unknowns]
     assert metrics.recall_at_1 == metrics.unseen_recall_at_1 == pytest.approx(np.mean(nearest))
-    assert metrics.detection_rate == metrics.unseen_detection_rate == pytest.approx(np.mean(right))
+    assert metrics.tpir == metrics.unseen_tpir == pytest.approx(np.mean(right))
     assert metrics.recall == pytest.approx(np.mean(right))  # as many queries a class
-    assert metrics.stranger_refusal == pytest.approx(np.mean(refused))
+    assert metrics.tnir == pytest.approx(np.mean(refused))
     assert metrics.accuracy == pytest.approx(np.mean(right + refused))
-    assert (metrics.enrolled_queries, metrics.stranger_queries) == (16, 8)
-    wins = [np.sign(a.score - s.score) / 2 + 0.5 for _, a in enrolled for s in strangers]
+    assert (metrics.enrolled_queries, metrics.unknown_queries) == (16, 8)
+    wins = [np.sign(a.score - s.score) / 2 + 0.5 for _, a in enrolled for s in unknowns]
     assert metrics.auroc == pytest.approx(np.mean(wins))
     # The case shows something: neither everything nor nothing is right.
     assert 0.2 < metrics.accuracy < 1
 
 
-def test_a_class_that_trained_and_is_not_enrolled_is_neither_asked_nor_a_stranger(toy_version: DatasetVersion) -> None:
+def test_a_class_that_trained_and_is_not_enrolled_is_neither_asked_nor_an_unknown(toy_version: DatasetVersion) -> None:
     roles = toy_version.column("label"), toy_version.column("role")
     trained = toy.TEST[1]  # as if photos of this class stood in the training split too
     split = [
@@ -74,8 +74,8 @@ def test_a_class_that_trained_and_is_not_enrolled_is_neither_asked_nor_a_strange
     table = toy_version.table.set_column(toy_version.table.schema.get_field_index("split"), "split", [split])
     version = DatasetVersion(table, toy_version.shards)
     rest = {label for label in toy.TEST if label != trained}
-    assert set(asked(version, "test", [*toy.TEST]).labels) == {*toy.TEST, *toy.TEST_STRANGERS}
-    assert set(asked(version, "test", rest).labels) == {*rest, *toy.TEST_STRANGERS}
+    assert set(asked(version, "test", [*toy.TEST]).labels) == {*toy.TEST, *toy.TEST_UNKNOWNS}
+    assert set(asked(version, "test", rest).labels) == {*rest, *toy.TEST_UNKNOWNS}
 
 
 def test_the_manifest_carries_the_same_figures(candidate: Candidate) -> None:
@@ -89,9 +89,9 @@ def test_the_manifest_carries_the_rates_of_the_rule_where_it_was_fitted(
 ) -> None:
     release, _ = candidate
     answers = answered(release, toy_version, "validation")
-    named = [answer.known for truth, answer in answers if truth in toy.VALIDATION_STRANGERS]
+    named = [answer.known for truth, answer in answers if truth in toy.VALIDATION_UNKNOWNS]
     right = [answer.label == truth for truth, answer in answers if truth in toy.VALIDATION]
-    rates = {"fpir": exact_rate(sum(named), len(named)), "detection_rate": exact_rate(sum(right), len(right))}
+    rates = {"fpir": exact_rate(sum(named), len(named)), "tpir": exact_rate(sum(right), len(right))}
     for name, rate in rates.items():
         assert rate is not None
         assert release.manifest.metrics[f"validation_{name}"] == pytest.approx(rate.value)
@@ -117,7 +117,7 @@ def test_the_probability_is_fitted_on_validation_and_judged_on_test(
 
 @pytest.mark.parametrize("photos", [1, 2])
 def test_what_validation_prefers_is_enrolled_and_said(
-    toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path, photos: int
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path, photos: int
 ) -> None:
     auto = GalleryConfig(photos_per_class=photos, splits=("validation", "test"), represent="auto")
     release, metrics = _build(tmp_path / "auto", toy_version, toy_model, gallery=auto)
@@ -132,17 +132,17 @@ def test_what_validation_prefers_is_enrolled_and_said(
         assert (chosen, both) == ("exemplars", set())
         return
     assert both == {
-        f"validation_{name}_{way}" for name in ("detection_rate", "auroc", "recall_at_1") for way in get_args(Represent)
+        f"validation_{name}_{way}" for name in ("tpir", "auroc", "recall_at_1") for way in get_args(Represent)
     }
     (other,) = set(get_args(Represent)) - {chosen}
-    assert travelling["validation_detection_rate"] == travelling[f"validation_detection_rate_{chosen}"]
-    assert travelling[f"validation_detection_rate_{chosen}"] >= travelling[f"validation_detection_rate_{other}"]
+    assert travelling["validation_tpir"] == travelling[f"validation_tpir_{chosen}"]
+    assert travelling[f"validation_tpir_{chosen}"] >= travelling[f"validation_tpir_{other}"]
 
 
-def test_the_rule_keeps_the_rate_on_the_validation_strangers(candidate: Candidate, toy_version: DatasetVersion) -> None:
+def test_the_rule_keeps_the_rate_on_the_validation_unknowns(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
     answers = answered(release, toy_version, "validation")
-    named = [answer.known for truth, answer in answers if truth in toy.VALIDATION_STRANGERS]
+    named = [answer.known for truth, answer in answers if truth in toy.VALIDATION_UNKNOWNS]
     assert len(named) == 12
     assert np.mean(named) <= candidates.CONFIG.fpir == release.manifest.decision.fpir
     detected = [answer.label == truth for truth, answer in answers if truth in toy.VALIDATION]
@@ -161,9 +161,7 @@ def test_every_class_is_enrolled_with_a_picture_of_its_own(candidate: Candidate)
         assert np.abs(thumbnail[2, 2] - first[1, 1]).max() < 25
 
 
-def test_prototypes_ship_one_row_a_class(
-    toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path
-) -> None:
+def test_prototypes_ship_one_row_a_class(toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path) -> None:
     config = candidates.GALLERY.model_copy(update={"represent": "prototype"})
     release, metrics = _build(tmp_path / "release", toy_version, toy_model, gallery=config)
     assert [entry.items for entry in release.catalogue] == [1] * len(release.labels)
@@ -172,12 +170,12 @@ def test_prototypes_ship_one_row_a_class(
 
 
 def test_a_version_without_what_is_needed_is_an_error_and_leaves_nothing(
-    toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path
 ) -> None:
     everything = set(toy.LABELS)
     lacking = {
         "no gallery photo": toy_version.select(role="query"),
-        "16 enrolled and 0 stranger queries": toy_version.select(labels=everything - set(toy.VALIDATION_STRANGERS)),
+        "16 enrolled and 0 unknown queries": toy_version.select(labels=everything - set(toy.VALIDATION_UNKNOWNS)),
         "validation split has no query": toy_version.take(
             [row for row, split in enumerate(toy_version.column("split")) if split != "validation"]
         ),
@@ -196,16 +194,16 @@ def test_a_version_without_what_is_needed_is_an_error_and_leaves_nothing(
 
 
 def test_a_rate_that_cannot_be_told_is_an_error(
-    toy_version: DatasetVersion, toy_model: EmbeddingModel, tmp_path: Path
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 stranger queries: at least 100 are needed"):
-        _build(tmp_path / "release", toy_version, toy_model, config=CandidateConfig(fpir=0.01))
-    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 stranger queries"):
+    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 unknown queries: at least 100 are needed"):
+        _build(tmp_path / "release", toy_version, toy_model, config=PackagingConfig(fpir=0.01))
+    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 unknown queries"):
         check_calibratable(toy_version, candidates.GALLERY, 0.01)
 
 
 def test_a_release_is_not_written_over(
-    candidate: Candidate, toy_version: DatasetVersion, toy_model: EmbeddingModel
+    candidate: Candidate, toy_version: DatasetVersion, toy_model: TorchEmbedder
 ) -> None:
     release, _ = candidate
     with pytest.raises(PublicationError, match="exists already"):
@@ -216,16 +214,16 @@ def test_a_release_is_not_written_over(
 @pytest.mark.parametrize("setting", [{"fpir": 0}, {"fpir": 1}, {"golden_images": 0}, {"golden": 3}])
 def test_a_setting_that_means_nothing_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(setting))):
-        CandidateConfig.model_validate(setting)
+        PackagingConfig.model_validate(setting)
 
 
 def _build(
     folder: Path,
     version: DatasetVersion,
-    model: EmbeddingModel,
+    model: TorchEmbedder,
     *,
     gallery: GalleryConfig = candidates.GALLERY,
-    config: CandidateConfig = candidates.CONFIG,
+    config: PackagingConfig = candidates.CONFIG,
 ) -> Candidate:
     release, metrics, _ = build_candidate(
         folder, "toy", version, model, toy.PREPROCESSING, gallery, config, candidates.LINEAGE

@@ -12,15 +12,15 @@ from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.errors import DataError
 from discern.evaluation.gallery import GalleryConfig, gallery_rows
 from discern.evaluation.metrics import Metrics
-from discern.evaluation.numeric_format import Choice, Measurement, PrecisionConfig, choose
+from discern.evaluation.numeric_format import FormatChoice, FormatMeasurement, NumericFormatConfig, choose_format
 from discern.learning.config import ModelConfig
 from discern.learning.export import export_onnx
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.learning.quantise import stamp
 from discern.learning.recipes import train_teacher
-from discern.releases.candidate import CandidateConfig, build_candidate, load_queries
-from discern.releases.numeric_format_search import Examination, pick_precision
-from edge_runtime.core import embedder as edge_model
+from discern.releases.candidate import PackagingConfig, build_candidate, load_queries
+from discern.releases.numeric_format_search import FormatTrial, choose_numeric_format
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import Preprocessing
 from edge_runtime.core.release import MODEL_FILE, Release, open_release
@@ -29,10 +29,10 @@ from tests.discern import candidates, toy
 
 LARGE = Preprocessing(96)  # where a dense net spends its time in convolutions, which int8 halves
 # What is not about speed never refuses here.
-LAX = PrecisionConfig(
+LAX = NumericFormatConfig(
     variants=("int8",),
     recall_loss=0.99,
-    detection_loss=0.99,
+    tpir_loss=0.99,
     fpir_gain=0.99,
     least_agreement=0,
     least_queries=2,
@@ -45,25 +45,25 @@ def examination(
     version: DatasetVersion,
     preprocessing: Preprocessing = toy.PREPROCESSING,
     gallery: GalleryConfig = candidates.GALLERY,
-) -> Examination:
+) -> FormatTrial:
     photos = load_photos(version.take(gallery_rows(version, gallery)), preprocessing)
     queries = load_queries(version, "validation", set(photos.labels), preprocessing)
-    return Examination(photos, queries, version.select(split="train"), preprocessing, gallery, 0.25)
+    return FormatTrial(photos, queries, version.select(split="train"), preprocessing, gallery, 0.25)
 
 
 @pytest.fixture(scope="module")
-def exam(toy_version: DatasetVersion) -> Examination:
+def exam(toy_version: DatasetVersion) -> FormatTrial:
     return examination(toy_version)
 
 
 @pytest.fixture
-def fp32(toy_model: EmbeddingModel, tmp_path: Path) -> Path:
+def fp32(toy_model: TorchEmbedder, tmp_path: Path) -> Path:
     export_onnx(toy_model, tmp_path / "fp32.onnx", toy.PREPROCESSING.size)
     return tmp_path / "fp32.onnx"
 
 
 @pytest.fixture(scope="module")
-def dense(toy_version: DatasetVersion) -> EmbeddingModel:
+def dense(toy_version: DatasetVersion) -> TorchEmbedder:
     """A net without depthwise convolutions, a little trained."""
     model = ModelConfig(backbone="resnet10t", embedding_dim=16)
     return train_teacher(toy_version, toy.PREPROCESSING, toy.config(model=model, steps=10)).model
@@ -71,18 +71,20 @@ def dense(toy_version: DatasetVersion) -> EmbeddingModel:
 
 @pytest.fixture(scope="module")
 def quantised(
-    toy_version: DatasetVersion, dense: EmbeddingModel, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Release, Metrics, Choice]:
+    toy_version: DatasetVersion, dense: TorchEmbedder, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Release, Metrics, FormatChoice]:
     config = candidates.CONFIG.model_copy(update={"precision": LAX})
     folder = tmp_path_factory.mktemp("quantised") / "release"
     return build_candidate(folder, "toy", toy_version, dense, LARGE, candidates.GALLERY, config, candidates.LINEAGE)
 
 
-def by_name(choice: Choice) -> dict[str, Measurement]:
+def by_name(choice: FormatChoice) -> dict[str, FormatMeasurement]:
     return {each.precision: each for each in choice.measurements}
 
 
-def test_int8_ships_where_it_is_faster_and_the_release_is_whole(quantised: tuple[Release, Metrics, Choice]) -> None:
+def test_int8_ships_where_it_is_faster_and_the_release_is_whole(
+    quantised: tuple[Release, Metrics, FormatChoice],
+) -> None:
     release, _, choice = quantised
     measured = by_name(choice)
     assert choice.precision == "int8", choice.reason
@@ -95,7 +97,7 @@ def test_int8_ships_where_it_is_faster_and_the_release_is_whole(quantised: tuple
 
 
 def test_gallery_rule_and_golden_embeddings_are_those_of_what_ships(
-    quantised: tuple[Release, Metrics, Choice], toy_version: DatasetVersion, dense: EmbeddingModel, tmp_path: Path
+    quantised: tuple[Release, Metrics, FormatChoice], toy_version: DatasetVersion, dense: TorchEmbedder, tmp_path: Path
 ) -> None:
     release, metrics, choice = quantised
     identifier = Identifier(open_release(release.folder, release.id))
@@ -105,18 +107,18 @@ def test_gallery_rule_and_golden_embeddings_are_those_of_what_ships(
     images, golden = release.golden()
     np.testing.assert_allclose(golden, identifier.embed(images), atol=1e-6)
     export_onnx(dense, tmp_path / "fp32.onnx", LARGE.size)
-    whole = edge_model.EmbeddingModel(tmp_path / "fp32.onnx", LARGE).embed(photos.pixels)[by_class]
+    whole = OnnxEmbedder(tmp_path / "fp32.onnx", LARGE).embed(photos.pixels)[by_class]
     assert np.abs(identifier.index.vectors - whole).max() > 1e-4  # and they differ from fp32's
     accuracy = by_name(choice)["int8"].accuracy
     assert accuracy is not None
     assert accuracy.fpir <= 0.25
-    assert release.manifest.metrics["validation_detection_rate"] == pytest.approx(accuracy.detection_rate)
+    assert release.manifest.metrics["validation_tpir"] == pytest.approx(accuracy.tpir)
     assert metrics.recall_at_1 is not None
 
 
-def test_the_choice_follows_from_its_measurements(fp32: Path, exam: Examination) -> None:
-    path, choice = pick_precision(fp32, exam, LAX)
-    assert choose(choice.measurements, LAX) == choice
+def test_the_choice_follows_from_its_measurements(fp32: Path, exam: FormatTrial) -> None:
+    path, choice = choose_numeric_format(fp32, exam, LAX)
+    assert choose_format(choice.measurements, LAX) == choice
     assert path == fp32.with_name(f"{choice.precision}.onnx")
     measured = by_name(choice)
     assert list(measured) == ["fp32", "int8"]
@@ -135,70 +137,70 @@ def test_the_choice_follows_from_its_measurements(fp32: Path, exam: Examination)
     assert eighth.cosine_min < 0.9999
 
 
-def test_on_a_processor_without_fp16_it_is_skipped_and_the_reason_told(fp32: Path, exam: Examination) -> None:
-    _, choice = pick_precision(fp32, exam, LAX.model_copy(update={"variants": ("fp16",)}))
+def test_on_a_processor_without_fp16_it_is_skipped_and_the_reason_told(fp32: Path, exam: FormatTrial) -> None:
+    _, choice = choose_numeric_format(fp32, exam, LAX.model_copy(update={"variants": ("fp16",)}))
     assert choice.precision == "fp32"
     assert choice.refused == {"fp16": "CPUExecutionProvider does not compute in fp16"}
     assert not fp32.with_name("fp16.onnx").exists()
 
 
-def test_by_default_so_few_queries_tell_nothing_and_fp32_ships(fp32: Path, exam: Examination) -> None:
-    path, choice = pick_precision(fp32, exam, PrecisionConfig())
+def test_by_default_so_few_queries_tell_nothing_and_fp32_ships(fp32: Path, exam: FormatTrial) -> None:
+    path, choice = choose_numeric_format(fp32, exam, NumericFormatConfig())
     assert (path, choice.precision) == (fp32, "fp32")
     assert set(choice.refused) == {"fp16", "int8"}
     assert "16 queries cannot tell recall@1: 50 are needed" in choice.refused["int8"]
 
 
-def test_nothing_else_is_built_where_nothing_is_to_be_tried(fp32: Path, exam: Examination) -> None:
-    path, choice = pick_precision(fp32, exam, PrecisionConfig(variants=()))
+def test_nothing_else_is_built_where_nothing_is_to_be_tried(fp32: Path, exam: FormatTrial) -> None:
+    path, choice = choose_numeric_format(fp32, exam, NumericFormatConfig(variants=()))
     assert (path, choice.reason) == (fp32, "fp32: nothing else was tried")
     assert [each.name for each in fp32.parent.iterdir()] == ["fp32.onnx"]
 
 
 def test_without_training_photos_int8_is_refused_with_the_reason(
-    fp32: Path, exam: Examination, toy_version: DatasetVersion
+    fp32: Path, exam: FormatTrial, toy_version: DatasetVersion
 ) -> None:
     empty = dataclasses.replace(exam, training=toy_version.select(labels=set()))
-    path, choice = pick_precision(fp32, empty, LAX)
+    path, choice = choose_numeric_format(fp32, empty, LAX)
     assert path == fp32
     assert "cannot be calibrated without training photos" in choice.refused["int8"]
     assert by_name(choice)["int8"].accuracy is None
 
 
 def test_photos_of_validation_and_test_calibrate_nothing(
-    fp32: Path, exam: Examination, toy_version: DatasetVersion, tmp_path: Path
+    fp32: Path, exam: FormatTrial, toy_version: DatasetVersion, tmp_path: Path
 ) -> None:
     """With other validation and test photos, the same int8 file comes out."""
-    pick_precision(fp32, exam, LAX)
+    choose_numeric_format(fp32, exam, LAX)
     before = fp32.with_name("int8.onnx").read_bytes()
     others = PhotoSet(exam.queries.pixels[:, ::-1], exam.queries.labels)
-    pick_precision(fp32, dataclasses.replace(exam, queries=others), LAX)
+    choose_numeric_format(fp32, dataclasses.replace(exam, queries=others), LAX)
     assert fp32.with_name("int8.onnx").read_bytes() == before
     assert set(exam.training.labels) == set(toy.TRAINED)
 
 
-def test_how_many_photos_calibrate_is_in_the_config(fp32: Path, exam: Examination) -> None:
-    pick_precision(fp32, exam, LAX)
+def test_how_many_photos_calibrate_is_in_the_config(fp32: Path, exam: FormatTrial) -> None:
+    choose_numeric_format(fp32, exam, LAX)
     twelve = fp32.with_name("int8.onnx").read_bytes()
-    pick_precision(fp32, exam, LAX.model_copy(update={"calibration_photos": 1}))
+    choose_numeric_format(fp32, exam, LAX.model_copy(update={"calibration_photos": 1}))
     assert fp32.with_name("int8.onnx").read_bytes() != twelve
 
 
-def test_a_representation_that_is_chosen_is_the_same_for_all(fp32: Path, exam: Examination) -> None:
+def test_a_representation_that_is_chosen_is_the_same_for_all(fp32: Path, exam: FormatTrial) -> None:
     auto = dataclasses.replace(exam, gallery_config=candidates.GALLERY.model_copy(update={"represent": "auto"}))
-    _, choice = pick_precision(fp32, auto, LAX)
+    _, choice = choose_numeric_format(fp32, auto, LAX)
     whole = by_name(choice)["fp32"].accuracy
     assert whole is not None
     assert whole.agreement == 1
 
 
-def test_what_fp32_cannot_be_examined_on_is_an_error(fp32: Path, exam: Examination) -> None:
+def test_what_fp32_cannot_be_examined_on_is_an_error(fp32: Path, exam: FormatTrial) -> None:
     enrolled = np.isin(exam.queries.labels, list(exam.gallery.labels))
     lone = PhotoSet(exam.queries.pixels[enrolled], tuple(np.array(exam.queries.labels)[enrolled]))
-    with pytest.raises(DataError, match="0 stranger queries"):
-        pick_precision(fp32, dataclasses.replace(exam, queries=lone), LAX)
+    with pytest.raises(DataError, match="0 unknown queries"):
+        choose_numeric_format(fp32, dataclasses.replace(exam, queries=lone), LAX)
 
 
 def test_the_config_of_a_candidate_tries_int8_by_default() -> None:
-    assert CandidateConfig().precision.variants == ("fp16", "int8")
-    assert CandidateConfig.model_validate({"precision": {"variants": []}}).precision.variants == ()
+    assert PackagingConfig().precision.variants == ("fp16", "int8")
+    assert PackagingConfig.model_validate({"precision": {"variants": []}}).precision.variants == ()

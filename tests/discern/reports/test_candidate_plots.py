@@ -37,10 +37,10 @@ def answers(candidate: Candidate, toy_version: DatasetVersion) -> list[tuple[str
     return [(label, identifier.identify(queries.image_bytes(row))) for row, label in enumerate(queries.column("label"))]
 
 
-def without(version: DatasetVersion, *, queries: bool = False, strangers: bool = False) -> DatasetVersion:
-    """The version without its test queries, or without strangers in the test split."""
+def without(version: DatasetVersion, *, queries: bool = False, unknowns: bool = False) -> DatasetVersion:
+    """The version without its test queries, or without unknowns in the test split."""
     left_out = [
-        split == "test" and role == "query" and (queries or (strangers and label in toy.TEST_STRANGERS))
+        split == "test" and role == "query" and (queries or (unknowns and label in toy.TEST_UNKNOWNS))
         for split, role, label in zip(*(version.column(name) for name in ("split", "role", "label")), strict=True)
     ]
     return version.take(np.flatnonzero(~np.array(left_out)).tolist())
@@ -93,7 +93,7 @@ def test_the_grid_shows_what_the_device_answers(rows: list[GridRow], answers: li
     assert len(rows) == candidate_plots.ROWS == len(answers)
     for row in rows:
         truth, said, best, *_ = row.words
-        key, nearest = (truth.removesuffix(" (stranger)"), said.removeprefix("answer: ")), row.neighbours[0]
+        key, nearest = (truth.removesuffix(" (unknown)"), said.removeprefix("answer: ")), row.neighbours[0]
         match = min((one for one in told if one[:2] == key), key=lambda one: abs(one[2].score - nearest.score))
         told.remove(match)
         assert float(best.split()[1].rstrip(",")) == pytest.approx(nearest.score, abs=5.1e-4)
@@ -101,7 +101,7 @@ def test_the_grid_shows_what_the_device_answers(rows: list[GridRow], answers: li
             (one.label, one.score) for one in match[2].matches
         ]
         assert [one.own for one in row.neighbours] == [one.label == key[0] for one in row.neighbours]
-        assert (" (stranger)" in truth) == (key[0] in toy.TEST_STRANGERS)
+        assert (" (unknown)" in truth) == (key[0] in toy.TEST_UNKNOWNS)
         assert f"right with probability {match[2].probability:.2f}" in row.words
     assert told == []
 
@@ -137,12 +137,12 @@ def test_the_map_holds_the_index_and_the_queries(
     monkeypatch.setattr(candidate_plots, "embedding_map", draw)
     depict_release(candidate[0], toy_version, candidates.GALLERY)
     (points,) = mapped
-    assert Counter(points.kinds) == {"gallery": 16, "query": 16, "stranger": 8}
+    assert Counter(points.kinds) == {"gallery": 16, "query": 16, "unknown": 8}
     index = Identifier(candidate[0]).index
     assert np.array_equal(points.vectors[:16], index.vectors)
     assert points.labels[:16] == tuple(candidate[0].labels[number] for number in index.classes)
-    assert {label for label, kind in zip(points.labels, points.kinds, strict=True) if kind == "stranger"} == set(
-        toy.TEST_STRANGERS
+    assert {label for label, kind in zip(points.labels, points.kinds, strict=True) if kind == "unknown"} == set(
+        toy.TEST_UNKNOWNS
     )
 
 
@@ -153,16 +153,16 @@ def test_without_test_queries_the_map_is_left(candidate: Candidate, toy_version:
     assert seen.confusions is None
 
 
-def test_without_strangers_everything_is_shown(candidate: Candidate, toy_version: DatasetVersion) -> None:
-    seen = depict_release(candidate[0], without(toy_version, strangers=True), candidates.GALLERY)
+def test_without_unknowns_everything_is_shown(candidate: Candidate, toy_version: DatasetVersion) -> None:
+    seen = depict_release(candidate[0], without(toy_version, unknowns=True), candidates.GALLERY)
     assert set(seen.pictures) == NAMES
     assert seen.confusions is not None
-    assert not any(pair.stranger for pair in seen.confusions.pairs)
+    assert not any(pair.unknown for pair in seen.confusions.pairs)
 
 
 def test_what_cannot_be_shown_says_why(production: Release, toy_version: DatasetVersion) -> None:
     """This release embeds by colour, tells every disc from the next, and states no probability."""
-    version = without(toy_version, strangers=True)
+    version = without(toy_version, unknowns=True)
     queries = version.select(split="test", role="query")
     identifier = Identifier(production)
     right = [

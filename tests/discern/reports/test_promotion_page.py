@@ -9,7 +9,7 @@ import pytest
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gates import GateConfig, already_in_production
 from discern.evaluation.metrics import Metrics
-from discern.releases.examine import Comparison, compare
+from discern.releases.examine import ReleaseComparison, compare_releases
 from discern.reports import promotion_page
 from discern.reports.promotion_page import empty_report, promotion_report
 from edge_runtime.core.release import Release
@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def page(candidate: Candidate, production: Release, comparison: Comparison, toy_version: DatasetVersion) -> str:
+def page(candidate: Candidate, production: Release, comparison: ReleaseComparison, toy_version: DatasetVersion) -> str:
     return promotion_report(candidate[0], production, comparison, toy_version)
 
 
@@ -63,7 +63,7 @@ def test_names_of_classes_and_runs_are_text(page: str) -> None:
     assert "toy <pills>" in found.text
 
 
-def test_the_verdict_and_every_gate_are_told(page: str, comparison: Comparison) -> None:
+def test_the_verdict_and_every_gate_are_told(page: str, comparison: ReleaseComparison) -> None:
     found = Page(page)
     assert ("Promoted: " in found.text) == comparison.verdict.promote
     assert comparison.verdict.reason in found.text
@@ -71,11 +71,11 @@ def test_the_verdict_and_every_gate_are_told(page: str, comparison: Comparison) 
         assert f"{gate.name}{'passed' if gate.passed else 'failed'}{gate.detail}" in found.text
 
 
-def test_figures_of_both_releases_stand_side_by_side(page: str, comparison: Comparison) -> None:
+def test_figures_of_both_releases_stand_side_by_side(page: str, comparison: ReleaseComparison) -> None:
     found = Page(page)
     assert comparison.production is not None
     ours, theirs = comparison.candidate.answers.metrics, comparison.production.answers.metrics
-    assert f"stranger refusal{ours.stranger_refusal:.3f}{theirs.stranger_refusal:.3f}" in found.text
+    assert f"TNIR{ours.tnir:.3f}{theirs.tnir:.3f}" in found.text
     assert "gallery classes88" in found.text
     assert "p95 latency, ms" in found.text
     assert f"brier score{ours.brier_score:.3f}not computed" in found.text
@@ -83,13 +83,13 @@ def test_figures_of_both_releases_stand_side_by_side(page: str, comparison: Comp
 
 def test_the_rates_where_the_rule_was_fitted_come_with_their_intervals(page: str, candidate: Candidate) -> None:
     found, stated = Page(page), candidate[0].manifest.metrics
-    for title, name in (("FPIR", "fpir"), ("detection rate", "detection_rate")):
+    for title, name in (("FPIR", "fpir"), ("TPIR", "tpir")):
         value, low, high = (stated[f"validation_{name}{end}"] for end in ("", "_low", "_high"))
         assert f"validation {title}, 95 % interval{value:.3f} [{low:.3f}, {high:.3f}]not stated" in found.text
     assert "gallery rowsexemplarsnot stated" in found.text
 
 
-def test_every_changed_answer_is_shown_and_no_other(page: str, comparison: Comparison) -> None:
+def test_every_changed_answer_is_shown_and_no_other(page: str, comparison: ReleaseComparison) -> None:
     assert comparison.production is not None
     ours, theirs = comparison.candidate, comparison.production
     changed = np.flatnonzero(ours.answers.answered != theirs.answers.answered)
@@ -100,7 +100,7 @@ def test_every_changed_answer_is_shown_and_no_other(page: str, comparison: Compa
     for caption, row in zip(found.captions, changed, strict=True):
         truth = ours.outcomes.names[row]
         assert caption.startswith(truth)
-        assert ("(stranger)" in caption) == (truth in toy.TEST_STRANGERS)
+        assert ("(unknown)" in caption) == (truth in toy.TEST_UNKNOWNS)
         for who, one in (("candidate", ours), ("production", theirs)):
             number = one.answers.answered[row]
             assert f"{who}: {'unknown' if number < 0 else one.outcomes.labels[number]}" in caption
@@ -108,7 +108,7 @@ def test_every_changed_answer_is_shown_and_no_other(page: str, comparison: Compa
 
 def test_a_first_release_shows_what_it_answers_wrongly(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
-    first = compare(release, None, toy_version, candidates.GALLERY, GateConfig())
+    first = compare_releases(release, None, toy_version, candidates.GALLERY, GateConfig())
     found = Page(promotion_report(release, None, first, toy_version))
     wrong = first.candidate.answers.answered != first.candidate.answers.truth
     assert len(found.captions) == wrong.sum() > 0
@@ -119,7 +119,7 @@ def test_a_first_release_shows_what_it_answers_wrongly(candidate: Candidate, toy
 def test_a_page_of_many_changes_says_what_it_leaves_out(
     candidate: Candidate,
     production: Release,
-    comparison: Comparison,
+    comparison: ReleaseComparison,
     toy_version: DatasetVersion,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -131,7 +131,7 @@ def test_a_page_of_many_changes_says_what_it_leaves_out(
 
 def test_a_comparison_without_changes_says_so(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
-    same = compare(release, release, toy_version, candidates.GALLERY, GateConfig(resamples=200))
+    same = compare_releases(release, release, toy_version, candidates.GALLERY, GateConfig(resamples=200))
     found = Page(promotion_report(release, release, same, toy_version))
     assert "No answer changed." in found.text
     assert "img" not in found.tags
@@ -139,9 +139,9 @@ def test_a_comparison_without_changes_says_so(candidate: Candidate, toy_version:
 
 def test_figures_that_could_not_be_computed_are_called_so(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
-    known = toy_version.select(labels=set(toy.LABELS) - set(toy.TEST_STRANGERS))
+    known = toy_version.select(labels=set(toy.LABELS) - set(toy.TEST_UNKNOWNS))
     found = Page(
-        promotion_report(release, None, compare(release, None, known, candidates.GALLERY, GateConfig()), known)
+        promotion_report(release, None, compare_releases(release, None, known, candidates.GALLERY, GateConfig()), known)
     )
     assert "aurocnot computed" in found.text
 

@@ -56,7 +56,7 @@ def test_an_archive_with_a_top_folder_gives_the_same(dataset: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("seed", range(5))
 def test_held_out_classes_never_train(dataset: Path, seed: int) -> None:
-    found = photos(dataset, heldout_classes=4, strangers=2, seed=seed)
+    found = photos(dataset, heldout_classes=4, unknowns=2, seed=seed)
     trained = {photo.label for photo in found if photo.split == "train"}
     heldout = {label for _, label in CLASSES} - trained
     assert len(heldout) == 4
@@ -72,7 +72,7 @@ def test_held_out_classes_never_train(dataset: Path, seed: int) -> None:
     assert all(
         photo.name.startswith("iconic/") for photo in found if photo.label in enrolled and photo.role == "gallery"
     )
-    for split in HELD_OUT_SPLITS:  # each has an enrolled class and a stranger
+    for split in HELD_OUT_SPLITS:  # each has an enrolled class and an unknown
         labels = {photo.label for photo in found if photo.split == split} - trained
         assert len(labels & enrolled) == 1
         assert len(labels - enrolled) == 1
@@ -100,8 +100,8 @@ def test_the_seed_decides_who_is_held_out(dataset: Path) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"heldout_classes": 4, "strangers": 4},
-        {"strangers": 1},
+        {"heldout_classes": 4, "unknowns": 4},
+        {"unknowns": 1},
         {"heldout_classes": 1},
         {"heldout_classes": 4, "catalogue": False},
         {"heldout": 4},

@@ -316,11 +316,11 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest
 
 
 def heldout(**changes: int) -> PillsConfig:
-    settings = {"families": 7, "siblings": 2, "photos_per_class": 3, "heldout_families": 4, "strangers": 2, "shots": 2}
+    settings = {"families": 7, "siblings": 2, "photos_per_class": 3, "heldout_families": 4, "unknowns": 2, "shots": 2}
     return PillsConfig.model_validate({"size": 32} | settings | changes)
 
 
-def test_the_last_families_are_held_out_with_their_siblings_and_some_stay_strangers() -> None:
+def test_the_last_families_are_held_out_with_their_siblings_and_some_stay_unknowns() -> None:
     settings = heldout()
     places = {
         settings.label_of(number): [settings.place_of(number, photo) for photo in range(3)] for number in range(14)
@@ -335,7 +335,7 @@ def test_the_last_families_are_held_out_with_their_siblings_and_some_stay_strang
 
 
 def test_the_photos_come_with_their_places_and_holding_out_changes_no_picture() -> None:
-    settings = heldout(families=3, siblings=1, heldout_families=2, strangers=1)
+    settings = heldout(families=3, siblings=1, heldout_families=2, unknowns=1)
     found = list(PillSource(settings).photos())
     assert [(photo.split, photo.role) for photo in found] == [
         settings.place_of(number, photo) for number in range(3) for photo in range(3)
@@ -348,7 +348,7 @@ def test_the_photos_come_with_their_places_and_holding_out_changes_no_picture() 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"strangers": 4}, "strangers some of them"),
+        ({"unknowns": 4}, "unknowns some of them"),
         ({"heldout_families": 7}, "heldout_families are some of the families"),
         ({"shots": 3}, "leave no photo to ask about"),
     ],

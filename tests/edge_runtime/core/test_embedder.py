@@ -9,14 +9,14 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from edge_runtime.core.embedder import EmbeddingModel
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Preprocessing
 from edge_runtime.errors import ReleaseError
 from tests.edge_runtime.toy_release import DIM, PREPROCESSING, SIZE, write_model
 
 
 def test_embeddings_have_unit_length_whatever_the_batch(tmp_path: Path) -> None:
-    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    model = OnnxEmbedder(write_model(tmp_path / "model.onnx"), PREPROCESSING)
     assert model.dim == DIM
     batch = np.random.default_rng(0).integers(0, 256, (7, SIZE, SIZE, 3), np.uint8)
     vectors = model.embed(batch)
@@ -27,7 +27,7 @@ def test_embeddings_have_unit_length_whatever_the_batch(tmp_path: Path) -> None:
 
 
 def test_the_execution_provider_is_one_that_this_machine_has(tmp_path: Path) -> None:
-    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    model = OnnxEmbedder(write_model(tmp_path / "model.onnx"), PREPROCESSING)
     assert model.provider in onnxruntime.get_available_providers()
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
         assert model.provider == "CPUExecutionProvider"
@@ -35,19 +35,19 @@ def test_the_execution_provider_is_one_that_this_machine_has(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("batch", [np.zeros((1, 8, 8, 3), np.uint8), np.zeros((1, SIZE, SIZE, 3), np.float32)])
 def test_other_input_is_refused(tmp_path: Path, batch: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
-    model = EmbeddingModel(write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    model = OnnxEmbedder(write_model(tmp_path / "model.onnx"), PREPROCESSING)
     with pytest.raises(ReleaseError, match=rf"uint8 \[n, {SIZE}, {SIZE}, 3\] and was given"):
         model.embed(batch)
 
 
 def test_another_input_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=r"where uint8 \[n, 32, 32, 3\] is needed"):
-        EmbeddingModel(write_model(tmp_path / "model.onnx"), Preprocessing(32))
+        OnnxEmbedder(write_model(tmp_path / "model.onnx"), Preprocessing(32))
 
 
 def test_a_fixed_batch_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="failed on a batch of 2"):
-        EmbeddingModel(write_model(tmp_path / "model.onnx", batch=1), PREPROCESSING)
+        OnnxEmbedder(write_model(tmp_path / "model.onnx", batch=1), PREPROCESSING)
 
 
 def one_node(path: Path, output: int, op: str, **attributes: Any) -> Path:
@@ -66,14 +66,14 @@ def one_node(path: Path, output: int, op: str, **attributes: Any) -> Path:
 
 def test_embeddings_without_the_norm_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="not of unit length"):
-        EmbeddingModel(one_node(tmp_path / "m.onnx", TensorProto.FLOAT, "Flatten", axis=1), PREPROCESSING)
+        OnnxEmbedder(one_node(tmp_path / "m.onnx", TensorProto.FLOAT, "Flatten", axis=1), PREPROCESSING)
 
 
 def test_another_output_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=r"gives tensor\(double\) where float32"):
-        EmbeddingModel(one_node(tmp_path / "m.onnx", TensorProto.DOUBLE, "Flatten", axis=1), PREPROCESSING)
+        OnnxEmbedder(one_node(tmp_path / "m.onnx", TensorProto.DOUBLE, "Flatten", axis=1), PREPROCESSING)
     with pytest.raises(ReleaseError, match=r"where float32 \[n, d\] is needed"):
-        EmbeddingModel(one_node(tmp_path / "m.onnx", TensorProto.FLOAT, "Identity"), PREPROCESSING)
+        OnnxEmbedder(one_node(tmp_path / "m.onnx", TensorProto.FLOAT, "Identity"), PREPROCESSING)
 
 
 @pytest.mark.parametrize("data", [b"", b"not a model", None])
@@ -82,7 +82,7 @@ def test_what_is_not_a_model_is_named(tmp_path: Path, data: bytes | None) -> Non
     if data is not None:
         path.write_bytes(data)
     with pytest.raises(ReleaseError, match=r"model\.onnx") as caught:
-        EmbeddingModel(path, PREPROCESSING)
+        OnnxEmbedder(path, PREPROCESSING)
     assert "\n" not in str(caught.value)
 
 
@@ -92,4 +92,4 @@ def test_a_graph_cannot_name_other_files_as_weights(tmp_path: Path, monkeypatch:
     onnx.save(model, tmp_path / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
     monkeypatch.chdir(tmp_path.parent)
     with pytest.raises(ReleaseError, match="not a model that onnxruntime can load"):
-        EmbeddingModel(tmp_path / "model.onnx", PREPROCESSING)
+        OnnxEmbedder(tmp_path / "model.onnx", PREPROCESSING)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_runtime.core.identify import Calibrator, DecisionRule, Identifier, decide, right_probability, score_and_margin
 from edge_runtime.core.release import Release, open_release
 from edge_runtime.errors import ImageError, SettingsError
-from tests.edge_runtime.toy_release import CALIBRATOR, COLOURS, STRANGER, as_format_1, photo
+from tests.edge_runtime.toy_release import CALIBRATOR, COLOURS, UNKNOWN, as_format_1, photo
 
 
 @pytest.mark.parametrize("label", COLOURS)
@@ -27,8 +27,8 @@ def test_an_enrolled_class_is_known(identifier: Identifier, label: str) -> None:
     assert answer.release == identifier.release.id
 
 
-def test_a_stranger_is_unknown(identifier: Identifier) -> None:
-    answer = identifier.identify(photo(STRANGER))
+def test_an_unknown_is_unknown(identifier: Identifier) -> None:
+    answer = identifier.identify(photo(UNKNOWN))
     assert not answer.known
     assert answer.label is None
     assert answer.reason == "below_threshold"
@@ -59,8 +59,8 @@ def test_a_foreign_object_is_refused_although_a_candidate_passes_the_threshold(i
     assert answer.reason == "outside_candidates"
 
 
-def test_a_stranger_is_unknown_among_candidates_too(identifier: Identifier) -> None:
-    assert identifier.identify(photo(STRANGER), candidates=["blue"]).label is None
+def test_an_unknown_is_unknown_among_candidates_too(identifier: Identifier) -> None:
+    assert identifier.identify(photo(UNKNOWN), candidates=["blue"]).label is None
 
 
 def test_an_unknown_candidate_is_named(identifier: Identifier) -> None:
@@ -76,7 +76,7 @@ def test_a_bad_photo_is_named(identifier: Identifier) -> None:
 
 
 def test_the_probability_is_the_calibrators_of_score_and_margin(identifier: Identifier) -> None:
-    answers = identifier.identify_many([photo(COLOURS["red"], seed=9), photo(STRANGER)])
+    answers = identifier.identify_many([photo(COLOURS["red"], seed=9), photo(UNKNOWN)])
     for answer in answers:
         odds = CALIBRATOR.score * answer.score + CALIBRATOR.margin * answer.margin + CALIBRATOR.intercept
         assert answer.probability == pytest.approx(1 / (1 + np.exp(-odds)))

@@ -17,7 +17,7 @@ from edge_runtime.device.home import Current, Home
 from edge_runtime.device.updates import pull
 from edge_runtime.service.api import create_app
 from edge_runtime.service.settings import Secret, ServiceSettings
-from tests.edge_runtime.toy_release import COLOURS, STRANGER, flip, photo
+from tests.edge_runtime.toy_release import COLOURS, UNKNOWN, flip, photo
 
 TOKEN = "correct horse battery"
 LIMITS = ImageLimits(max_bytes=50_000, max_pixels=10_000)
@@ -46,8 +46,8 @@ def test_a_form_is_identified(client: TestClient) -> None:
     assert answer["label"] == "blue"
 
 
-def test_a_stranger_is_a_good_answer(client: TestClient) -> None:
-    response = client.post("/v1/identify", content=photo(STRANGER))
+def test_an_unknown_is_a_good_answer(client: TestClient) -> None:
+    response = client.post("/v1/identify", content=photo(UNKNOWN))
     assert response.status_code == 200
     assert response.json()["known"] is False
     assert response.json()["label"] is None
@@ -136,7 +136,7 @@ def test_health_and_metrics(toy_release: Release) -> None:
     client = TestClient(create_app(toy_release, SETTINGS))
     assert client.get("/healthz").json() == {"status": "ok"}
     assert client.get("/readyz").json() == {"status": "ready", "release": toy_release.id}
-    for colour in (COLOURS["red"], COLOURS["green"], STRANGER):
+    for colour in (COLOURS["red"], COLOURS["green"], UNKNOWN):
         client.post("/v1/identify", content=photo(colour))
     client.post("/v1/identify", content=b"hello")
     text = client.get("/metrics").text

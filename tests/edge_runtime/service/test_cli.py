@@ -17,7 +17,7 @@ from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import FILES, MANIFEST_FILE, MODEL_FILE, Release
 from edge_runtime.device.home import Home
 from edge_runtime.service.cli import _percent, main
-from tests.edge_runtime.toy_release import COLOURS, STRANGER, flip, photo
+from tests.edge_runtime.toy_release import COLOURS, UNKNOWN, flip, photo
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def photos(tmp_path: Path) -> dict[str, str]:
     contents = {
         "red": photo(COLOURS["red"], 5),
         "blue": photo(COLOURS["blue"], 5),
-        "stranger": photo(STRANGER),
+        "unknown": photo(UNKNOWN),
         "text": b"hello",
         "x[bold]": photo(COLOURS["red"]),
     }
@@ -71,7 +71,7 @@ def test_pull_identify_and_status(
     assert (first.status, first.err) == (0, "")
     assert f"release {toy_release.id} answers now" in first.out
     assert "is up to date" in edge("pull", *home).out  # the repository is remembered
-    ran = edge(*home, "identify", photos["red"], photos["stranger"], photos["x[bold]"])
+    ran = edge(*home, "identify", photos["red"], photos["unknown"], photos["x[bold]"])
     assert ran.status == 0
     assert "red" in ran.out
     assert "unknown" in ran.out
@@ -84,11 +84,11 @@ def test_pull_identify_and_status(
 
 
 def test_json_is_one_object_a_line(edge: Edge, home: Path, photos: dict[str, str]) -> None:
-    ran = edge("--home", home, "identify", "--json", photos["red"], photos["stranger"])
+    ran = edge("--home", home, "identify", "--json", photos["red"], photos["unknown"])
     assert ran.status == 0
     answers = [json.loads(line) for line in ran.out.splitlines()]
     assert [answer["label"] for answer in answers] == ["red", None]
-    assert [answer["photo"] for answer in answers] == [photos["red"], photos["stranger"]]
+    assert [answer["photo"] for answer in answers] == [photos["red"], photos["unknown"]]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from edge_runtime.core.release import Release
 from edge_runtime.service.api import create_app
 from edge_runtime.service.settings import Secret, ServiceSettings
 from tests.browser import CHROMIUM, FLAGS
-from tests.edge_runtime.toy_release import COLOURS, STRANGER, photo
+from tests.edge_runtime.toy_release import COLOURS, UNKNOWN, photo
 
 TOKEN = "correct horse battery"
 
@@ -68,7 +68,7 @@ def address(request: pytest.FixtureRequest, toy_release: Release) -> Iterator[st
 def test_a_photo_goes_in_and_the_answer_can_be_read(
     page: Page, address: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    for name, colour in {"red": COLOURS["red"], "stranger": STRANGER}.items():
+    for name, colour in {"red": COLOURS["red"], "unknown": UNKNOWN}.items():
         (tmp_path / f"{name}.png").write_bytes(photo(colour, 3))
     (tmp_path / "text.png").write_bytes(b"hello")
     page.goto(address)
@@ -87,7 +87,7 @@ def test_a_photo_goes_in_and_the_answer_can_be_read(
     expect(first).to_contain_text("red")
     expect(first.locator("img")).to_have_js_property("naturalWidth", 24)
 
-    choose.set_input_files(tmp_path / "stranger.png")
+    choose.set_input_files(tmp_path / "unknown.png")
     expect(page.locator("#verdict")).to_have_text("Unknown")
     expect(page.locator("#answer")).to_have_class("unknown")
     expect(page.locator("#why")).to_contain_text("below the 0.970 needed")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from discern.datasets.ingest.image_facts import examine, examine_photo
+from discern.datasets.ingest.image_facts import measure_image, measure_photo
 from discern.sources.base import Photo
 from edge_runtime.errors import ImageError
 from tests.discern.pictures import BROKEN, jpeg
@@ -27,7 +27,7 @@ def disc(side: int = 128, blur: float = 0) -> Image.Image:
 
 
 def test_a_picture_is_measured() -> None:
-    facts = examine(jpeg(3, 64), "x")
+    facts = measure_image(jpeg(3, 64), "x")
     assert facts.sha256 == hashlib.sha256(jpeg(3, 64)).hexdigest()
     assert (facts.width, facts.height) == (64, 64)
     assert 0 <= facts.phash < 2**64
@@ -35,37 +35,37 @@ def test_a_picture_is_measured() -> None:
 
 
 def test_brightness_is_the_mean_luma() -> None:
-    assert examine(saved(Image.new("L", (40, 30), 51), kind="PNG"), "x").brightness == pytest.approx(0.2)
+    assert measure_image(saved(Image.new("L", (40, 30), 51), kind="PNG"), "x").brightness == pytest.approx(0.2)
 
 
 def test_a_blurred_picture_is_less_sharp_at_every_size_and_contrast() -> None:
     for side in (64, 128, 600):
-        sharp, soft = (examine(saved(disc(side, blur * side / 20)), "x").sharpness for blur in (0, 1))
+        sharp, soft = (measure_image(saved(disc(side, blur * side / 20)), "x").sharpness for blur in (0, 1))
         assert sharp > 0.1
         assert soft < 0.06
     faint = disc().point(lambda value: 100 + value // 4)
-    assert examine(saved(faint), "x").sharpness > 0.06
-    assert examine(saved(Image.new("L", (40, 40), 9)), "x").sharpness == 0
+    assert measure_image(saved(faint), "x").sharpness > 0.06
+    assert measure_image(saved(Image.new("L", (40, 40), 9)), "x").sharpness == 0
 
 
 def test_a_small_thing_on_plain_ground_is_sharp_enough() -> None:
     image = Image.new("L", (256, 256), 240)
     image.paste(disc(12), (100, 90))
-    assert examine(saved(image, kind="PNG"), "x").sharpness > 0.1
+    assert measure_image(saved(image, kind="PNG"), "x").sharpness > 0.1
 
 
 @pytest.mark.parametrize("size", [(8, 8), (8, 3000), (3000, 9), (300, 9)])
 def test_strips_are_measured(size: tuple[int, int]) -> None:
-    assert examine(saved(Image.effect_noise(size, 60), kind="PNG"), "x").sharpness > 0
+    assert measure_image(saved(Image.effect_noise(size, 60), kind="PNG"), "x").sharpness > 0
 
 
 def test_orientation_counts() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = disc().resize((128, 64)).transpose(Image.Transpose.ROTATE_90)
-    facts = examine(saved(turned, exif), "x")
+    facts = measure_image(saved(turned, exif), "x")
     assert (facts.width, facts.height) == (128, 64)
-    upright = examine(saved(disc().resize((128, 64))), "x")
+    upright = measure_image(saved(disc().resize((128, 64))), "x")
     assert (facts.phash ^ upright.phash).bit_count() <= 4
 
 
@@ -81,7 +81,7 @@ def test_the_camera_tells_the_time(kind: str, offset: str | None, expected: date
     if offset:
         inner[0x9011] = offset
     exif[0x8769] = inner
-    assert examine(saved(disc(), exif, kind), "x").captured_at == expected
+    assert measure_image(saved(disc(), exif, kind), "x").captured_at == expected
 
 
 @pytest.mark.parametrize("text", ["0000:00:00 00:00:00", "yesterday", "", "    :  :     :  :  "])
@@ -91,13 +91,13 @@ def test_a_time_that_is_none_is_none(text: str) -> None:
     inner = exif.get_ifd(0x8769)
     inner[0x9003] = text
     exif[0x8769] = inner
-    assert examine(saved(disc(), exif), "x").captured_at is None
+    assert measure_image(saved(disc(), exif), "x").captured_at is None
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_broken_is_named(name: str) -> None:
     with pytest.raises(ImageError, match=f"{name}"):
-        examine(BROKEN[name](), name)
-    _, told = examine_photo(Photo(name, "a", BROKEN[name]))
+        measure_image(BROKEN[name](), name)
+    _, told = measure_photo(Photo(name, "a", BROKEN[name]))
     assert isinstance(told, str)
     assert name in told

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from discern.datasets.ingest.image_facts import examine
+from discern.datasets.ingest.image_facts import measure_image
 from discern.datasets.ingest.journal import FOLDER, KEPT_FOR, Journal
 from discern.datasets.ingest.reuse import KNOWN
 from discern.datasets.ingest.writer import PictureWriter, ShardLimits
@@ -28,7 +28,7 @@ def wrote(store: ShardStore, source: str, given: list[Photo]) -> pa.Table:
     writer = PictureWriter(store, ShardLimits(max_photos=4), Journal(store, source))
     for photo in given:
         data = photo.load()
-        writer.add(data, examine(data, photo.name), photo)
+        writer.add(data, measure_image(data, photo.name), photo)
     writer.flush()
     return writer.table()
 

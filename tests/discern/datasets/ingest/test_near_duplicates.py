@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from discern.datasets.ingest.cleaning import CleaningConfig
-from discern.datasets.ingest.image_facts import examine
+from discern.datasets.ingest.image_facts import measure_image
 from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, Joined, candidates, confirm, correlation, thumbnail
 from discern.sources.pills import PillsConfig, PillSource
 from edge_runtime.core.images import Pixels, decode
@@ -35,7 +35,7 @@ def again(data: bytes, scale: float, quality: int, kind: str) -> bytes:
 
 
 def near(encoded: list[bytes]) -> set[tuple[int, int]]:
-    hashes = np.array([examine(data, "x").phash for data in encoded], np.uint64)
+    hashes = np.array([measure_image(data, "x").phash for data in encoded], np.uint64)
     pairs = candidates(hashes, np.ones(len(encoded), bool), CONFIG.near_distance)
     return {
         (pair.first, pair.second)

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from discern.datasets.splits.assign import Sample, SplitConfig, assign
+from discern.datasets.splits.assign import SplitConfig, SplitItem, assign
 from discern.errors import DataError
 
 
-def samples(classes: int, each: int) -> list[Sample]:
-    return [Sample(f"c{label}", f"{label}-{number}") for label in range(classes) for number in range(each)]
+def samples(classes: int, each: int) -> list[SplitItem]:
+    return [SplitItem(f"c{label}", f"{label}-{number}") for label in range(classes) for number in range(each)]
 
 
 @settings(deadline=None, max_examples=60)
@@ -27,7 +27,7 @@ def samples(classes: int, each: int) -> list[Sample]:
         seed=st.integers(0, 2**40),
         validation_share=st.floats(0.05, 0.45),
         test_share=st.floats(0.05, 0.45),
-        stranger_share=st.floats(0, 0.9),
+        unknown_share=st.floats(0, 0.9),
         shots=st.integers(1, 8),
     ),
 )
@@ -48,7 +48,7 @@ def test_every_split_can_be_used(classes: int, each: int, config: SplitConfig) -
         assert len(enrolled) >= 2
         assert all(roles["query"] for roles in classes_of)
         assert all(roles["gallery"] == min(config.shots, each - 1) for roles in enrolled)
-        if config.stranger_share > 0:
+        if config.unknown_share > 0:
             assert len(classes_of) > len(enrolled)
     trained = [roles for (name, _), roles in roles_of.items() if name == "train"]
     assert len(trained) >= 2
@@ -77,7 +77,7 @@ def test_what_joins_later_moves_no_old_photo_to_another_split() -> None:
 
 
 def test_photos_of_one_group_stay_on_one_side() -> None:
-    photos = [Sample(f"c{i % 10}", f"{i}", group=f"session {i // 30}") for i in range(120)]
+    photos = [SplitItem(f"c{i % 10}", f"{i}", group=f"session {i // 30}") for i in range(120)]
     sides = defaultdict(set)
     for sample, place in zip(photos, assign(photos, SplitConfig(shots=1)), strict=True):
         sides[sample.label, sample.group].add(place)
@@ -89,8 +89,8 @@ def test_photos_of_one_group_stay_on_one_side() -> None:
 def test_equal_images_stay_on_one_side_and_join_their_groups() -> None:
     photos = []
     for label in range(10):
-        photos += [Sample(f"c{label}", f"{label} twin", group=f"g{i}") for i in range(2)]
-        photos += [Sample(f"c{label}", f"{label}-{i}", group=f"g{i % 3}") for i in range(6)]
+        photos += [SplitItem(f"c{label}", f"{label} twin", group=f"g{i}") for i in range(2)]
+        photos += [SplitItem(f"c{label}", f"{label}-{i}", group=f"g{i % 3}") for i in range(6)]
     for config in (SplitConfig(shots=1, seed=seed) for seed in range(10)):
         sides = defaultdict(set)
         for sample, place in zip(photos, assign(photos, config), strict=True):
@@ -101,11 +101,11 @@ def test_equal_images_stay_on_one_side_and_join_their_groups() -> None:
 
 def test_a_source_that_splits_is_obeyed() -> None:
     photos = [
-        Sample("a", "1", split="train"),
-        Sample("b", "2", split="train", role="gallery"),
-        Sample("a", "3", split="test"),  # a known class: asked, its gallery is the training photo
-        Sample("c", "4", split="test", role="gallery"),
-        Sample("c", "5", split="test", role="query"),
+        SplitItem("a", "1", split="train"),
+        SplitItem("b", "2", split="train", role="gallery"),
+        SplitItem("a", "3", split="test"),  # a known class: asked, its gallery is the training photo
+        SplitItem("c", "4", split="test", role="gallery"),
+        SplitItem("c", "5", split="test", role="query"),
     ]
     expected = [
         ("train", "gallery"),
@@ -118,7 +118,7 @@ def test_a_source_that_splits_is_obeyed() -> None:
 
 
 def test_official_splits_of_new_classes_are_enrolled_by_us() -> None:
-    photos = [Sample("a", "1", split="train"), *(Sample("b", f"b{i}", split="test") for i in range(5))]
+    photos = [SplitItem("a", "1", split="train"), *(SplitItem("b", f"b{i}", split="test") for i in range(5))]
     roles = [place[1] for place in assign(photos, SplitConfig(shots=2)) if place]
     assert Counter(roles[1:]) == {"gallery": 2, "query": 3}
 
@@ -126,11 +126,11 @@ def test_official_splits_of_new_classes_are_enrolled_by_us() -> None:
 def test_too_few_classes_say_how_many_are_needed() -> None:
     with pytest.raises(DataError, match="there are 7 classes, and at least 8 are needed"):
         assign(samples(7, 4), SplitConfig())
-    assert assign(samples(6, 4), SplitConfig(stranger_share=0))
+    assert assign(samples(6, 4), SplitConfig(unknown_share=0))
 
 
 def test_classes_that_cannot_be_enrolled_and_asked_are_not_held_out() -> None:
-    single = [Sample(f"single{i}", f"s{i}") for i in range(20)]
+    single = [SplitItem(f"single{i}", f"s{i}") for i in range(20)]
     photos = samples(8, 4) + single
     assigned = assign(photos, SplitConfig(validation_share=0.4, test_share=0.4))
     assert {place for sample, place in zip(photos, assigned, strict=True) if sample in single} == {("train", "gallery")}
@@ -141,7 +141,7 @@ def test_classes_that_cannot_be_enrolled_and_asked_are_not_held_out() -> None:
 @pytest.mark.parametrize("tie", ["group", "near_duplicates", "session"])
 def test_what_belongs_together_stays_on_one_side(tie: str) -> None:
     photos = [
-        Sample(sample.label, sample.sha256, **{tie: f"{number % 3}"})  # type: ignore[arg-type]
+        SplitItem(sample.label, sample.sha256, **{tie: f"{number % 3}"})  # type: ignore[arg-type]
         for sample, number in zip(samples(20, 9), range(180), strict=True)
     ]
     sides = defaultdict(set)
@@ -151,7 +151,7 @@ def test_what_belongs_together_stays_on_one_side(tie: str) -> None:
     assert len({place for places in sides.values() for place in places}) == 5  # gallery and query, of both, and train
 
 
-def said(photos: Sequence[Sample], config: SplitConfig) -> list[Sample]:
+def said(photos: Sequence[SplitItem], config: SplitConfig) -> list[SplitItem]:
     """The same photos, as the next version finds them."""
     places = assign(photos, config)
     return [dataclasses.replace(sample, before=place) for sample, place in zip(photos, places, strict=True)]
@@ -194,7 +194,7 @@ def test_a_photo_that_ties_both_sides_together_gets_no_place() -> None:
     held = {s.label for s in old if s.before and s.before[1] == "gallery" and s.before[0] != "train"}
     label = min(held)
     tied = [dataclasses.replace(sample, group="g") if sample.label == label else sample for sample in old]
-    *places, bridge = assign([*tied, Sample(label, "new", group="g")], config)
+    *places, bridge = assign([*tied, SplitItem(label, "new", group="g")], config)
     assert bridge is None
     assert places == [sample.before for sample in old]
 
@@ -210,9 +210,9 @@ def test_photos_of_every_class_train_where_photos_are_split() -> None:
 
 def test_photos_without_a_split_join_their_class_where_the_source_put_it() -> None:
     photos = [
-        *(Sample(f"c{label}", f"{label}-{i}", split="train") for label in range(10) for i in range(2)),
-        *(Sample(f"c{label}", f"{label}+{i}") for label in range(10) for i in range(3)),
-        *(Sample(f"new{label}", f"new{label}-{i}") for label in range(9) for i in range(4)),
+        *(SplitItem(f"c{label}", f"{label}-{i}", split="train") for label in range(10) for i in range(2)),
+        *(SplitItem(f"c{label}", f"{label}+{i}") for label in range(10) for i in range(3)),
+        *(SplitItem(f"new{label}", f"new{label}-{i}") for label in range(9) for i in range(4)),
     ]
     splits_of = defaultdict(set)
     for sample, place in zip(photos, assign(photos, SplitConfig()), strict=True):
@@ -223,14 +223,14 @@ def test_photos_without_a_split_join_their_class_where_the_source_put_it() -> No
 
 
 def test_few_sets_of_photos_still_fill_every_split() -> None:
-    photos = [Sample("a", f"{i}", session=f"{i % 3}") for i in range(30)]
+    photos = [SplitItem("a", f"{i}", session=f"{i % 3}") for i in range(30)]
     for seed in range(20):
         places = assign(photos, SplitConfig(by="photos", seed=seed, validation_share=0.1, test_share=0.1))
         assert {place[0] for place in places if place} == {"train", "validation", "test"}
 
 
 @pytest.mark.parametrize(
-    "values", [{"test_share": 0.6, "validation_share": 0.4}, {"shots": 0}, {"shot": 3}, {"stranger_share": 1}]
+    "values", [{"test_share": 0.6, "validation_share": 0.4}, {"shots": 0}, {"shot": 3}, {"unknown_share": 1}]
 )
 def test_a_config_that_makes_no_sense_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValidationError):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from sklearn.metrics import confusion_matrix
 
-from discern.evaluation.plots.answer_quality import verdicts
+from discern.evaluation.plots.answer_quality import answer_qualities
 from discern.evaluation.plots.answer_sheet import WRONG
 from discern.evaluation.plots.confusions import ConfusionPair, ConfusionTable, confusion_pairs, confusion_picture
 from discern.evaluation.retrieval import Outcomes
@@ -27,19 +27,19 @@ BY_HAND = outcomes(
 def test_a_case_worked_by_hand() -> None:
     common = {"first_queries": 3, "second_queries": 2}
     both = ConfusionPair(
-        first="class 0", second="class 1", stranger=False, named=2, nearest=3,
+        first="class 0", second="class 1", unknown=False, named=2, nearest=3,
         first_named_second=1, second_named_first=1, first_nearest_second=2, second_nearest_first=1, **common,
     )  # fmt: skip
     refused = ConfusionPair(
-        first="class 0", second="class 2", stranger=False, named=0, nearest=1,
+        first="class 0", second="class 2", unknown=False, named=0, nearest=1,
         first_named_second=0, second_named_first=0, first_nearest_second=0, second_nearest_first=1, **common,
     )  # fmt: skip
-    # The other query of the stranger was nearest to class 1 and refused: that is no confusion.
-    stranger = ConfusionPair(
-        first="stranger", second="class 2", stranger=True, named=1, nearest=1, first_queries=2, second_queries=2,
+    # The other query of the unknown was nearest to class 1 and refused: that is no confusion.
+    unknown = ConfusionPair(
+        first="unknown", second="class 2", unknown=True, named=1, nearest=1, first_queries=2, second_queries=2,
         first_named_second=1, second_named_first=0, first_nearest_second=1, second_nearest_first=0,
     )  # fmt: skip
-    assert confusion_pairs(BY_HAND, RULE).pairs == (both, stranger, refused)
+    assert confusion_pairs(BY_HAND, RULE).pairs == (both, unknown, refused)
 
 
 def test_where_all_is_right_there_is_no_pair() -> None:
@@ -64,7 +64,7 @@ def test_it_is_scikit_learns_confusion_matrix(found: Outcomes) -> None:
             assert (pair.nearest if pair else 0) == counts["nearest"][i, j] + counts["nearest"][j, i]
             assert (pair.first_named_second if pair else 0) == counts["named"][i, j]
             assert (pair.second_named_first if pair else 0) == counts["named"][j, i]
-    assert sum(pair.named for pair in table.pairs) == verdicts(found, RULE).count("wrong name")
+    assert sum(pair.named for pair in table.pairs) == answer_qualities(found, RULE).count("wrong name")
     ranks = [(-pair.named, -pair.nearest) for pair in table.pairs]
     assert ranks == sorted(ranks)
 
@@ -89,7 +89,7 @@ def test_a_table_without_pairs_has_a_header() -> None:
 
 def photo_of(label: str) -> Pixels:
     """Another grey for every class."""
-    return np.full((20, 30, 3), 40 * ["class 0", "class 1", "class 2", "stranger"].index(label) + 60, np.uint8)
+    return np.full((20, 30, 3), 40 * ["class 0", "class 1", "class 2", "unknown"].index(label) + 60, np.uint8)
 
 
 def greys(pairs: tuple[ConfusionPair, ...]) -> set[tuple[int, ...]]:
@@ -98,9 +98,9 @@ def greys(pairs: tuple[ConfusionPair, ...]) -> set[tuple[int, ...]]:
 
 
 def test_both_classes_are_shown_and_wrong_names_are_framed() -> None:
-    both, stranger, refused = confusion_pairs(BY_HAND, RULE).pairs
+    both, unknown, refused = confusion_pairs(BY_HAND, RULE).pairs
     assert {(60,) * 3, (100,) * 3, WRONG} <= greys((both,))
-    assert {(180,) * 3, (140,) * 3, WRONG} <= greys((stranger,))
+    assert {(180,) * 3, (140,) * 3, WRONG} <= greys((unknown,))
     assert WRONG not in greys((refused,))
 
 

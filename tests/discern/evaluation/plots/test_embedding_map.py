@@ -8,7 +8,7 @@ from PIL import Image
 from sklearn.decomposition import PCA
 
 from discern.evaluation.plots import embedding_map as module
-from discern.evaluation.plots.answer_quality import COLOURS, Verdict
+from discern.evaluation.plots.answer_quality import COLOURS, AnswerQuality
 from discern.evaluation.plots.embedding_map import (
     GREY,
     PALETTE,
@@ -18,7 +18,7 @@ from discern.evaluation.plots.embedding_map import (
     MapPoints,
     embedding_map,
     project,
-    spread,
+    stratified_sample,
 )
 from edge_runtime.core.images import Pixels
 
@@ -36,15 +36,15 @@ def groups(classes: int, each: int, noise: float = 0.05, dim: int = 32) -> tuple
     return unit(unit(rng.normal(size=(classes, dim)))[ids] + noise * rng.normal(size=(len(ids), dim))), ids
 
 
-def points(classes: int, gallery: int = 1, queries: int = 2, strangers: int = 0) -> MapPoints:
-    vectors, ids = groups(classes + strangers, gallery + queries)
+def points(classes: int, gallery: int = 1, queries: int = 2, unknowns: int = 0) -> MapPoints:
+    vectors, ids = groups(classes + unknowns, gallery + queries)
     place = np.arange(len(ids)) % (gallery + queries)
     kept = (ids < classes) | (place >= gallery)
-    kinds: list[Kind] = np.where(ids >= classes, "stranger", np.where(place < gallery, "gallery", "query"))[
+    kinds: list[Kind] = np.where(ids >= classes, "unknown", np.where(place < gallery, "gallery", "query"))[
         kept
     ].tolist()
     labels = [f"class {number}" for number in ids[kept]]
-    right: list[Verdict] = ["right"] * len(labels)
+    right: list[AnswerQuality] = ["right"] * len(labels)
     return MapPoints(vectors[kept], tuple(labels), tuple(kinds), tuple(right))
 
 
@@ -61,11 +61,11 @@ def count(picture: Image.Image, colour: tuple[int, int, int]) -> int:
 def test_every_group_gives_one_before_any_gives_two() -> None:
     names = ["a"] * 10 + ["b"] * 3 + ["c"]
     for limit, counts in ((3, (1, 1, 1)), (5, (2, 2, 1)), (7, (3, 3, 1)), (9, (5, 3, 1)), (99, (10, 3, 1))):
-        rows = spread(names, limit, seed=1)
+        rows = stratified_sample(names, limit, seed=1)
         assert rows.tolist() == sorted(set(rows.tolist()))
         assert tuple([names[row] for row in rows].count(name) for name in "abc") == counts
-    assert set(spread(list(range(1000)), 10, seed=1)) != set(range(10))
-    assert np.array_equal(spread(names, 5, seed=1), spread(names, 5, seed=1))
+    assert set(stratified_sample(list(range(1000)), 10, seed=1)) != set(range(10))
+    assert np.array_equal(stratified_sample(names, 5, seed=1), stratified_sample(names, 5, seed=1))
 
 
 def test_neighbours_stay_neighbours() -> None:
@@ -114,8 +114,8 @@ def test_few_classes_have_a_colour_each_and_photos_in_the_legend() -> None:
     assert count(picture, PHOTO) == 5 * 32 * 32
 
 
-def test_strangers_are_marked_apart() -> None:
-    without, with_some = (embedding_map(points(5, strangers=number), photo_of, "heading") for number in (0, 3))
+def test_unknowns_are_marked_apart() -> None:
+    without, with_some = (embedding_map(points(5, unknowns=number), photo_of, "heading") for number in (0, 3))
     assert count(with_some, GREY) > count(without, GREY) + 50
 
 
@@ -126,18 +126,18 @@ def test_many_classes_have_photos_on_the_map_below_the_points() -> None:
         asked.append(label)
         return photo_of(label)
 
-    many = points(300, queries=1, strangers=20)
+    many = points(300, queries=1, unknowns=20)
     picture = embedding_map(many, counted, "heading")
     assert 50 < len(asked) == len(set(asked)) <= THUMBNAILS
-    strangers = {label for label, kind in zip(many.labels, many.kinds, strict=True) if kind == "stranger"}
-    assert not strangers & set(asked)
+    unknowns = {label for label, kind in zip(many.labels, many.kinds, strict=True) if kind == "unknown"}
+    assert not unknowns & set(asked)
     # They lie beside each other, with points and lines on some.
     assert 0.7 < count(picture, PHOTO) / (len(asked) * THUMBNAIL**2) < 1
     assert picture.size == embedding_map(points(2), photo_of, "heading").size
 
 
 @pytest.mark.parametrize("verdict", ["wrong name", "refused"])
-def test_what_was_not_answered_right_is_ringed(verdict: Verdict) -> None:
+def test_what_was_not_answered_right_is_ringed(verdict: AnswerQuality) -> None:
     right = points(3)
     wrong = replace(right, verdicts=(verdict,) * len(right.labels))
     before, after = (count(embedding_map(one, photo_of, "heading"), COLOURS[verdict]) for one in (right, wrong))

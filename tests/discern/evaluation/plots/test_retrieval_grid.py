@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from discern.evaluation.plots.answer_quality import COLOURS, WORST_FIRST, Verdict, verdicts
+from discern.evaluation.plots.answer_quality import COLOURS, WORST_FIRST, AnswerQuality, answer_qualities
 from discern.evaluation.plots.answer_sheet import RIGHT
 from discern.evaluation.plots.retrieval_grid import PLAIN, SIDE, GridRow, Neighbour, retrieval_grid, worst_first
 from discern.evaluation.retrieval import Outcomes
@@ -20,12 +20,12 @@ def test_a_case_worked_by_hand() -> None:
     queries = [  # truth, found, best, second
         (0, 0, 0.90, 0.20),  # right, .3 above the threshold
         (0, 1, 0.70, 0.30),  # a wrong name
-        (-1, 2, 0.95, 0.50),  # a stranger who got a name, and the surest of the wrong ones
+        (-1, 2, 0.95, 0.50),  # an unknown who got a name, and the surest of the wrong ones
         (1, 1, 0.65, 0.60),  # refused: the second class is too near
         (2, 0, 0.50, 0.30),  # refused, and another class was nearest
-        (-1, 0, 0.59, 0.10),  # right: a stranger refused by .01
+        (-1, 0, 0.59, 0.10),  # right: an unknown refused by .01
         (1, 1, 0.72, 0.50),  # right by .12
-        (-1, 1, 0.20, 0.15),  # right: a stranger .4 below the threshold
+        (-1, 1, 0.20, 0.15),  # right: an unknown .4 below the threshold
         (2, 2, 0.80, 0.68),  # right, but .02 from too small a margin
     ]
     truth, found, best, second = (list(column) for column in zip(*queries, strict=True))
@@ -47,7 +47,7 @@ def test_with_one_class_there_is_no_second() -> None:
 def test_every_query_stands_there_once_and_nothing_worse_comes_later(found: Outcomes) -> None:
     order = worst_first(found, RULE)
     assert sorted(order) == list(range(len(found.truth)))
-    marks = verdicts(found, RULE)
+    marks = answer_qualities(found, RULE)
     places = [WORST_FIRST.index(marks[row]) for row in order]
     assert places == sorted(places)
     for wrong in ("wrong name", "refused"):
@@ -59,7 +59,7 @@ def plain(colour: tuple[int, int, int]) -> Pixels:
     return np.full((30, 40, 3), colour, np.uint8)
 
 
-def row(verdict: Verdict = "right", neighbours: int = 2, label: str = "blue") -> GridRow:
+def row(verdict: AnswerQuality = "right", neighbours: int = 2, label: str = "blue") -> GridRow:
     near = tuple(Neighbour(plain(BLUE), label, 0.9, own=place == 1) for place in range(neighbours))
     return GridRow(plain(RED), (label, f"answer: {label}", "best 0.9"), verdict, near)
 
@@ -70,7 +70,7 @@ def colours(rows: list[GridRow]) -> dict[tuple[int, ...], int]:
 
 
 @pytest.mark.parametrize("verdict", WORST_FIRST)
-def test_the_query_is_framed_by_what_its_answer_is_worth(verdict: Verdict) -> None:
+def test_the_query_is_framed_by_what_its_answer_is_worth(verdict: AnswerQuality) -> None:
     found = colours([row(verdict, neighbours=1)])
     assert {RED, BLUE, PLAIN, COLOURS[verdict]} <= set(found)
     assert not {COLOURS[other] for other in WORST_FIRST if other != verdict} & set(found)

@@ -23,7 +23,7 @@ from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, TrainingConfig
 from discern.learning.loop import train
 from discern.learning.losses import Batch, DistillObjective, MetricObjective, SameImages
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.learning.trainer import Run
 from tests.discern import toy
 from tests.discern.learning.test_loop import EVERYTHING, MARK, TURNS, StopError, objective
@@ -111,9 +111,9 @@ def uneven(_: Path) -> list[Tensor | None]:
 def unbroken(folder: Path) -> dict[str, Any]:
     """A whole training; each process has a disk of its own."""
     logged: list[int] = []
-    asked: list[EmbeddingModel] = []
+    asked: list[TorchEmbedder] = []
 
-    def validate(model: EmbeddingModel) -> float:
+    def validate(model: TorchEmbedder) -> float:
         asked.append(model)
         return 0.5
 
@@ -125,9 +125,9 @@ def unbroken(folder: Path) -> dict[str, Any]:
 def resumed(folder: Path) -> dict[str, Any]:
     """The same, stopped in the main process at step 5, and taken up again from step 3."""
     checkpoint = Checkpoint(str(folder / f"resumed-{RANK}.pt"), MARK)
-    asked: list[EmbeddingModel] = []
+    asked: list[TorchEmbedder] = []
 
-    def stop(model: EmbeddingModel) -> float:
+    def stop(model: TorchEmbedder) -> float:
         asked.append(model)
         if len(asked) == 5:
             raise StopError("at step 5")
@@ -146,7 +146,7 @@ def patient(_: Path) -> dict[str, Any]:
 def student(_: Path) -> dict[str, Any]:
     """A student whose teacher sees what it sees, and what the teacher makes of all images."""
     torch.manual_seed(3)
-    teacher = EmbeddingModel(SMALL.model).eval()
+    teacher = TorchEmbedder(SMALL.model).eval()
     shared = SameImages(teacher, "no")
     part = Recorder(DistillObjective(shared, DistillConfig(metric=1.0), drawn(SMALL)))
     came = outcome(SMALL.model_copy(update={"steps": 1}), part)

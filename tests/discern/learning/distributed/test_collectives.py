@@ -18,7 +18,7 @@ from discern.errors import TrainingError
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.distributed import collectives
 from discern.learning.losses import Batch
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from tests.discern.learning.distributed.pair import FULL, SMALL
 from tests.discern.learning.test_loop import MARK, objective, trained
 
@@ -87,7 +87,7 @@ def test_a_step_is_one_of_all_photos_together(pair: tuple[Found, Found]) -> None
     assert not torch.equal(main["batch"]["images"], other["batch"]["images"])
     assert equal(main["before"], other["before"])
     assert torch.equal(main["drawn"], other["drawn"])
-    copies = [EmbeddingModel(SMALL.model) for _ in pair]
+    copies = [TorchEmbedder(SMALL.model) for _ in pair]
     embeddings = []
     for model, found in zip(copies, (main, other), strict=True):
         model.load_state_dict(main["before"][0])
@@ -183,7 +183,7 @@ def test_a_teacher_that_sees_what_the_student_sees_is_asked_by_each_for_its_own(
 
 def test_one_process_has_nobody_to_wait_for() -> None:
     rows = torch.randn(3, 2, requires_grad=True)
-    assert collectives.count() == 1
+    assert collectives.world_size() == 1
     assert collectives.gather(rows) is rows
     assert collectives.from_main(lambda: 7) == 7
     collectives.average([rows])

@@ -20,7 +20,7 @@ from discern.learning.config import DistillConfig, TrainingConfig
 from discern.learning.distributed import collectives
 from discern.learning.distributed.launch import launch
 from discern.learning.loop import TrainingResult
-from discern.learning.models import EmbeddingModel
+from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import distil_student, train_teacher
 from discern.learning.trainer import Log
 from tests.discern import toy
@@ -43,8 +43,8 @@ def as_told(config: TrainingConfig, does: str, folder: Path, *, log: Log | None)
     if does != "nothing":
         time.sleep(PATIENCE)
     assert log is not None
-    log(collectives.count(), {"rank": float(os.environ["RANK"])})
-    return TrainingResult(EmbeddingModel(config.model))
+    log(collectives.world_size(), {"rank": float(os.environ["RANK"])})
+    return TrainingResult(TorchEmbedder(config.model))
 
 
 def is_running(pid: int) -> bool:
@@ -84,7 +84,7 @@ def test_a_teacher_of_two_processes_logs_and_keeps_its_state_as_one_does(
     assert "RANK" not in os.environ
 
 
-def test_a_student_of_two_processes_is_taught(toy_version: DatasetVersion, toy_model: EmbeddingModel) -> None:
+def test_a_student_of_two_processes_is_taught(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> None:
     config = PAIR.model_copy(update={"steps": 2})
     result = distil_student(toy_version, toy.PREPROCESSING, config, DistillConfig(teacher_sees="view"), toy_model)
     assert [step for step, _ in result.history] == [2, 2]

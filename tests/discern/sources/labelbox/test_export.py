@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from discern.errors import DataError
-from discern.sources.labelbox.export import Answer, Mark, Picture, read_rows
+from discern.sources.labelbox.export import ExportedAnswer, Mark, Picture, read_rows
 from tests.discern.sources.labelbox.rows import Row, export_row
 from tests.discern.sources.labelbox.said import box, label, polygon, radio
 
@@ -33,8 +33,11 @@ def test_a_row_keeps_what_labels_are_made_of() -> None:
     assert picture.project == ("p1", "name of p1")
     assert (picture.status, picture.tells_status, picture.winner, picture.is_image) == ("DONE", True, "l1", True)
     (labelling,) = picture.labellings
-    assert labelling.answers == (Answer("Shape", "shape", "round", 0), Answer("Score line", "score_line", "yes", 1))
-    assert labelling.marks == (Mark("Pill", (1, 2, 4, 6), (Answer("Kind", "kind", "ibu", 0),)),)
+    assert labelling.answers == (
+        ExportedAnswer("Shape", "shape", "round", 0),
+        ExportedAnswer("Score line", "score_line", "yes", 1),
+    )
+    assert labelling.marks == (Mark("Pill", (1, 2, 4, 6), (ExportedAnswer("Kind", "kind", "ibu", 0),)),)
 
 
 def test_other_tools_and_other_questions_are_passed_over() -> None:
