@@ -17,6 +17,7 @@ from edge_runtime.core.images import Preprocessing, encode_jpeg
 from edge_runtime.core.release import Release
 
 THUMBNAIL = Preprocessing(size=96)
+TITLES = {"tnir": "TNIR", "tpir": "TPIR", "unseen_tpir": "unseen TPIR", "auroc": "AUROC"}
 PICTURES = 200  # at most, so that the page stays one that opens at once
 
 
@@ -76,7 +77,7 @@ def _figures(comparison: ReleaseComparison, candidate: Release, production: Rele
 def _column(release: Release, examination: ReleaseEvaluation) -> dict[str, str]:
     """Every figure of one release by its title."""
     answers = examination.answers
-    figures = {name.replace("_", " "): _value(answers.metrics, name) for name in Metrics.model_fields}
+    figures = {TITLES.get(name, name.replace("_", " ")): _value(answers.metrics, name) for name in Metrics.model_fields}
     return figures | {
         "p95 latency, ms": f"{answers.latency_ms:.1f}",
         "size, MB": f"{answers.size_mb:.1f}",

@@ -15,10 +15,12 @@ from discern.evaluation.gates import GateConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import train_teacher
+from discern.publication.repository import ReleaseRepository
 from discern.releases.candidate import build_candidate
 from discern.releases.examine import ReleaseComparison, compare_releases
 from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
+from tests.edge_runtime.toy_release import COLOURS, build_toy
 from tests.proxies import Proxy
 
 
@@ -115,3 +117,24 @@ def proxy(bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Ite
         S3FileSystem.clear_instance_cache()
         yield proxy
     S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(scope="session")
+def toy_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """A release of coloured squares; not to be changed."""
+    return build_toy(tmp_path_factory.mktemp("releases") / "toy")
+
+
+@pytest.fixture(scope="session")
+def newer_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The same model with one more class; not to be changed."""
+    colours = {**COLOURS, "orange": (250, 140, 20)}
+    return build_toy(tmp_path_factory.mktemp("releases") / "newer", colours=colours, name="squares and orange")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> ReleaseRepository:
+    """A new repository in a folder."""
+    repository = ReleaseRepository(str(tmp_path / "repository"), tmp_path / "keys")
+    repository.initialise()
+    return repository

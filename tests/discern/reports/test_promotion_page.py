@@ -143,7 +143,7 @@ def test_figures_that_could_not_be_computed_are_called_so(candidate: Candidate, 
     found = Page(
         promotion_report(release, None, compare_releases(release, None, known, candidates.GALLERY, GateConfig()), known)
     )
-    assert "aurocnot computed" in found.text
+    assert "AUROCnot computed" in found.text
 
 
 def test_where_nothing_was_compared_the_page_says_why(candidate: Candidate) -> None:

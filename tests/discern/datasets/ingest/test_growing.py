@@ -301,7 +301,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from discern.sources.folder import FolderConfig, FolderSource
-from discern.data.versions import ShardLimits, write_version
+from discern.datasets.ingest.writer import ShardLimits
+from discern.datasets.ingest.write_version import write_version
 
 def killed(taken):
     if taken == 60:

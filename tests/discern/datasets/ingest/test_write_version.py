@@ -314,7 +314,9 @@ def test_an_error_leaves_nothing_in_a_bucket(bucket: str) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from discern.data.versions import ShardLimits, save_manifest, write_version
+from discern.datasets.ingest.writer import ShardLimits
+from discern.datasets.manifest import save_manifest
+from discern.datasets.ingest.write_version import write_version
 from tests.discern.pictures import photos
 
 real, calls = os.fsync, []
