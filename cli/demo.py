@@ -22,7 +22,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.errors import ConfigError, DiscernError
 from discern.evaluation.plots.answer_sheet import Exhibit, answer_sheet
 from edge_runtime.core.images import decode
-from edge_runtime.errors import EdgeError
+from edge_runtime.errors import UserError
 
 if TYPE_CHECKING:
     from steps.promotion.publish import Publication
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not os.environ.get("DISCERN_HOME"):
             raise ConfigError("DISCERN_HOME is not set: run `source .envrc` first.")
         result = run(Path(os.environ["DISCERN_HOME"]), console, options.configs)
-    except (DiscernError, EdgeError) as error:
+    except UserError as error:
         Console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True, markup=False)
         return 1
     if options.json:

@@ -1,8 +1,22 @@
-"""What can go wrong in the library. One root, and every message is one sentence: what, where, the mend."""
+"""Errors of the library. One root, under the device's, and every message is one sentence: what, where, the mend."""
+
+from __future__ import annotations
+
+from edge_runtime.errors import UserError, first_line
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DiscernError",
+    "GateError",
+    "PublicationError",
+    "TrainingError",
+    "first_line",
+]
 
 
-class DiscernError(Exception):
-    """Root of every error that a person can meet."""
+class DiscernError(UserError):
+    """Root of the library's errors."""
 
 
 class ConfigError(DiscernError):
@@ -23,8 +37,3 @@ class PublicationError(DiscernError):
 
 class GateError(DiscernError):
     """A gate refused to let a run go on."""
-
-
-def first_line(error: Exception) -> str:
-    """The first line of another library's error, without its full stop; its kind where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -18,11 +18,8 @@ import click
 from zenml.enums import ExecutionMode
 from zenml.pipelines.pipeline_definition import Pipeline
 
-from discern.errors import DiscernError
-from edge_runtime.errors import EdgeError
+from edge_runtime.errors import UserError
 from orchestration.config_check import check_config, read_config
-
-OURS = (DiscernError, EdgeError)
 
 
 class CheckedPipeline(Pipeline):
@@ -84,11 +81,11 @@ class _SentencesOnTheCommandLine:
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         for logger in self._loggers:
             logger.removeFilter(_is_not_ours)
-        if isinstance(error, OURS) and click.get_current_context(silent=True) is not None:
+        if isinstance(error, UserError) and click.get_current_context(silent=True) is not None:
             raise click.ClickException(str(error)) from None
 
 
 def _is_not_ours(record: logging.LogRecord) -> bool:
     errors = [record.exc_info[1]] if record.exc_info else []
     arguments = record.args if isinstance(record.args, tuple) else ()
-    return not any(isinstance(candidate, OURS) for candidate in (*errors, *arguments))
+    return not any(isinstance(candidate, UserError) for candidate in (*errors, *arguments))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import PhotoSet, load_photos
-from discern.errors import DiscernError, TrainingError
+from discern.errors import TrainingError
 from discern.evaluation.gallery import GalleryConfig, Vectors, embed_batches
 from discern.evaluation.gallery_fit import FittedGallery, Queries, fit_galleries
 from discern.evaluation.latency import median_latency_ms
@@ -22,7 +22,7 @@ from discern.evaluation.numeric_format import (
 from discern.learning.quantise import FP16_PROVIDERS, to_fp16, to_int8
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels, Preprocessing
-from edge_runtime.errors import EdgeError
+from edge_runtime.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def choose_numeric_format(
             model = OnnxEmbedder(path, examination.preprocessing)
             model.embed(examination.queries.pixels[:1])
             models[variant], paths[variant] = model, path
-        except (DiscernError, EdgeError) as error:
+        except UserError as error:
             refused.append(FormatMeasurement(precision=variant, refused=str(error)))
     measurements = _measure(models, paths, examination, config)
     choice = choose_format([*measurements, *refused], config)
@@ -131,7 +131,7 @@ def _measure(
             fitted, others = (
                 (reference, vectors) if precision == "fp32" else examination.sit(models[precision], same_way)
             )
-        except (DiscernError, EdgeError) as error:
+        except UserError as error:
             measurements.append(FormatMeasurement(precision=precision, refused=str(error)))
             continue
         cosines = (vectors * others).sum(axis=1)

@@ -16,7 +16,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from edge_runtime.core.images import Pixels, Preprocessing
-from edge_runtime.errors import ReleaseError
+from edge_runtime.errors import ReleaseError, first_line
 
 UNIT_NORM = 1e-3  # how far an embedding's length may be from 1
 QUIET = 3  # onnxruntime's severity "error"
@@ -60,7 +60,7 @@ class OnnxEmbedder:
         try:
             (vectors,) = self._session.run(None, {self._input: batch})
         except Exception as error:  # noqa: BLE001  onnxruntime raises a family of its own without a common root
-            raise ReleaseError(f"{self._path} failed on a batch of {len(batch)} ({_first_line(error)}).") from None
+            raise ReleaseError(f"{self._path} failed on a batch of {len(batch)} ({first_line(error)}).") from None
         return np.asarray(vectors)
 
     def _probe(self) -> int:
@@ -78,6 +78,15 @@ class OnnxEmbedder:
         return int(vectors.shape[1])
 
 
+def check_loadable(path: Path) -> None:
+    """Refuse what is not an ONNX model that onnxruntime can load here.
+
+    Raises:
+        ReleaseError: it is not.
+    """
+    _open(path, threads=1)
+
+
 def _open(path: Path, threads: int) -> Any:
     ort.disable_telemetry_events()
     options = ort.SessionOptions()
@@ -93,7 +102,7 @@ def _open(path: Path, threads: int) -> Any:
     except OSError as error:
         raise ReleaseError(f"{path} cannot be read ({error.strerror}): pull the release again.") from None
     except Exception as error:  # noqa: BLE001  onnxruntime raises a family of its own without a common root
-        raise ReleaseError(f"{path} is not a model that onnxruntime can load ({_first_line(error)}).") from None
+        raise ReleaseError(f"{path} is not a model that onnxruntime can load ({first_line(error)}).") from None
 
 
 def _check_input(session: Any, path: Path, size: int) -> str:
@@ -106,7 +115,3 @@ def _check_input(session: Any, path: Path, size: int) -> str:
     if outputs[0].type != "tensor(float)":
         raise ReleaseError(f"{path} gives {outputs[0].type} where float32 is needed.")
     return str(taken.name)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
