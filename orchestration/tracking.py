@@ -13,7 +13,7 @@ from PIL import Image
 from pydantic import BaseModel
 
 from discern.learning.loop import TrainingResult
-from edge_runtime.core.release import MODEL_FILE, Release
+from edge_runtime.core.release import Release
 
 # ZenML tells at every step that it cannot switch off the autologging of libraries that are not installed.
 logging.getLogger("zenml.integrations.mlflow.experiment_trackers.mlflow_experiment_tracker").addFilter(
@@ -72,11 +72,11 @@ def log_model(release: Release) -> None:
         from mlflow.models import ModelSignature
         from mlflow.types import Schema, TensorSpec
 
-    size, dim = release.preprocessing.size, release.manifest.embedding.dim
+    size, dim = release.preprocessing.size, release.dim
     photos = TensorSpec(np.dtype(np.uint8), (-1, size, size, 3))
     embeddings = TensorSpec(np.dtype(np.float32), (-1, dim))
     mlflow.onnx.log_model(
-        onnx.load(release.folder / MODEL_FILE),
+        onnx.load(release.embedding_model),
         name="model",
         signature=ModelSignature(Schema([photos]), Schema([embeddings])),
         # Named, as MLflow would otherwise load the model in a process of its own to find out.

@@ -1,4 +1,4 @@
-"""Build a release: an ONNX model, a gallery and a decision rule in, an immutable folder out.
+"""Build a release: models, a gallery and a decision rule in, an immutable folder out.
 
 Rules kept:
 - everything is built in a folder beside the target and renamed at the end, so the target is whole or absent;
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,28 +21,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discern.errors import PublicationError
-from edge_runtime.core.embedder import OnnxEmbedder
+from discern.storage.atomic_folder import is_free, new_folder
+from edge_runtime.core.embedder import OnnxEmbedder, check_loadable
 from edge_runtime.core.identify import Calibrator, DecisionRule
 from edge_runtime.core.images import Preprocessing, decode
 from edge_runtime.core.index import GalleryIndex, IndexParameters
 from edge_runtime.core.release import (
     CATALOGUE_FILE,
-    FILES,
     FORMAT,
     GOLDEN_IMAGES_FILE,
     GOLDEN_VECTORS_FILE,
+    LOCALISER_FILE,
     MANIFEST_FILE,
     MODEL_FILE,
     THUMBNAILS_FILE,
+    GalleryEntry,
     Lineage,
+    NumericFormat,
     Release,
-    Represent,
     open_release,
     release_id,
 )
 from edge_runtime.core.selftest import run_selftest
 from edge_runtime.errors import EdgeError
-from edge_runtime.files import fsync_file, fsync_folder, sha256_file
+from edge_runtime.files import sha256_file
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # one date for all, so that the same content gives the same bytes
 
@@ -56,116 +57,119 @@ class CatalogueClass:
     thumbnail: bytes
 
 
-def build_release(  # noqa: PLR0913  every part of a release is named once
-    folder: Path,
-    *,
-    name: str,
-    onnx: Path,
-    preprocessing: Preprocessing,
-    vectors: NDArray[Any],
-    class_ids: Sequence[int] | NDArray[Any],
-    classes: Sequence[CatalogueClass],
-    rule: DecisionRule,
-    golden: Sequence[bytes],
-    metrics: Mapping[str, float],
-    lineage: Lineage,
-    calibrator: Calibrator | None = None,
-    represent: Represent | None = None,
-    index_parameters: IndexParameters | None = None,
-) -> Release:
-    """Build, check and return a release.
+@dataclass(frozen=True)
+class LocaliserParts:
+    """A class-agnostic detector and the settings that its boxes are read with.
 
-    Args:
-        folder: where it goes; absent or empty.
-        name: what people call it.
-        onnx: the model: uint8 [n, size, size, 3] in, float32 [n, d] of unit length out.
-        preprocessing: how a photo becomes the model's input.
+    Attributes:
+        onnx: the detector's ONNX file.
+        preprocessing: the way from a photo to its input.
+        objectness: the least objectness of a box that counts.
+        nms_iou: of two boxes that overlap by more, the one of less objectness is dropped.
+        max_instances: boxes that are kept at most.
+    """
+
+    onnx: Path
+    preprocessing: Preprocessing
+    objectness: float
+    nms_iou: float
+    max_instances: int
+
+
+@dataclass(frozen=True)
+class ReleaseParts:
+    """Everything that a release is built from.
+
+    Attributes:
+        name: the name that people call it by.
+        onnx: the embedding model: uint8 [n, size, size, 3] in, float32 [n, d] of unit length out.
+        preprocessing: the way from a photo to the embedding model's input.
         vectors: [n, d] gallery embeddings of unit length.
-        class_ids: [n] each one's place in `classes`; every class needs at least one.
+        class_ids: [n] the position of each row's class in `classes`; every class needs at least one row.
         classes: the catalogue.
         rule: the calibrated decision rule.
         golden: PNG images whose embeddings every device must reproduce, at least one.
         metrics: finite numbers that travel with the release.
-        lineage: where it came from.
+        lineage: the origin of the release.
         calibrator: states the probability of an answer, if one could be fitted.
-        represent: whether `vectors` are photos or the means of classes.
-        index_parameters: how the graph is built and searched.
+        gallery: the enrolment settings that gave `vectors`.
+        numeric_format: of the embedding model's weights.
+        localiser: the detector, where a photo may hold several instances.
+        index_parameters: the settings that the graph is built and searched with.
+    """
+
+    name: str
+    onnx: Path
+    preprocessing: Preprocessing
+    vectors: NDArray[Any]
+    class_ids: Sequence[int] | NDArray[Any]
+    classes: Sequence[CatalogueClass]
+    rule: DecisionRule
+    golden: Sequence[bytes]
+    metrics: Mapping[str, float]
+    lineage: Lineage
+    calibrator: Calibrator | None = None
+    gallery: GalleryEntry | None = None
+    numeric_format: NumericFormat | None = None
+    localiser: LocaliserParts | None = None
+    index_parameters: IndexParameters | None = None
+
+
+def build_release(folder: Path, parts: ReleaseParts) -> Release:
+    """Build, check and return a release.
+
+    Args:
+        folder: the release's folder; absent or empty.
+        parts: the content.
 
     Raises:
         PublicationError: something is missing or wrong; nothing is left at `folder`.
     """
-    _check_target(folder)
-    ids = np.asarray(class_ids, dtype=np.int64)
-    _check_classes(ids, classes)
-    _check_numbers(rule, calibrator, metrics)
-    if not golden:
-        raise PublicationError(f"release {name!r} has no golden images: give at least one PNG, devices test with it.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        shutil.copyfile(onnx, staging / MODEL_FILE)
-        model = OnnxEmbedder(staging / MODEL_FILE, preprocessing)
-        index = GalleryIndex.build(vectors, ids, index_parameters)
-        _check_dimension(model, index)
-        index.save(staging)
-        _write_catalogue(staging, ids, classes)
-        _write_golden(staging, golden, model)
-        counts = {"classes": len(classes), "gallery": len(ids), "golden": len(golden)}
-        manifest = {
-            "format": FORMAT,
-            "name": name,
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "files": _file_entries(staging),
-            "preprocessing": asdict(preprocessing),
-            "embedding": {"dim": model.dim},
-            "index": asdict(index.parameters),
-            "decision": asdict(rule),
-            "calibration": None if calibrator is None else asdict(calibrator),
-            "represent": represent,
-            "counts": counts,
-            "metrics": {key: float(value) for key, value in sorted(metrics.items())},
-            "lineage": lineage.model_dump(),
-        }
-        return _finish(staging, folder, manifest)
-    except (EdgeError, OSError) as error:
-        raise PublicationError(f"release {name!r} cannot be built: {error}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _finish(staging: Path, folder: Path, manifest: dict[str, Any]) -> Release:
-    data = (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-    (staging / MANIFEST_FILE).write_bytes(data)
-    staging.chmod(0o755)
-    for path in staging.iterdir():
-        fsync_file(path)
-    fsync_folder(staging)
-    number = release_id(data)
-    open_release(staging, number)
-    run_selftest(staging, number)
-    staging.rename(folder)
-    fsync_folder(folder.parent)
-    return open_release(folder, number)
-
-
-def _check_target(folder: Path) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_free(folder):
         raise PublicationError(f"{folder} exists already: a release is never changed, name another folder.")
+    _check_parts(parts)
+    try:
+        with new_folder(folder) as staging:
+            manifest = _write_files(staging, parts)
+            identity = _write_manifest(staging, manifest)
+            staging.chmod(0o755)
+            open_release(staging, identity)
+            run_selftest(staging, identity)
+        return open_release(folder, identity)
+    except (EdgeError, OSError) as error:
+        raise PublicationError(f"release {parts.name!r} cannot be built: {error}") from error
 
 
-def _check_classes(ids: NDArray[np.int64], classes: Sequence[CatalogueClass]) -> None:
+def _check_parts(parts: ReleaseParts) -> None:
+    """Refuse what can be refused before anything is written."""
+    _check_labels(parts.classes)
+    _check_class_ids(np.asarray(parts.class_ids, dtype=np.int64), parts.classes)
+    _check_thumbnails(parts.classes)
+    _check_numbers(parts)
+    if not parts.golden:
+        raise PublicationError(
+            f"release {parts.name!r} has no golden images: give at least one PNG, devices test with it."
+        )
+
+
+def _check_labels(classes: Sequence[CatalogueClass]) -> None:
     if not classes:
         raise PublicationError("the catalogue has no classes: enrol at least one.")
     labels = [entry.label for entry in classes]
     if len(set(labels)) != len(labels):
         raise PublicationError(f"the catalogue names {max(labels, key=labels.count)!r} twice: labels must differ.")
+
+
+def _check_class_ids(ids: NDArray[np.int64], classes: Sequence[CatalogueClass]) -> None:
     if ids.ndim != 1 or (len(ids) and (ids.min() < 0 or ids.max() >= len(classes))):
         raise PublicationError(f"class_ids point outside the catalogue of {len(classes)} classes.")
     empty = np.flatnonzero(np.bincount(ids, minlength=len(classes)) == 0)
     if len(empty):
-        raise PublicationError(
-            f"class {labels[int(empty[0])]!r} has no gallery photo: enrol one or leave the class out."
-        )
+        label = classes[int(empty[0])].label
+        raise PublicationError(f"class {label!r} has no gallery photo: enrol one or leave the class out.")
+
+
+def _check_thumbnails(classes: Sequence[CatalogueClass]) -> None:
     try:
         for entry in classes:
             decode(entry.thumbnail, f"the thumbnail of class {entry.label!r}")
@@ -173,13 +177,79 @@ def _check_classes(ids: NDArray[np.int64], classes: Sequence[CatalogueClass]) ->
         raise PublicationError(str(error)) from None
 
 
-def _check_numbers(rule: DecisionRule, calibrator: Calibrator | None, metrics: Mapping[str, float]) -> None:
-    numbers = {f"rule.{key}": value for key, value in asdict(rule).items()}
-    if calibrator is not None:
-        numbers |= {f"calibrator.{key}": value for key, value in asdict(calibrator).items()}
-    for key, value in {**numbers, **metrics}.items():
+def _check_numbers(parts: ReleaseParts) -> None:
+    numbers = {f"rule.{name}": value for name, value in asdict(parts.rule).items()}
+    if parts.calibrator is not None:
+        numbers |= {f"calibrator.{name}": value for name, value in asdict(parts.calibrator).items()}
+    if parts.localiser is not None:
+        numbers |= {
+            "localiser.objectness": parts.localiser.objectness,
+            "localiser.nms_iou": parts.localiser.nms_iou,
+        }
+    for name, value in {**numbers, **parts.metrics}.items():
         if not np.isfinite(value):
-            raise PublicationError(f"{key} is {value}: a release carries finite numbers only, fix or leave it out.")
+            raise PublicationError(f"{name} is {value}: a release carries finite numbers only, fix or leave it out.")
+
+
+def _write_files(folder: Path, parts: ReleaseParts) -> dict[str, Any]:
+    """Write every file of a release but `release.json`, whose content is returned."""
+    model = _write_embedding_model(folder, parts)
+    index = GalleryIndex.build(parts.vectors, parts.class_ids, parts.index_parameters)
+    _check_dimension(model, index)
+    index.save(folder)
+    _write_catalogue(folder, index, parts.classes)
+    _write_golden(folder, parts.golden, model)
+    models: dict[str, Any] = {"embedding": _embedding_entry(parts, model)}
+    if parts.localiser is not None:
+        models["localiser"] = _write_localiser(folder, parts.localiser)
+    return {
+        "format": FORMAT,
+        "name": parts.name,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "files": {path.name: _file_entry(path) for path in sorted(folder.iterdir())},
+        "models": models,
+        "gallery": None if parts.gallery is None else parts.gallery.model_dump(),
+        "index": asdict(index.parameters),
+        "decision": asdict(parts.rule),
+        "calibration": None if parts.calibrator is None else asdict(parts.calibrator),
+        "counts": {"classes": len(parts.classes), "gallery": len(index.vectors), "golden": len(parts.golden)},
+        "metrics": {name: float(value) for name, value in sorted(parts.metrics.items())},
+        "lineage": parts.lineage.model_dump(),
+    }
+
+
+def _write_manifest(folder: Path, manifest: dict[str, Any]) -> str:
+    """Write `release.json` and return the release's id."""
+    data = (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    (folder / MANIFEST_FILE).write_bytes(data)
+    return release_id(data)
+
+
+def _write_embedding_model(folder: Path, parts: ReleaseParts) -> OnnxEmbedder:
+    shutil.copyfile(parts.onnx, folder / MODEL_FILE)
+    return OnnxEmbedder(folder / MODEL_FILE, parts.preprocessing)
+
+
+def _embedding_entry(parts: ReleaseParts, model: OnnxEmbedder) -> dict[str, Any]:
+    return {
+        "file": MODEL_FILE,
+        "preprocessing": asdict(parts.preprocessing),
+        "dim": model.dim,
+        "numeric_format": parts.numeric_format,
+    }
+
+
+def _write_localiser(folder: Path, localiser: LocaliserParts) -> dict[str, Any]:
+    path = folder / LOCALISER_FILE
+    shutil.copyfile(localiser.onnx, path)
+    check_loadable(path)
+    return {
+        "file": LOCALISER_FILE,
+        "preprocessing": asdict(localiser.preprocessing),
+        "objectness": localiser.objectness,
+        "nms_iou": localiser.nms_iou,
+        "max_instances": localiser.max_instances,
+    }
 
 
 def _check_dimension(model: OnnxEmbedder, index: GalleryIndex) -> None:
@@ -190,8 +260,8 @@ def _check_dimension(model: OnnxEmbedder, index: GalleryIndex) -> None:
         )
 
 
-def _write_catalogue(folder: Path, ids: NDArray[np.int64], classes: Sequence[CatalogueClass]) -> None:
-    items = np.bincount(ids, minlength=len(classes))
+def _write_catalogue(folder: Path, index: GalleryIndex, classes: Sequence[CatalogueClass]) -> None:
+    items = np.bincount(index.classes, minlength=len(classes))
     entries = [{"label": entry.label, "items": int(count)} for entry, count in zip(classes, items, strict=True)]
     text = json.dumps({"classes": entries}, indent=1, ensure_ascii=False) + "\n"
     (folder / CATALOGUE_FILE).write_bytes(text.encode())
@@ -212,5 +282,5 @@ def _write_zip(path: Path, members: Mapping[str, bytes]) -> None:
             archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), data)
 
 
-def _file_entries(folder: Path) -> dict[str, dict[str, Any]]:
-    return {name: {"sha256": sha256_file(folder / name), "bytes": (folder / name).stat().st_size} for name in FILES}
+def _file_entry(path: Path) -> dict[str, Any]:
+    return {"sha256": sha256_file(path), "bytes": path.stat().st_size}

@@ -25,12 +25,12 @@ from discern.evaluation.probability_calibration import fit_calibrator
 from discern.evaluation.threshold_calibration import check_fitting
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import TorchEmbedder
-from discern.releases.build import CatalogueClass, build_release
+from discern.releases.build import CatalogueClass, ReleaseParts, build_release
 from discern.releases.numeric_format_search import FormatTrial, choose_numeric_format
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Calibrator, DecisionRule
 from edge_runtime.core.images import Preprocessing, encode_jpeg, encode_png
-from edge_runtime.core.release import Lineage, Release
+from edge_runtime.core.release import GalleryEntry, Lineage, Release
 
 THUMBNAIL = Preprocessing(size=96)
 PARITY_PHOTOS = 64
@@ -93,8 +93,7 @@ def build_candidate(
         onnx, choice = choose_numeric_format(exported, examination, config.precision)
         model = OnnxEmbedder(onnx, preprocessing)
         measured = calibrate(model, version, preprocessing, gallery_config, config.fpir)
-        release = build_release(
-            folder,
+        parts = ReleaseParts(
             name=name,
             onnx=onnx,
             preprocessing=preprocessing,
@@ -104,10 +103,16 @@ def build_candidate(
             rule=measured.rule,
             golden=_golden(enrolled, config.golden_images),
             metrics=measured.figures(),
-            lineage=lineage.model_copy(update={"precision": choice.reason}),
+            lineage=lineage.model_copy(update={"numeric_format": choice.reason}),
             calibrator=measured.calibrator,
-            represent=measured.chosen.represent,
+            gallery=GalleryEntry(
+                represent=measured.chosen.represent,
+                photos_per_class=gallery_config.photos_per_class,
+                splits=gallery_config.splits,
+            ),
+            numeric_format=choice.precision,
         )
+        release = build_release(folder, parts)
     return release, measured.metrics, choice
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import ImageLimits, Pixels, decode
 from edge_runtime.core.index import NO_CLASS, GalleryIndex
-from edge_runtime.core.release import MODEL_FILE, Release
+from edge_runtime.core.release import Release
 from edge_runtime.errors import SettingsError
 
 Reason = Literal["match", "below_threshold", "within_margin", "outside_candidates"]
@@ -173,10 +173,8 @@ class Identifier:
         self.rule = DecisionRule(**release.manifest.decision.model_dump())
         calibration = release.manifest.calibration
         self.calibrator = None if calibration is None else Calibrator(**calibration.model_dump())
-        self.model = OnnxEmbedder(release.folder / MODEL_FILE, release.preprocessing, threads)
-        self.index = GalleryIndex.load(
-            release.folder, release.gallery_classes, release.manifest.embedding.dim, release.index_parameters
-        )
+        self.model = OnnxEmbedder(release.embedding_model, release.preprocessing, threads)
+        self.index = GalleryIndex.load(release.folder, release.gallery_classes, release.dim, release.index_parameters)
         self.limits = limits or ImageLimits()
         self.class_ids = {label: number for number, label in enumerate(release.labels)}
 

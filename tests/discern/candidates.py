@@ -9,7 +9,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.evaluation.gallery import GalleryConfig, embed_batches, enrol, gallery_rows
 from discern.evaluation.numeric_format import NumericFormatConfig
-from discern.releases.build import CatalogueClass, build_release
+from discern.releases.build import CatalogueClass, ReleaseParts, build_release
 from discern.releases.candidate import PackagingConfig
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import DecisionRule
@@ -32,8 +32,7 @@ def by_colour(folder: Path, version: DatasetVersion) -> Release:
         enrolled = version.take(gallery_rows(version, GALLERY))
         photos = load_photos(enrolled, toy_release.PREPROCESSING)
         gallery = enrol(embed_batches(model, photos.pixels), list(photos.labels), GALLERY)
-        return build_release(
-            folder,
+        parts = ReleaseParts(
             name=NAME,
             onnx=onnx,
             preprocessing=toy_release.PREPROCESSING,
@@ -45,3 +44,4 @@ def by_colour(folder: Path, version: DatasetVersion) -> Release:
             metrics={},
             lineage=Lineage(),
         )
+        return build_release(folder, parts)

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import json
+import shutil
+import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from discern.releases.build import CatalogueClass, build_release
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Calibrator, DecisionRule
 from edge_runtime.core.images import Pixels, Preprocessing, encode_jpeg, encode_png
-from edge_runtime.core.release import MANIFEST_FILE, SINCE_2, Lineage, Release, release_id
+from edge_runtime.core.index import GalleryIndex, IndexParameters
+from edge_runtime.core.release import (
+    CATALOGUE_FILE,
+    GOLDEN_IMAGES_FILE,
+    GOLDEN_VECTORS_FILE,
+    LOCALISER_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    THUMBNAILS_FILE,
+    Release,
+    open_release,
+    release_id,
+)
 from edge_runtime.files import sha256_file
 
+OLDER_RELEASES = Path(__file__).parent / "older_releases"
 SIZE = 16  # pixels
 DIM = 8
 PREPROCESSING = Preprocessing(SIZE)
@@ -85,49 +102,95 @@ def build_toy(
     name: str = "squares",
     rule: DecisionRule = RULE,
 ) -> Release:
-    """Build a release that tells `colours` apart, with `items` gallery pictures each."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    path = write_model(folder.parent / f".{folder.name}.onnx")
-    model = OnnxEmbedder(path, PREPROCESSING)
+    """Write a release that tells `colours` apart, with `items` gallery pictures each, as a builder would."""
+    folder.mkdir(parents=True)
+    model = OnnxEmbedder(write_model(folder / MODEL_FILE), PREPROCESSING)
     pictures = [square(colour, seed) for colour in colours.values() for seed in range(items)]
-    try:
-        return build_release(
-            folder,
-            name=name,
-            onnx=path,
-            preprocessing=PREPROCESSING,
-            vectors=embed(model, pictures),
-            class_ids=np.repeat(np.arange(len(colours)), items),
-            classes=[CatalogueClass(label, encode_jpeg(square(colour))) for label, colour in colours.items()],
-            rule=rule,
-            golden=[photo(colour, seed=50) for colour in list(colours.values())[:3]],
-            metrics={"recall_at_1": 1.0},
-            lineage=Lineage(dataset_version="0123456789abcdef"),
-            calibrator=CALIBRATOR,
-            represent="exemplars",
-        )
-    finally:
-        path.unlink()
+    GalleryIndex.build(embed(model, pictures), np.repeat(np.arange(len(colours)), items)).save(folder)
+    classes = [{"label": label, "items": items} for label in colours]
+    (folder / CATALOGUE_FILE).write_text(json.dumps({"classes": classes}, indent=1, ensure_ascii=False) + "\n")
+    write_zip(folder / THUMBNAILS_FILE, "jpg", [encode_jpeg(square(colour)) for colour in colours.values()])
+    golden = [square(colour, seed=50) for colour in list(colours.values())[:3]]
+    write_zip(folder / GOLDEN_IMAGES_FILE, "png", [encode_png(picture) for picture in golden])
+    np.save(folder / GOLDEN_VECTORS_FILE, np.concatenate([embed(model, [picture]) for picture in golden]))
+    manifest = {
+        "format": 3,
+        "name": name,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "files": {path.name: file_entry(path) for path in sorted(folder.iterdir())},
+        "models": {
+            "embedding": {
+                "file": MODEL_FILE,
+                "preprocessing": asdict(PREPROCESSING),
+                "dim": DIM,
+                "numeric_format": "fp32",
+            }
+        },
+        "gallery": {"represent": "exemplars", "photos_per_class": items, "splits": ["validation", "test"]},
+        "index": asdict(IndexParameters()),
+        "decision": asdict(rule),
+        "calibration": asdict(CALIBRATOR),
+        "counts": {"classes": len(colours), "gallery": len(pictures), "golden": len(golden)},
+        "metrics": {"recall_at_1": 1.0},
+        "lineage": {"dataset_version": "0123456789abcdef"},
+    }
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    return open_release(folder)
+
+
+def write_zip(path: Path, ending: str, pictures: Sequence[bytes]) -> None:
+    """Write an archive of numbered pictures that is the same whenever it is written."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, data in enumerate(pictures):
+            archive.writestr(zipfile.ZipInfo(f"{number}.{ending}"), data)
+
+
+def file_entry(path: Path) -> dict[str, Any]:
+    return {"sha256": sha256_file(path), "bytes": path.stat().st_size}
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_bytes())
+    return content
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> str:
+    """Write `release.json`; returns the release's id."""
+    data = json.dumps(content).encode()
+    (folder / MANIFEST_FILE).write_bytes(data)
+    return release_id(data)
 
 
 def repin(folder: Path) -> str:
     """Make `release.json` state the files as they are now, as a careless publisher would; returns the new id."""
-    path = folder / MANIFEST_FILE
-    manifest = json.loads(path.read_bytes())
-    for name, entry in manifest["files"].items():
-        entry.update(sha256=sha256_file(folder / name), bytes=(folder / name).stat().st_size)
-    path.write_bytes(json.dumps(manifest).encode())
-    return release_id(path.read_bytes())
+    manifest = read_manifest(folder)
+    manifest["files"] = {name: file_entry(folder / name) for name in manifest["files"]}
+    return write_manifest(folder, manifest)
 
 
-def as_format_1(folder: Path) -> str:
-    """Make the release one of format 1, which knew no probability; returns the new id."""
-    path = folder / MANIFEST_FILE
-    manifest = json.loads(path.read_bytes())
-    for name in SINCE_2:
-        del manifest[name]
-    path.write_bytes(json.dumps(manifest | {"format": 1}).encode())
-    return release_id(path.read_bytes())
+def as_format(number: int, folder: Path) -> str:
+    """Give the toy release in `folder` the manifest that was written for it in an older format; returns the new id.
+
+    The text is that of the time; the files' hashes are those of the libraries that are installed now.
+    """
+    shutil.copyfile(OLDER_RELEASES / f"format_{number}.json", folder / MANIFEST_FILE)
+    return repin(folder)
+
+
+def add_localiser(folder: Path, **changes: Any) -> str:
+    """Add a model that nothing runs yet to the release in `folder`; returns the new id."""
+    write_model(folder / LOCALISER_FILE, size=2 * SIZE)
+    manifest = read_manifest(folder)
+    manifest["models"]["localiser"] = {
+        "file": LOCALISER_FILE,
+        "preprocessing": {"size": 2 * SIZE, "fit": "letterbox"},
+        "objectness": 0.4,
+        "nms_iou": 0.6,
+        "max_instances": 50,
+        **changes,
+    }
+    manifest["files"][LOCALISER_FILE] = file_entry(folder / LOCALISER_FILE)
+    return write_manifest(folder, manifest)
 
 
 def flip(path: Path, at: float = 0.5) -> None:

@@ -35,10 +35,10 @@ def test_the_release_is_whole_and_tests_itself(candidate: Candidate) -> None:
     again = open_release(release.folder, release.id)
     run_selftest(release.folder, release.id)
     assert again.manifest.name == candidates.NAME
-    assert again.manifest.lineage.model_copy(update={"precision": None}) == candidates.LINEAGE
-    assert again.manifest.lineage.precision == "fp32: nothing else was tried"
+    assert again.manifest.lineage.model_copy(update={"numeric_format": None}) == candidates.LINEAGE
+    assert again.manifest.lineage.numeric_format == "fp32: nothing else was tried"
     assert again.preprocessing == toy.PREPROCESSING
-    assert again.manifest.embedding.dim == 16
+    assert again.dim == 16
     assert again.manifest.counts.golden == 3
     assert again.manifest.represent == "exemplars"
 

@@ -89,7 +89,7 @@ def test_int8_ships_where_it_is_faster_and_the_release_is_whole(
     measured = by_name(choice)
     assert choice.precision == "int8", choice.reason
     assert (measured["int8"].latency_ms or 9) < (measured["fp32"].latency_ms or 0)
-    assert release.manifest.lineage.precision == choice.reason
+    assert release.manifest.lineage.numeric_format == choice.reason
     model = onnx.load(str(release.folder / MODEL_FILE))
     assert "QuantizeLinear" in {node.op_type for node in model.graph.node}
     assert stamp(release.folder / MODEL_FILE) == (8, {"": 17})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_runtime.core.identify import Calibrator, DecisionRule, Identifier, decide, right_probability, score_and_margin
 from edge_runtime.core.release import Release, open_release
 from edge_runtime.errors import ImageError, SettingsError
-from tests.edge_runtime.toy_release import CALIBRATOR, COLOURS, UNKNOWN, as_format_1, photo
+from tests.edge_runtime.toy_release import CALIBRATOR, COLOURS, UNKNOWN, as_format, photo
 
 
 @pytest.mark.parametrize("label", COLOURS)
@@ -95,7 +95,7 @@ def test_candidates_do_not_change_what_the_probability_was_fitted_for(identifier
 
 
 def test_a_release_of_format_1_answers_without_a_probability(release: Release) -> None:
-    older = Identifier(open_release(release.folder, as_format_1(release.folder)))
+    older = Identifier(open_release(release.folder, as_format(1, release.folder)))
     answer = older.identify(photo(COLOURS["red"]))
     assert answer.label == "red"
     assert answer.probability is None

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,15 +10,15 @@ from edge_runtime.core.release import (
     CATALOGUE_FILE,
     FILES,
     GOLDEN_IMAGES_FILE,
+    LOCALISER_FILE,
     MANIFEST_FILE,
     THUMBNAILS_FILE,
     Release,
     open_release,
-    parse_manifest,
     release_id,
 )
 from edge_runtime.errors import ReleaseError
-from tests.edge_runtime.toy_release import COLOURS, DIM, as_format_1, flip, repin
+from tests.edge_runtime.toy_release import COLOURS, DIM, add_localiser, as_format, flip, repin
 
 
 def test_a_whole_release_opens(release: Release) -> None:
@@ -72,80 +71,28 @@ def test_files_that_are_not_listed_are_ignored(release: Release) -> None:
     assert open_release(release.folder, release.id).id == release.id
 
 
-def changed(release: Release, **changes: Any) -> bytes:
-    content = json.loads((release.folder / MANIFEST_FILE).read_bytes())
-    for path, value in changes.items():
-        inner, keys = content, path.split("__")
-        for key in keys[:-1]:
-            inner = inner[key]
-        inner[keys[-1]] = value
-    return json.dumps(content).encode()
-
-
-def test_a_newer_format_asks_for_an_update(toy_release: Release) -> None:
-    with pytest.raises(ReleaseError, match=r"format 3, .* reads up to 2: update discern-edge\."):
-        parse_manifest(changed(toy_release, format=3, something_new=True))
-
-
-def test_a_release_of_format_1_opens_and_has_no_calibration(release: Release) -> None:
-    number = as_format_1(release.folder)
-    opened = open_release(release.folder, number)
-    assert opened.manifest.format == 1
-    assert opened.manifest.calibration is None
-    assert opened.manifest.represent is None
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_release_of_an_older_format_opens_under_its_own_id_and_hashes(release: Release, number: int) -> None:
+    identity = as_format(number, release.folder)
+    before = {path.name: path.read_bytes() for path in release.folder.iterdir()}
+    opened = open_release(release.folder, identity)
+    assert opened.id == release_id(before[MANIFEST_FILE]) == identity
+    assert opened.manifest.files == release.manifest.files
     assert opened.labels == tuple(COLOURS)
+    assert opened.preprocessing == release.preprocessing
+    assert opened.dim == DIM
+    assert {path.name: path.read_bytes() for path in release.folder.iterdir()} == before
 
 
-@pytest.mark.parametrize(("field", "value"), [("calibration", None), ("represent", "exemplars")])
-def test_a_field_of_format_2_does_not_stand_in_format_1(release: Release, field: str, value: object) -> None:
-    as_format_1(release.folder)
-    with pytest.raises(ReleaseError, match=f"format 1 has no {field}"):
-        parse_manifest(changed(release, **{field: value}))
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"surprise": 1}, "surprise"),
-        ({"format": "1"}, "format"),
-        ({"format": 0}, "format"),
-        ({"created": "2026-01-01T00:00:00"}, "created"),
-        ({"decision__threshold": "0.5"}, r"decision\.threshold"),
-        ({"decision__fpir": 1.5}, r"decision\.fpir"),
-        ({"calibration__score": None}, r"calibration\.score"),
-        ({"calibration__slope": 1.0}, r"calibration\.slope"),
-        ({"calibration__margin": float("inf")}, "is not a valid manifest"),
-        ({"represent": "auto"}, "represent"),
-        ({"preprocessing__fit": "crop"}, r"preprocessing\.fit"),
-        ({"counts__classes": 0}, r"counts\.classes"),
-        ({"metrics": {"recall": None}}, r"metrics\.recall"),
-        ({"lineage__author": "me"}, r"lineage\.author"),
-        ({"files": {}}, "does not list catalogue"),
-        ({"files__../evil": {"sha256": "0" * 64, "bytes": 1}}, "not a plain file name"),
-        ({"files__/etc/passwd": {"sha256": "0" * 64, "bytes": 1}}, "not a plain file name"),
-        ({"files__release.json": {"sha256": "0" * 64, "bytes": 1}}, "not a plain file name"),
-        ({"files__x": {"sha256": "0" * 63, "bytes": 1}}, r"files\.x\.sha256"),
-    ],
-)
-def test_a_manifest_that_is_not_valid_is_refused_by_field(
-    toy_release: Release, changes: dict[str, Any], says: str
-) -> None:
-    with pytest.raises(ReleaseError, match=says) as caught:
-        parse_manifest(changed(toy_release, **changes))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"3", b"[" * 100_000, b"\xff\xfe"])
-def test_what_is_no_manifest_is_refused(data: bytes) -> None:
-    with pytest.raises(ReleaseError, match="is not a release manifest"):
-        parse_manifest(data)
-
-
-def test_numbers_that_are_not_finite_are_refused(toy_release: Release) -> None:
-    text = changed(toy_release, decision__threshold=float("nan"))
-    assert b"NaN" in text
-    with pytest.raises(ReleaseError, match="is not a valid manifest"):
-        parse_manifest(text)
+def test_a_release_with_a_localiser_opens_and_its_file_is_checked(release: Release) -> None:
+    identity = add_localiser(release.folder)
+    opened = open_release(release.folder, identity)
+    entry = opened.manifest.models.localiser
+    assert entry is not None
+    assert (entry.preprocessing.size, entry.objectness, entry.nms_iou, entry.max_instances) == (32, 0.4, 0.6, 50)
+    flip(release.folder / LOCALISER_FILE)
+    with pytest.raises(ReleaseError, match=r"localiser\.onnx was altered"):
+        open_release(release.folder, identity)
 
 
 @pytest.mark.parametrize(
