@@ -1,1 +1,1 @@
-"""The device's half of Discern: releases, preprocessing, search and the decision rule live here and nowhere else."""
+"""The device's half of Discern, the only home of releases, preprocessing, search and the decision rule."""

@@ -35,17 +35,26 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
         OSError: the folder is not writable or full; `path` is then as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
             os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        rename_durably(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def rename_durably(temporary: Path, path: Path) -> None:
+    """Give a file that is complete its name: content, then name, then the folder's entry reach the disk.
+
+    Raises:
+        OSError: the folder is not writable or full; `path` is then as it was.
+    """
+    fsync_file(temporary)
+    temporary.replace(path)
     fsync_folder(path.parent)
 
 

@@ -28,7 +28,7 @@ TIMESTAMP = "timestamp.json"
 
 @dataclass(frozen=True)
 class Expiries:
-    """How long a signature is good for."""
+    """Lifetimes of signatures."""
 
     root: timedelta = timedelta(days=5 * 365)
     targets: timedelta = timedelta(days=2 * 365)
@@ -39,7 +39,7 @@ class Expiries:
 
 @dataclass(frozen=True)
 class State:
-    """What a repository says now, checked: the signed parts, and the timestamp's bytes as they were read."""
+    """The checked state of a repository: the signed parts, and the timestamp's bytes as they were read."""
 
     targets: Targets
     snapshot: Snapshot
@@ -88,7 +88,7 @@ def check_root(data: bytes) -> Root:
 
 
 def check_state(root: Root, timestamp: bytes, read: Callable[[str], bytes]) -> State:
-    """Check what a repository says, from its timestamp down to its targets; expiry is the devices' matter.
+    """Check the state of a repository, from its timestamp down to its targets; expiry is the devices' matter.
 
     Args:
         root: the root that is trusted.
@@ -99,16 +99,16 @@ def check_state(root: Root, timestamp: bytes, read: Callable[[str], bytes]) -> S
         PublicationError: a signature, a version, a length or a hash is wrong.
     """
     try:
-        first: Metadata[Timestamp] = _signed_by(root, "timestamp", timestamp)
-        named = first.signed.snapshot_meta
-        second: Metadata[Snapshot] = _listed(root, "snapshot", named, read(f"{named.version}.{SNAPSHOT}"))
-        named = second.signed.meta[TARGETS]
-        third: Metadata[Targets] = _listed(root, "targets", named, read(f"{named.version}.{TARGETS}"))
+        signed_timestamp: Metadata[Timestamp] = _signed_by(root, "timestamp", timestamp)
+        listed = signed_timestamp.signed.snapshot_meta
+        snapshot: Metadata[Snapshot] = _listed(root, "snapshot", listed, read(f"{listed.version}.{SNAPSHOT}"))
+        listed = snapshot.signed.meta[TARGETS]
+        targets: Metadata[Targets] = _listed(root, "targets", listed, read(f"{listed.version}.{TARGETS}"))
     except (RepositoryError, ValueError, KeyError) as error:
         raise PublicationError(
             f"the repository's metadata is not what these keys signed ({error}): restore it before publishing."
         ) from None
-    return State(third.signed, second.signed, first.signed, timestamp)
+    return State(targets.signed, snapshot.signed, signed_timestamp.signed, timestamp)
 
 
 def make_targets(keys: Path, version: int, targets: Mapping[str, TargetFile], expiries: Expiries) -> bytes:
@@ -127,7 +127,7 @@ def make_timestamp(keys: Path, version: int, snapshot: MetaFile, expiries: Expir
 
 
 def described(version: int, data: bytes) -> MetaFile:
-    """Return how one metadata file names another: version, length and hash."""
+    """Return the version, length and hash by which one metadata file names another."""
     return MetaFile.from_data(version, data, HASHES)
 
 

@@ -14,10 +14,7 @@ Rules kept:
 
 from __future__ import annotations
 
-import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,7 +22,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import TargetFile
+from tuf.api.metadata import MetaFile, TargetFile
 
 from discern.errors import PublicationError
 from discern.publication.keys import ROOT_FILE, make_keys
@@ -41,9 +38,10 @@ from discern.publication.metadata import (
     make_targets,
     make_timestamp,
 )
-from discern.publication.storage import Storage
-from edge_runtime.core.release import MANIFEST_FILE, Release, open_release, parse_manifest
-from edge_runtime.device.updates import channel_path, file_path, manifest_path, parse_pointer
+from discern.storage.atomic_folder import is_free, new_folder
+from discern.storage.remote import Storage
+from edge_runtime.core.release import MANIFEST_FILE, Release, ReleaseManifest, open_release, parse_manifest
+from edge_runtime.device.repository_paths import channel_path, file_path, make_pointer, manifest_path, parse_pointer
 from edge_runtime.errors import EdgeError
 from edge_runtime.files import write_atomically
 
@@ -69,13 +67,19 @@ class ReleaseRepository:
         url: a folder, or an address that fsspec knows, such as s3://bucket/releases.
         keys: the folder with `signers.json`, see `discern.publication.keys`.
         expiries: how long signatures are good for.
+
+    Raises:
+        PublicationError: `url` cannot be opened.
     """
 
     def __init__(self, url: str, keys: Path, expiries: Expiries | None = None) -> None:
         self.url = url
         self.keys = keys
         self.expiries = expiries or Expiries()
-        self._storage = Storage(url)
+        try:
+            self._storage = Storage(url)
+        except OSError as error:
+            raise PublicationError(str(error)) from None
 
     @property
     def root(self) -> Path:
@@ -111,16 +115,10 @@ class ReleaseRepository:
         with self._errors():
             release = open_release(release.folder, release.id)
             state = self._state()
-            contents = {manifest_path(release.id): (release.folder / MANIFEST_FILE).read_bytes()}
             targets = dict(state.targets.targets)
-            for name, entry in release.manifest.files.items():
-                path = file_path(name, entry)
-                targets[path] = self._upload(path, (release.folder / name).read_bytes())
-            contents[channel_path(channel)] = _pointer(release.id)
-            for path, data in contents.items():
+            for path, data in _contents(release, channel):
                 targets[path] = self._upload(path, data)
-            if targets != state.targets.targets:
-                self._commit(state, targets)
+            self._commit_if_changed(state, targets)
 
     def current(self, channel: str) -> str | None:
         """Return the release that `channel` names, or None.
@@ -142,9 +140,8 @@ class ReleaseRepository:
             if manifest_path(release_id) not in state.targets.targets:
                 raise PublicationError(f"release {release_id} is not in {self.url}: `list` shows which are.")
             path = channel_path(channel)
-            targets = {**state.targets.targets, path: self._upload(path, _pointer(release_id))}
-            if targets != state.targets.targets:
-                self._commit(state, targets)
+            targets = {**state.targets.targets, path: self._upload(path, make_pointer(release_id))}
+            self._commit_if_changed(state, targets)
 
     def refresh(self) -> None:
         """Sign snapshot and timestamp again, and targets where half of their time is over; run it by a schedule.
@@ -163,14 +160,10 @@ class ReleaseRepository:
         """
         with self._errors():
             state = self._state()
-            paths = state.targets.targets
-            channels: dict[str, list[str]] = {}
-            for path in paths:
-                if path.startswith("channels/"):
-                    channel = Path(path).stem
-                    channels.setdefault(self._named_by(state, channel) or "", []).append(channel)
-            found = [self._published(state, path, channels) for path in paths if path.startswith("releases/")]
-        return sorted(found, key=lambda release: (release.created, release.id), reverse=True)
+            channels = self._channels(state)
+            manifests = self._manifests(state)
+        listed = [_published(identity, manifests[identity], channels) for identity in manifests]
+        return sorted(listed, key=lambda release: (release.created, release.id), reverse=True)
 
     def fetch(self, release_id: str, folder: Path) -> Release:
         """Download a release into `folder`, which must be absent or empty, and check it.
@@ -178,22 +171,17 @@ class ReleaseRepository:
         Raises:
             PublicationError: it is not there, or is altered; nothing is left at `folder`.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if not is_free(folder):
             raise PublicationError(f"{folder} exists already: name another folder for release {release_id}.")
         with self._errors():
             state = self._state()
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-            try:
-                data = self._download(state, manifest_path(release_id))
+            data = self._download(state, manifest_path(release_id))
+            with new_folder(folder) as staging:
                 for name, entry in parse_manifest(data, manifest_path(release_id)).files.items():
                     (staging / name).write_bytes(self._download(state, file_path(name, entry)))
                 (staging / MANIFEST_FILE).write_bytes(data)
                 open_release(staging, release_id)
                 staging.chmod(0o755)
-                staging.rename(folder)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
             return open_release(folder, release_id)
 
     def _state(self) -> State:
@@ -218,23 +206,20 @@ class ReleaseRepository:
         if self._storage.read("metadata/1.root.json") != data:
             raise PublicationError(f"{self.url} was made with other keys than those in {self.keys}: name its own keys.")
 
+    def _commit_if_changed(self, state: State, targets: dict[str, TargetFile]) -> None:
+        if targets != state.targets.targets:
+            self._commit(state, targets)
+
     def _commit(self, state: State | None, targets: dict[str, TargetFile] | None) -> None:
         """Write the next state: `targets` None keeps the list and signs it again only where its time runs short."""
-        keys, expiries = self.keys, self.expiries
         claimed: list[str] = []
         try:
-            if state is not None and targets is None and not _short(state, expiries):
-                listed = state.snapshot.meta["targets.json"]
-            else:
-                content = targets if targets is not None or state is None else state.targets.targets
-                first = 1 if state is None else state.targets.version + 1
-                version, data = self._claim(
-                    "targets", first, lambda number: make_targets(keys, number, content or {}, expiries), claimed
-                )
-                listed = described(version, data)
-            first = 1 if state is None else state.snapshot.version + 1
-            version, data = self._claim(
-                "snapshot", first, lambda number: make_snapshot(keys, number, listed, expiries), claimed
+            listed = self._claim_targets(state, targets, claimed)
+            snapshot = self._claim(
+                "snapshot",
+                1 if state is None else state.snapshot.version + 1,
+                lambda number: make_snapshot(self.keys, number, listed, self.expiries),
+                claimed,
             )
             if self._storage.read(TIMESTAMP) != (None if state is None else state.timestamp_bytes):
                 raise self._lost()
@@ -243,16 +228,33 @@ class ReleaseRepository:
                 self._storage.delete(name)
             raise
         number = 1 if state is None else state.timestamp.version + 1
-        self._storage.replace(TIMESTAMP, make_timestamp(keys, number, described(version, data), expiries))
+        self._storage.replace(TIMESTAMP, make_timestamp(self.keys, number, snapshot, self.expiries))
 
-    def _claim(self, role: str, version: int, make: Callable[[int], bytes], claimed: list[str]) -> tuple[int, bytes]:
-        """Create the next numbered metadata file of `role`; numbers left by a publisher that died are skipped."""
-        for number in range(version, version + TRIES):
+    def _claim_targets(
+        self, state: State | None, targets: dict[str, TargetFile] | None, claimed: list[str]
+    ) -> MetaFile:
+        """Return the description of the list of targets: a new one, or the one of `state` where it may stay."""
+        if state is None:
+            first, content = 1, targets or {}
+        elif targets is None and not _short(state, self.expiries):
+            return state.snapshot.meta["targets.json"]
+        else:
+            first, content = state.targets.version + 1, state.targets.targets if targets is None else targets
+        return self._claim(
+            "targets", first, lambda number: make_targets(self.keys, number, content, self.expiries), claimed
+        )
+
+    def _claim(self, role: str, first: int, make: Callable[[int], bytes], claimed: list[str]) -> MetaFile:
+        """Create the next numbered metadata file of `role`, from number `first` on, and return its description.
+
+        Numbers left by a publisher that died are skipped. The file's name is added to `claimed`.
+        """
+        for number in range(first, first + TRIES):
             name = f"metadata/{number}.{role}.json"
             data = make(number)
             if self._storage.create(name, data):
                 claimed.append(name)
-                return number, data
+                return described(number, data)
             if self._storage.age(name) < STALE:
                 raise self._lost()
         raise PublicationError(f"{self.url}/metadata holds {TRIES} {role} files that never went live: delete them.")
@@ -288,11 +290,19 @@ class ReleaseRepository:
         path = channel_path(channel)
         return parse_pointer(self._download(state, path), path) if path in state.targets.targets else None
 
-    def _published(self, state: State, path: str, channels: dict[str, list[str]]) -> Published:
-        number = path.split("/")[1]
-        manifest = parse_manifest(self._download(state, path), path)
-        when = manifest.created.isoformat(timespec="seconds")
-        return Published(number, manifest.name, when, tuple(sorted(channels.get(number, ()))))
+    def _channels(self, state: State) -> dict[str, list[str]]:
+        """Return the channels that name each release."""
+        channels: dict[str, list[str]] = {}
+        for path in state.targets.targets:
+            if path.startswith("channels/"):
+                channel = Path(path).stem
+                channels.setdefault(self._named_by(state, channel) or "", []).append(channel)
+        return channels
+
+    def _manifests(self, state: State) -> dict[str, ReleaseManifest]:
+        """Return the manifest of each release by its id."""
+        paths = [path for path in state.targets.targets if path.startswith("releases/")]
+        return {path.split("/")[1]: parse_manifest(self._download(state, path), path) for path in paths}
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -302,12 +312,21 @@ class ReleaseRepository:
             raise PublicationError(str(error)) from error
         except (OSError, BotoCoreError) as error:
             raise PublicationError(
-                f"{self.url} cannot be read or written ({error}): check the place and rights."
+                f"{self.url} cannot be read or written ({error}): check the address and the rights."
             ) from error
 
 
-def _pointer(release: str) -> bytes:
-    return (json.dumps({"release": release, "manifest": manifest_path(release)}) + "\n").encode()
+def _contents(release: Release, channel: str) -> Iterator[tuple[str, bytes]]:
+    """Yield path and content of every target of a release, and of the pointer that makes `channel` name it."""
+    for name, entry in release.manifest.files.items():
+        yield file_path(name, entry), (release.folder / name).read_bytes()
+    yield manifest_path(release.id), (release.folder / MANIFEST_FILE).read_bytes()
+    yield channel_path(channel), make_pointer(release.id)
+
+
+def _published(identity: str, manifest: ReleaseManifest, channels: Mapping[str, Sequence[str]]) -> Published:
+    created = manifest.created.isoformat(timespec="seconds")
+    return Published(identity, manifest.name, created, tuple(sorted(channels.get(identity, ()))))
 
 
 def _stored(target: TargetFile) -> str:
@@ -316,5 +335,5 @@ def _stored(target: TargetFile) -> str:
 
 
 def _short(state: State, expiries: Expiries) -> bool:
-    """Whether half of the time that the targets were signed for is over."""
+    """Return True if half of the time that the targets were signed for is over."""
     return state.targets.is_expired(datetime.now(timezone.utc) + expiries.targets / 2)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edge_runtime.files import fsync_file, fsync_folder
+from edge_runtime.files import fsync_file, fsync_folder, rename_durably
 
 PARTIAL = ".partial-"
 ABANDONED_AFTER = 86_400.0  # seconds without a change
@@ -82,9 +82,7 @@ def one_at_a_time(path: Path) -> Iterator[Path | None]:
 
 def settle(temporary: Path, path: Path) -> None:
     """Give a file that is complete its name, durably."""
-    fsync_file(temporary)
-    temporary.replace(path)
-    fsync_folder(path.parent)
+    rename_durably(temporary, path)
 
 
 def settle_new(temporary: Path, path: Path) -> bool:

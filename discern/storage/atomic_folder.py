@@ -21,11 +21,11 @@ from discern.storage.atomic import PARTIAL, held
 from edge_runtime.files import fsync_folder
 
 _NAME = f"{PARTIAL}folder-"
-_OURS = re.compile(re.escape(_NAME) + "[0-9a-f]{16}")  # what is removed must be what this module wrote
+_TEMPORARY = re.compile(re.escape(_NAME) + "[0-9a-f]{16}")  # nothing else is ever removed
 
 
 def is_free(folder: Path) -> bool:
-    """Whether a folder can be made here: there is nothing, or an empty folder.
+    """Return True if a folder can be made here: there is nothing, or an empty folder.
 
     Raises:
         OSError: it cannot be looked at.
@@ -61,7 +61,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 def _sweep(parent: Path) -> None:
     with os.scandir(parent) as entries:
-        leftovers = [Path(entry.path) for entry in entries if _OURS.fullmatch(entry.name)]
+        leftovers = [Path(entry.path) for entry in entries if _TEMPORARY.fullmatch(entry.name)]
     for path in leftovers:
         with suppress(OSError):  # its writer may finish at any moment, and what cannot be removed does no harm
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

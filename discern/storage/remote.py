@@ -1,19 +1,27 @@
-"""Writing one file, in a folder or in a bucket, so that a reader sees all of it or none of it."""
+"""Files in a folder or in a bucket: a reader sees all of a file or none of it, and of many that create it one wins.
+
+Rules kept:
+- changes by others are seen at once: nothing is listed from a cache;
+- a file is replaced, never written over, and locally it is on the disk before its name is;
+- `create` never replaces: in a folder a hard link decides who was first, in a bucket the server does.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from discern.storage.atomic import scratch, settle_new
 from edge_runtime.files import write_atomically
 
 
 def open_place(url: str) -> tuple[Any, str]:
-    """The filesystem of `url` and the path in it; what others write to a bucket is seen at once."""
-    filesystem, path = fsspec.url_to_fs(url, use_listings_cache=False)
+    """Return the filesystem of `url` and the path in it; what others write to a bucket is seen at once."""
+    filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
     return filesystem, str(path)
 
 
@@ -23,9 +31,93 @@ def write_file(url: str, data: bytes) -> None:
     Raises:
         OSError: it cannot be written; what was there is unchanged.
     """
-    filesystem, path = open_place(url)
+    _replace(*open_place(url), data)
+
+
+class Storage:
+    """Files below one URL.
+
+    Args:
+        url: a folder, or an address that fsspec knows, such as s3://bucket/releases.
+
+    Raises:
+        OSError: fsspec cannot open it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        try:
+            self._filesystem, root = open_place(url)
+        except (ValueError, ImportError, OSError) as error:
+            raise OSError(f"{url} cannot be opened ({error}): name a folder or an s3:// address.") from None
+        self._root = root.rstrip("/")
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's bytes, or None where there is no such file."""
+        try:
+            return bytes(self._filesystem.cat_file(self._path(name)))
+        except FileNotFoundError:
+            return None
+
+    def size(self, name: str) -> int | None:
+        """Return a file's length in bytes, or None where there is no such file."""
+        try:
+            return int(self._filesystem.size(self._path(name)))
+        except FileNotFoundError:
+            return None
+
+    def age(self, name: str) -> float:
+        """Return how many seconds ago a file was written."""
+        when: datetime = self._filesystem.modified(self._path(name))
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=timezone.utc)
+        return (datetime.now(timezone.utc) - when).total_seconds()
+
+    def replace(self, name: str, data: bytes) -> None:
+        """Write a file; readers see the old content or the new one.
+
+        Raises:
+            OSError: it cannot be written; what was there is unchanged.
+        """
+        _replace(self._filesystem, self._path(name), data)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Write a file unless it exists; of several that try at once, one gets True.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path = self._path(name)
+        if isinstance(self._filesystem, LocalFileSystem):
+            return _create_locally(Path(path), data)
+        try:
+            self._filesystem.pipe_file(path, data, mode="create")
+        except OSError:  # fsspec maps the refused precondition to several of them
+            if self.size(name) is None:
+                raise
+            return False
+        return True
+
+    def delete(self, name: str) -> None:
+        """Delete a file.
+
+        Raises:
+            OSError: it is not there, or cannot be deleted.
+        """
+        self._filesystem.rm_file(self._path(name))
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}"
+
+
+def _replace(filesystem: Any, path: str, data: bytes) -> None:
     if isinstance(filesystem, LocalFileSystem):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(Path(path), data)
     else:
         filesystem.pipe_file(path, data)
+
+
+def _create_locally(path: Path, data: bytes) -> bool:
+    with scratch(path.parent) as temporary:
+        temporary.write_bytes(data)
+        return settle_new(temporary, path)

@@ -1,1 +1,1 @@
-"""What a device keeps: its home on disk, and updates of its release."""
+"""A device's home on disk, and the updates of its release."""

@@ -22,27 +22,27 @@ logger = logging.getLogger(__name__)
 NOTHING_LOADED = "no release is loaded yet: run `discern-edge pull`."
 
 
-class LiveRelease:
-    """The loaded release of a home folder, or one given release.
+class ActiveRelease:
+    """The loaded release: of a home folder, whose `current` it follows, or one that stays.
 
     Args:
-        source: a device's own folder, whose `current` is followed, or a release that stays.
+        source: a device's own folder, or a release.
         limits: what is accepted as a photo.
     """
 
     def __init__(self, source: Home | Release, limits: ImageLimits | None = None) -> None:
         self._source = source
         self._limits = limits
-        self._seen: int | None = None
+        self._followed: int | None = None
         self.identifier: Identifier | None = None
         self.problem = NOTHING_LOADED
 
     def follow(self) -> bool:
         """Load what `current` names if it changed since the last call; returns whether another release answers now."""
-        mark = self._mark()
-        if mark == self._seen:
+        written = self._written()
+        if written == self._followed:
             return False
-        self._seen = mark
+        self._followed = written
         try:
             release = self._open()
             if self.identifier is not None and self.identifier.release.id == release.id:
@@ -62,8 +62,8 @@ class LiveRelease:
             return self._source.open_current()
         return open_release(self._source.folder, self._source.id)
 
-    def _mark(self) -> int:
-        """When `current` was written: every pull that installs or repairs a release writes it anew."""
+    def _written(self) -> int:
+        """Return when `current` was written, in nanoseconds: every pull that installs or repairs writes it anew."""
         if not isinstance(self._source, Home):
             return 0
         try:

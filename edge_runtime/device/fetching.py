@@ -1,7 +1,7 @@
-"""Where a repository lies: bytes from a folder, a web server or an S3 bucket, for The Update Framework's client.
+"""Bytes of a repository in a folder, on a web server or in an S3 bucket, for The Update Framework's client.
 
-Nothing here is trusted or checked; `updates` does that. A file that is not there is a 404 wherever the repository lies,
-as the client asks for the next root until it hears one.
+Nothing here is trusted or checked; `repository_client` does that. A file that is not there is a 404 wherever the
+repository lies, as the client asks for the next root until it hears one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Received = Callable[[int], None]
 
 
 def repository_url(repository: str) -> str:
-    """Return the URL of a repository that was given as a folder or a URL, without a trailing slash.
+    """Return the URL, without a trailing slash, of a repository that is named by a folder or a URL.
 
     Raises:
         SettingsError: it is of a kind that is not read here.
@@ -53,7 +53,7 @@ class RepositoryFetcher(FetcherInterface):
     def __init__(self, temporary: Path, received: Received | None = None) -> None:
         self._temporary = temporary
         self._received = received or (lambda _length: None)
-        self.last_url = ""  # what was asked for last, for the message where it is refused
+        self.last_url = ""  # fetched last; the message names it where it is refused
         self._web = Urllib3Fetcher(socket_timeout=TIMEOUT, chunk_size=CHUNK, app_user_agent="discern-edge")
         self._s3: Any = None
 

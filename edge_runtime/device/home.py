@@ -1,6 +1,6 @@
 """A device's own folder: which release it answers with, which it had before, which it refused.
 
-tuf/            what the update client trusts, and `anchor.json`, the root given once
+tuf/            the metadata that the update client trusts, and `anchor.json`, the root given once
 incoming/       downloads under way; may be deleted at any time while no pull runs
 releases/ID/    installed releases: whole, checked, never written to again
 current         {"release": ID, "previous": ID or null}; replaced atomically, so it always names a whole release
@@ -29,7 +29,7 @@ RELEASE_ID = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Current:
-    """What `current` says."""
+    """The content of `current`."""
 
     release: str
     previous: str | None = None
@@ -43,7 +43,7 @@ class Home:
 
     @property
     def tuf(self) -> Path:
-        """What the update client trusts."""
+        """The folder of the metadata that the update client trusts."""
         return self.path / "tuf"
 
     @property
@@ -66,7 +66,7 @@ class Home:
         return self.releases / release
 
     def read_current(self) -> Current | None:
-        """Return what `current` says; None where nothing was pulled yet.
+        """Return the content of `current`; None where nothing was pulled yet.
 
         Raises:
             ReleaseError: the file is damaged.

@@ -1,1 +1,1 @@
-"""How people and programs ask the device: HTTP, page and command line."""
+"""The ways for people and programs to ask the device: HTTP, page and command line."""

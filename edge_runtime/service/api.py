@@ -4,7 +4,7 @@ Rules kept:
 - it starts and answers with no network and without the repository;
 - it answers from a checked release only, and says 503 until there is one;
 - a request's bytes and a photo's pixels are bounded, and photos are decoded in a bounded number of threads;
-- with a token, nothing about the release or a photo is told without it;
+- where a token is set, a caller without it learns nothing about the release or a photo;
 - every error is JSON with one sentence; no GET changes anything.
 """
 
@@ -26,7 +26,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from edge_runtime.core.identify import Answer, Identifier, split_candidates
 from edge_runtime.core.release import Release
-from edge_runtime.device.active_release import LiveRelease
+from edge_runtime.device.active_release import ActiveRelease
 from edge_runtime.device.home import Home
 from edge_runtime.errors import EdgeError, ImageError, SettingsError
 from edge_runtime.service.request_body import read_upload
@@ -71,7 +71,7 @@ class MatchOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """What was found on a photo."""
+    """The answer to a photo."""
 
     known: bool
     label: str | None
@@ -85,36 +85,36 @@ class AnswerOut(BaseModel):
 
 
 class ServiceMetrics:
-    """What /metrics tells, in a registry of its own so that several services fit into one process."""
+    """The figures of /metrics, in a registry of their own so that several services fit into one process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.identifications = Counter(
-            "discern_identifications", "Photos by what came of them", ["outcome"], registry=self.registry
+            "discern_identifications", "Photos by outcome", ["outcome"], registry=self.registry
         )
         self.seconds = Histogram("discern_identify_seconds", "Time of one identification", registry=self.registry)
         self.release = Gauge("discern_release", "The release that answers", ["release"], registry=self.registry)
 
     def answering(self, release: str) -> None:
-        """Note which release answers."""
+        """Note the release that answers."""
         self.release.clear()
         self.release.labels(release).set(1)
 
 
 class Service:
-    """What the routes share: the live release, the settings, the metrics and the bounded threads."""
+    """The active release, the settings, the metrics and the bounded threads, which all routes share."""
 
     def __init__(self, source: Home | Release, settings: ServiceSettings) -> None:
         self.settings = settings
         self.metrics = ServiceMetrics()
-        self.live = LiveRelease(source, settings.limits)
+        self.active = ActiveRelease(source, settings.limits)
         self._limiter = CapacityLimiter(settings.workers)
         self.follow()
 
     def follow(self) -> None:
         """Load a newly pulled release."""
-        if self.live.follow() and self.live.identifier is not None:
-            self.metrics.answering(self.live.identifier.release.id)
+        if self.active.follow() and self.active.identifier is not None:
+            self.metrics.answering(self.active.identifier.release.id)
 
     async def follow_for_ever(self) -> None:
         """Look for a newly pulled release again and again."""
@@ -123,14 +123,14 @@ class Service:
             await to_thread.run_sync(self.follow)
 
     def identifier(self) -> Identifier:
-        """Return what answers.
+        """Return the identifier that answers.
 
         Raises:
             HTTPException: 503 where nothing does.
         """
-        if self.live.identifier is None:
-            raise HTTPException(503, self.live.problem)
-        return self.live.identifier
+        if self.active.identifier is None:
+            raise HTTPException(503, self.active.problem)
+        return self.active.identifier
 
     async def identify(self, request: Request) -> AnswerOut:
         """Answer one request."""
@@ -155,9 +155,9 @@ class Service:
         Raises:
             HTTPException: 401 where it is wrong or missing.
         """
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         token = self.settings.token
-        if token is not None and (scheme.lower() != "bearer" or not token.matches(given.strip())):
+        if token is not None and (scheme.lower() != "bearer" or not token.matches(credentials.strip())):
             raise HTTPException(
                 401, "the token is missing or wrong: send Authorization: Bearer TOKEN.", {"WWW-Authenticate": "Bearer"}
             )

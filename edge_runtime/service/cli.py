@@ -1,6 +1,6 @@
 """The command line of a device: `discern-edge pull|serve|identify|status`.
 
-Exit status: 0 where it did what was asked, an unknown photo included; 1 for an error, told in one sentence; 2 for a
+Exit status: 0 where it did what was asked, an unknown photo included; 1 for an error, stated in one sentence; 2 for a
 wrong call.
 """
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except EdgeError as error:
-        _complain(error)
+        _write_error(error)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -99,9 +99,11 @@ def _pull(options: argparse.Namespace) -> int:
         result = pull(repository, home.path, channel, options.root, progress, retry=options.retry)
     _remember_source(home, repository, channel)
     if result.changed:
-        _say(f"release {result.release} answers now ({result.downloaded:,} bytes fetched, {result.reused:,} here)")
+        _write_line(
+            f"release {result.release} answers now ({result.downloaded:,} bytes fetched, {result.reused:,} here)"
+        )
     else:
-        _say(f"release {result.release} is up to date")
+        _write_line(f"release {result.release} is up to date")
     return 0
 
 
@@ -116,7 +118,7 @@ def _serve(options: argparse.Namespace) -> int:
     config = uvicorn.Config(app, log_level=LOG_LEVEL, limit_concurrency=MAX_CONNECTIONS, server_header=False)
     with _listen(options.host, options.port) as listener:
         host, port = listener.getsockname()[:2]
-        _say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
+        _write_line(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}")
         uvicorn.Server(config).run(sockets=[listener])
     return 0
 
@@ -132,7 +134,7 @@ def _identify(options: argparse.Namespace) -> int:
             answer = identifier.identify(_read_photo(photo, limits), candidates, str(photo))
         except ImageError as error:
             failed = True
-            _complain(error)
+            _write_error(error)
             continue
         answers.append((photo, answer))
         if options.json:
@@ -165,20 +167,24 @@ def _home(options: argparse.Namespace) -> Home:
 
 
 def _source(home: Home, repository: str | None, channel: str | None) -> tuple[str, str]:
-    """Return what to pull: as given, or as pulled the last time."""
+    """Return the repository and the channel to pull; the last ones where the command leaves them out."""
+    last_repository, last_channel = _last_source(home)
+    if not (repository or last_repository):
+        raise SettingsError(f"{home.path} was never pulled to: name the repository, `discern-edge pull REPOSITORY`.")
+    return repository or last_repository, channel or last_channel
+
+
+def _last_source(home: Home) -> tuple[str, str]:
     try:
         last = json.loads((home.path / "source.json").read_bytes())
-        kept, kept_channel = str(last["repository"]), str(last["channel"])
+        return str(last["repository"]), str(last["channel"])
     except (OSError, ValueError, KeyError, TypeError):
-        kept, kept_channel = "", "production"
-    if not (repository or kept):
-        raise SettingsError(f"{home.path} was never pulled to: name the repository, `discern-edge pull REPOSITORY`.")
-    return repository or kept, channel or kept_channel
+        return "", "production"
 
 
 def _remember_source(home: Home, repository: str, channel: str) -> None:
-    place = repository if "://" in repository else str(Path(repository).expanduser().resolve())
-    write_atomically(home.path / "source.json", json.dumps({"repository": place, "channel": channel}).encode())
+    address = repository if "://" in repository else str(Path(repository).expanduser().resolve())
+    write_atomically(home.path / "source.json", json.dumps({"repository": address, "channel": channel}).encode())
 
 
 def _token(file: Path | None) -> Secret | None:
@@ -226,12 +232,14 @@ def _table(answers: list[tuple[Path, Answer]]) -> Table:
 
 
 def _percent(probability: float | None) -> str:
-    """For people: no calibrator tells the last half of a percent."""
+    """Return a probability as people read it: no calibrator knows the last half of a percent."""
     if probability is None:
         return "-"
-    return (
-        "over 99 %" if probability >= 0.995 else "under 1 %" if probability <= 0.005 else f"{100 * probability:.0f} %"
-    )
+    if probability >= 0.995:
+        return "over 99 %"
+    if probability <= 0.005:
+        return "under 1 %"
+    return f"{100 * probability:.0f} %"
 
 
 @contextmanager
@@ -243,12 +251,12 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _say(text: str) -> None:
+def _write_line(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def _complain(error: EdgeError) -> None:
+def _write_error(error: EdgeError) -> None:
     sys.stderr.write(f"discern-edge: {error}\n")
 
 

@@ -15,7 +15,7 @@ MAX_FIELDS = 1_000
 
 @dataclass(frozen=True)
 class Upload:
-    """What was sent."""
+    """The content of a request."""
 
     photo: bytes
     candidates: tuple[str, ...] | None

@@ -24,16 +24,16 @@ class Secret:
     def __repr__(self) -> str:
         return "Secret('**********')"
 
-    def matches(self, given: str) -> bool:
-        """Compare in a time that does not tell how much of `given` is right."""
-        return hmac.compare_digest(self._value.encode(), given.encode())
+    def matches(self, text: str) -> bool:
+        """Compare in a time that does not tell how much of `text` is right."""
+        return hmac.compare_digest(self._value.encode(), text.encode())
 
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """How the service runs.
+    """Settings of the service.
 
-    Args:
+    Attributes:
         token: what callers must send as `Authorization: Bearer`; None only where nobody else can call.
         limits: what is accepted as a photo.
         max_request_bytes: a request's body; a little more than a photo, for the form around it.

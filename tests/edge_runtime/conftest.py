@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.release import Release, open_release
 from edge_runtime.device.updates import pull
 from tests.edge_runtime.toy_release import COLOURS, build_toy
+from tests.edge_runtime.toy_repository import ToyRepository
 
 
 @pytest.fixture(scope="session")
@@ -40,27 +40,24 @@ def identifier(toy_release: Release) -> Identifier:
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory, toy_release: Release) -> Path:
-    """A folder with a repository whose production channel names the release, and its keys; not to be changed."""
-    folder = tmp_path_factory.mktemp("published")
-    repository = ReleaseRepository(str(folder / "repository"), folder / "keys")
-    repository.initialise()
+def published(tmp_path_factory: pytest.TempPathFactory, toy_release: Release) -> ToyRepository:
+    """A repository whose production channel names the release; not to be changed."""
+    repository = ToyRepository.create(tmp_path_factory.mktemp("published") / "publisher")
     repository.publish(toy_release, "production")
-    return folder
+    return repository
 
 
 @pytest.fixture
-def repository(published: Path, tmp_path: Path) -> ReleaseRepository:
+def repository(published: ToyRepository, tmp_path: Path) -> ToyRepository:
     """A copy of the repository that a test may spoil."""
-    shutil.copytree(published, tmp_path / "published")
-    return ReleaseRepository(str(tmp_path / "published/repository"), tmp_path / "published/keys")
+    return published.copy(tmp_path / "published")
 
 
 @pytest.fixture(scope="session")
-def pulled(tmp_path_factory: pytest.TempPathFactory, published: Path) -> Path:
+def pulled(tmp_path_factory: pytest.TempPathFactory, published: ToyRepository) -> Path:
     """The home of a device that pulled the release; not to be changed."""
     home = tmp_path_factory.mktemp("pulled") / "home"
-    pull(str(published / "repository"), home, trusted_root=published / "keys/root.json")
+    pull(published.url, home, trusted_root=published.root)
     return home
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import boto3
 import pytest
 from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 
@@ -14,8 +15,10 @@ from discern.errors import PublicationError
 from discern.publication.metadata import Expiries
 from discern.publication.repository import STALE, ReleaseRepository
 from edge_runtime.core.release import FILES, MODEL_FILE, Release, open_release
+from edge_runtime.device.repository_paths import make_pointer
 from edge_runtime.device.updates import pull
 from tests.edge_runtime.toy_release import flip
+from tests.edge_runtime.toy_repository import ToyRepository
 
 
 def files(repository: ReleaseRepository) -> dict[str, bytes]:
@@ -174,7 +177,65 @@ def test_an_altered_release_is_not_published(
     assert files(repository) == before
 
 
+def test_an_altered_pointer_is_not_followed(repository: ReleaseRepository, toy_release: Release) -> None:
+    """Promotion compares with the release that the channel names."""
+    repository.publish(toy_release, "production")
+    (pointer,) = Path(repository.url).rglob("*.production.json")
+    pointer.write_bytes(make_pointer("0" * 16))
+    with pytest.raises(PublicationError, match=r"production\.json was altered: publish the release again"):
+        repository.current("production")
+    with pytest.raises(PublicationError, match=r"production\.json was altered"):
+        repository.releases()
+
+
+def test_publishing_again_mends_a_file_that_was_altered_at_equal_length(
+    repository: ReleaseRepository, toy_release: Release, tmp_path: Path
+) -> None:
+    repository.publish(toy_release, "production")
+    before = files(repository)
+    (model,) = Path(repository.url).rglob(f"*.{MODEL_FILE}")
+    flip(model)
+    repository.publish(toy_release, "production")
+    assert files(repository) == before
+    assert pull(repository.url, tmp_path / "home", trusted_root=repository.root).release == toy_release.id
+
+
+def test_a_release_is_laid_out_as_the_devices_tests_have_it(
+    repository: ReleaseRepository, toy_release: Release, newer_release: Release, tmp_path: Path
+) -> None:
+    """The device is tested by repositories of a writer of its own: both must stay the same."""
+    toy = ToyRepository.create(tmp_path / "toy")
+    for publisher in (repository, toy):
+        publisher.publish(toy_release, "production")
+        publisher.publish(newer_release, "production")
+        publisher.rollback("production", toy_release.id)
+    base = Path(toy.url)
+    written = {str(path.relative_to(base)): path.read_bytes() for path in base.rglob("*") if path.is_file()}
+    published = files(repository)
+    assert set(published) == set(written)
+    for name, data in written.items():
+        if name.startswith("targets/"):
+            assert published[name] == data
+
+
 # Several publishers, and those who should not be one.
+
+
+def test_a_publisher_that_was_overtaken_writes_nothing_over(
+    repository: ReleaseRepository, toy_release: Release, newer_release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its first look and its timestamp another one went live; it skips their files as left over."""
+    slow = ReleaseRepository(repository.url, repository.keys)
+    state = slow._state()
+    repository.publish(newer_release, "production")
+    live = files(repository)
+    monkeypatch.setattr(slow, "_state", lambda: state)
+    monkeypatch.setattr(slow._storage, "age", lambda _name: STALE + 1)
+    with pytest.raises(PublicationError, match="another publisher is changing"):
+        slow.publish(toy_release, "production")
+    metadata = {name: data for name, data in files(repository).items() if name.startswith("metadata/")}
+    assert metadata == {name: data for name, data in live.items() if name.startswith("metadata/")}
+    assert repository.current("production") == newer_release.id
 
 
 def test_of_publishers_at_once_the_losers_hear_it_and_nothing_is_lost(
@@ -271,3 +332,27 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(PublicationError, match="cannot be read or written") as caught:
         ReleaseRepository("/proc/sys/nothing", tmp_path / "keys").initialise()
     assert "\n" not in str(caught.value)
+
+
+def test_publish_and_pull_through_a_bucket(
+    s3_environment: str, tmp_path: Path, toy_release: Release, newer_release: Release
+) -> None:
+    boto3.session.Session().client("s3").create_bucket(Bucket="publication-tests")
+    url = f"s3://publication-tests/{tmp_path.name}"
+    repository = ReleaseRepository(url, tmp_path / "keys")
+    repository.initialise()
+    repository.initialise()
+    repository.publish(toy_release, "production")
+    home = tmp_path / "home"
+    assert pull(url, home, trusted_root=repository.root).release == toy_release.id
+    repository.publish(newer_release, "production")
+    assert pull(url, home).release == newer_release.id
+    repository.rollback("production", toy_release.id)
+    assert pull(url, home).release == toy_release.id
+    assert {release.id for release in repository.releases()} == {toy_release.id, newer_release.id}
+    assert repository.fetch(newer_release.id, tmp_path / "fetched").id == newer_release.id
+
+
+def test_an_address_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PublicationError, match="nonsense://x cannot be opened"):
+        ReleaseRepository("nonsense://x", tmp_path / "keys")

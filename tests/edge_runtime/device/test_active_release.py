@@ -5,56 +5,56 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import GOLDEN_VECTORS_FILE, Release, open_release
-from edge_runtime.device.active_release import LiveRelease
+from edge_runtime.device.active_release import ActiveRelease
 from edge_runtime.device.home import Current, Home
 from edge_runtime.device.updates import pull
 from tests.edge_runtime.toy_release import flip, repin
+from tests.edge_runtime.toy_repository import ToyRepository
 
 
 def test_it_loads_once_and_then_only_what_is_new(
-    home: Path, repository: ReleaseRepository, toy_release: Release, newer_release: Release
+    home: Path, repository: ToyRepository, toy_release: Release, newer_release: Release
 ) -> None:
-    live = LiveRelease(Home(home))
-    assert [live.follow(), live.follow()] == [True, False]
-    first = live.identifier
+    active = ActiveRelease(Home(home))
+    assert [active.follow(), active.follow()] == [True, False]
+    first = active.identifier
     assert first is not None
     assert first.release.id == toy_release.id
     Home(home).write_current(Current(toy_release.id))  # as a repair does: the same release again
-    assert not live.follow()
-    assert live.identifier is first
+    assert not active.follow()
+    assert active.identifier is first
     repository.publish(newer_release, "production")
     pull(repository.url, home)
-    assert live.follow()
-    assert live.identifier is not None
-    assert live.identifier.release.id == newer_release.id
+    assert active.follow()
+    assert active.identifier is not None
+    assert active.identifier.release.id == newer_release.id
 
 
-def test_a_repair_is_noticed(home: Path, repository: ReleaseRepository, toy_release: Release) -> None:
+def test_a_repair_is_noticed(home: Path, repository: ToyRepository, toy_release: Release) -> None:
     flip(Home(home).folder(toy_release.id) / GOLDEN_VECTORS_FILE)
-    live = LiveRelease(Home(home))
-    assert not live.follow()
-    assert "golden.npy was altered" in live.problem
+    active = ActiveRelease(Home(home))
+    assert not active.follow()
+    assert "golden.npy was altered" in active.problem
     pull(repository.url, home)
-    assert live.follow()
-    assert live.problem == ""
+    assert active.follow()
+    assert active.problem == ""
 
 
 def test_a_release_that_answers_otherwise_here_is_not_used(release: Release) -> None:
     """Another library version on the device may change answers without changing a byte of the release."""
     path = release.folder / GOLDEN_VECTORS_FILE
     np.save(path, -np.load(path))
-    live = LiveRelease(open_release(release.folder, repin(release.folder)))
-    assert not live.follow()
-    assert live.identifier is None
-    assert "gives other answers than it was built with" in live.problem
+    active = ActiveRelease(open_release(release.folder, repin(release.folder)))
+    assert not active.follow()
+    assert active.identifier is None
+    assert "gives other answers than it was built with" in active.problem
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_nothing_to_load_says_what_to_do(tmp_path: Path, there: bool) -> None:
-    if there:
+@pytest.mark.parametrize("damaged", [False, True])
+def test_nothing_to_load_says_what_to_do(tmp_path: Path, damaged: bool) -> None:
+    if damaged:
         tmp_path.joinpath("current").write_bytes(b"damaged")
-    live = LiveRelease(Home(tmp_path))
-    assert not live.follow()
-    assert "pull" in live.problem
+    active = ActiveRelease(Home(tmp_path))
+    assert not active.follow()
+    assert "pull" in active.problem

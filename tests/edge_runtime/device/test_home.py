@@ -34,12 +34,12 @@ def test_a_release_that_is_gone_is_named(tmp_path: Path) -> None:
 
 
 def test_refusals_are_remembered_and_forgotten(tmp_path: Path) -> None:
-    place = Home(tmp_path)
-    place.remember_bad("0" * 16, "wrong answers")
-    place.remember_bad("1" * 16, "crashed")
-    assert place.bad() == {"0" * 16: "wrong answers", "1" * 16: "crashed"}
-    place.forget_bad("0" * 16)
-    assert place.bad() == {"1" * 16: "crashed"}
+    device = Home(tmp_path)
+    device.remember_bad("0" * 16, "wrong answers")
+    device.remember_bad("1" * 16, "crashed")
+    assert device.bad() == {"0" * 16: "wrong answers", "1" * 16: "crashed"}
+    device.forget_bad("0" * 16)
+    assert device.bad() == {"1" * 16: "crashed"}
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"a": 1}', b"\xff"])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from edge_runtime.device.home import Home
 from edge_runtime.device.updates import pull
+from tests.edge_runtime.toy_repository import ToyRepository
 
 # Audit events come before the change itself, from the interpreter and not from our code.
 CHILD = """
@@ -46,7 +46,7 @@ def pull_in_child(home: Path, repository: str, deadly: int) -> subprocess.Comple
     )
 
 
-def check(home: Path, repository: ReleaseRepository, old: Release, new: Release) -> None:
+def check(home: Path, repository: ToyRepository, old: Release, new: Release) -> None:
     """Whatever was cut off: `current` names a whole release, and the next pull goes on and clears up."""
     assert Home(home).open_current().id in {old.id, new.id}
     assert pull(repository.url, home).release == new.id
@@ -59,7 +59,7 @@ def check(home: Path, repository: ReleaseRepository, old: Release, new: Release)
     assert not [path for path in Home(home).incoming.iterdir() if path.is_dir()]
 
 
-def changes_of_a_pull(home: Path, repository: ReleaseRepository, scratch: Path) -> int:
+def changes_of_a_pull(home: Path, repository: ToyRepository, scratch: Path) -> int:
     shutil.copytree(home, scratch, symlinks=True)
     child = pull_in_child(scratch, repository.url, 0)
     assert child.returncode == 0, child.stderr
@@ -67,7 +67,7 @@ def changes_of_a_pull(home: Path, repository: ReleaseRepository, scratch: Path) 
 
 
 def kill_before(
-    deadly: int, home: Path, repository: ReleaseRepository, scratch: Path, releases: tuple[Release, Release]
+    deadly: int, home: Path, repository: ToyRepository, scratch: Path, releases: tuple[Release, Release]
 ) -> None:
     shutil.copytree(home, scratch, symlinks=True)
     child = pull_in_child(scratch, repository.url, deadly)
@@ -77,7 +77,7 @@ def kill_before(
 
 
 def test_killed_at_some_steps(
-    home: Path, repository: ReleaseRepository, tmp_path: Path, toy_release: Release, newer_release: Release
+    home: Path, repository: ToyRepository, tmp_path: Path, toy_release: Release, newer_release: Release
 ) -> None:
     repository.publish(newer_release, "production")
     total = changes_of_a_pull(home, repository, tmp_path / "whole")
@@ -90,14 +90,14 @@ def test_killed_at_some_steps(
 
 @pytest.mark.long
 def test_killed_at_every_step(
-    home: Path, repository: ReleaseRepository, tmp_path: Path, toy_release: Release, newer_release: Release
+    home: Path, repository: ToyRepository, tmp_path: Path, toy_release: Release, newer_release: Release
 ) -> None:
     repository.publish(newer_release, "production")
     for deadly in range(1, changes_of_a_pull(home, repository, tmp_path / "whole") + 1):
         kill_before(deadly, home, repository, tmp_path / f"killed{deadly}", (toy_release, newer_release))
 
 
-def test_killed_at_a_first_pull(repository: ReleaseRepository, tmp_path: Path, toy_release: Release) -> None:
+def test_killed_at_a_first_pull(repository: ToyRepository, tmp_path: Path, toy_release: Release) -> None:
     """Before anything is installed there is no `current`, and the root must be given again or is kept."""
     child = CHILD.replace("Path(home))", f"Path(home), trusted_root=Path({str(repository.root)!r}))")
     for deadly in (2, 16):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.images import ImageLimits, decode, encode_png
 from edge_runtime.core.release import MODEL_FILE, Release
 from edge_runtime.device.home import Current, Home
@@ -18,6 +17,7 @@ from edge_runtime.device.updates import pull
 from edge_runtime.service.api import create_app
 from edge_runtime.service.settings import Secret, ServiceSettings
 from tests.edge_runtime.toy_release import COLOURS, UNKNOWN, flip, photo
+from tests.edge_runtime.toy_repository import ToyRepository
 
 TOKEN = "correct horse battery"
 LIMITS = ImageLimits(max_bytes=50_000, max_pixels=10_000)
@@ -53,20 +53,20 @@ def test_an_unknown_is_a_good_answer(client: TestClient) -> None:
     assert response.json()["label"] is None
 
 
-@pytest.mark.parametrize("given", [["red", "green"], ["red,green"], [" red , green "]])
-def test_candidates_in_the_form_and_in_the_query(client: TestClient, given: list[str]) -> None:
+@pytest.mark.parametrize("texts", [["red", "green"], ["red,green"], [" red , green "]])
+def test_candidates_in_the_form_and_in_the_query(client: TestClient, texts: list[str]) -> None:
     files = {"photo": photo(COLOURS["blue"])}
-    form = client.post("/v1/identify", files=files, data={"candidates": given}).json()
-    query = client.post("/v1/identify", params={"candidates": given}, content=photo(COLOURS["blue"])).json()
+    form = client.post("/v1/identify", files=files, data={"candidates": texts}).json()
+    query = client.post("/v1/identify", params={"candidates": texts}, content=photo(COLOURS["blue"])).json()
     assert form == query
     assert form["reason"] == "outside_candidates"
     assert form["probability"] is None
     assert {match["label"] for match in form["matches"]} == {"red", "green"}
 
 
-@pytest.mark.parametrize(("given", "says"), [("para", "'para' is not a class"), ("", "empty list"), (" , ", "empty")])
-def test_candidates_that_are_none_are_refused(client: TestClient, given: str, says: str) -> None:
-    response = client.post("/v1/identify", params={"candidates": given}, content=photo(COLOURS["blue"]))
+@pytest.mark.parametrize(("texts", "says"), [("para", "'para' is not a class"), ("", "empty list"), (" , ", "empty")])
+def test_candidates_that_are_none_are_refused(client: TestClient, texts: str, says: str) -> None:
+    response = client.post("/v1/identify", params={"candidates": texts}, content=photo(COLOURS["blue"]))
     assert response.status_code == 422
     assert says in response.json()["error"]
 
@@ -110,11 +110,13 @@ def test_bad_forms_get_one_sentence(client: TestClient, way: str) -> None:
 
 
 def test_the_release_and_its_pictures(client: TestClient, toy_release: Release) -> None:
-    told = client.get("/v1/release").json()
-    assert told["id"] == toy_release.id
-    assert told["classes"] == list(COLOURS)
-    assert told["decision"]["threshold"] == 0.97
-    assert told["lineage"]["dataset_version"] == "0123456789abcdef"
+    release = client.get("/v1/release").json()
+    assert release["id"] == toy_release.id
+    assert release["classes"] == list(COLOURS)
+    assert release["decision"]["threshold"] == 0.97
+    assert release["lineage"]["dataset_version"] == "0123456789abcdef"
+    assert release["models"]["embedding"]["preprocessing"] == {"size": 16, "fit": "letterbox"}
+    assert release["gallery"]["represent"] == "exemplars"
     for number, colour in enumerate(COLOURS.values()):
         response = client.get(f"/v1/classes/{number}/thumbnail")
         assert response.headers["content-type"] == "image/jpeg"
@@ -190,7 +192,7 @@ def ready(client: TestClient, release: str | None) -> bool:
 
 
 def test_it_starts_without_a_release_and_takes_the_first_one(
-    tmp_path: Path, repository: ReleaseRepository, toy_release: Release
+    tmp_path: Path, repository: ToyRepository, toy_release: Release
 ) -> None:
     home = tmp_path / "fresh"
     with TestClient(create_app(home, SETTINGS)) as client:
@@ -206,7 +208,7 @@ def test_it_starts_without_a_release_and_takes_the_first_one(
 
 
 def test_it_follows_a_pull_and_a_rollback(
-    home: Path, repository: ReleaseRepository, toy_release: Release, newer_release: Release
+    home: Path, repository: ToyRepository, toy_release: Release, newer_release: Release
 ) -> None:
     with TestClient(create_app(home, SETTINGS)) as client:
         assert ready(client, toy_release.id)

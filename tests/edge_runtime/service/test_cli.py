@@ -13,11 +13,11 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import FILES, MANIFEST_FILE, MODEL_FILE, Release
 from edge_runtime.device.home import Home
 from edge_runtime.service.cli import _percent, main
 from tests.edge_runtime.toy_release import COLOURS, UNKNOWN, flip, photo
+from tests.edge_runtime.toy_repository import ToyRepository
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def one_sentence(ran: Ran) -> str:
 
 
 def test_pull_identify_and_status(
-    edge: Edge, repository: ReleaseRepository, tmp_path: Path, photos: dict[str, str], toy_release: Release
+    edge: Edge, repository: ToyRepository, tmp_path: Path, photos: dict[str, str], toy_release: Release
 ) -> None:
     home = ("--home", tmp_path / "new")
     first = edge(*home, "pull", repository.url, "--root", repository.root)
@@ -77,10 +77,10 @@ def test_pull_identify_and_status(
     assert "unknown" in ran.out
     assert "x[bold].png" in ran.out
     assert ran.out.count(" %") == 3  # a probability for each photo
-    told = edge(*home, "status")
-    assert told.status == 0
-    assert toy_release.id in told.out
-    assert "all whole" in told.out
+    shown = edge(*home, "status")
+    assert shown.status == 0
+    assert toy_release.id in shown.out
+    assert "all whole" in shown.out
 
 
 def test_json_is_one_object_a_line(edge: Edge, home: Path, photos: dict[str, str]) -> None:
@@ -131,7 +131,7 @@ def test_a_missing_release_says_to_pull(edge: Edge, tmp_path: Path, photos: dict
 def test_an_altered_release_is_named_and_pull_mends_it(
     edge: Edge,
     home: Path,
-    repository: ReleaseRepository,
+    repository: ToyRepository,
     photos: dict[str, str],
     toy_release: Release,
     name: str,

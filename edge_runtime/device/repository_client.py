@@ -1,0 +1,189 @@
+"""A repository as the device sees it: only what The Update Framework's client has checked comes out of here.
+
+Rules kept:
+- metadata is signed, not older than seen, not mixed and not expired, or nothing is fetched;
+- a file has the length and the hash that the signed metadata state;
+- the root of trust is given once and kept; another one is refused;
+- every error of the client becomes one sentence that names the file to blame.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tuf.api import exceptions as tuf_errors
+from tuf.api.metadata import TargetFile
+from tuf.ngclient.updater import Updater
+
+from edge_runtime.core.release import MANIFEST_MAX_BYTES, FileEntry, release_id
+from edge_runtime.device.fetching import MISSING, RepositoryFetcher, repository_url
+from edge_runtime.device.home import Home
+from edge_runtime.device.repository_paths import channel_path, file_path, manifest_path, parse_pointer
+from edge_runtime.errors import UpdateError
+from edge_runtime.files import fsync_file, fsync_folder, rename_durably, write_atomically
+
+POINTER_MAX_BYTES = 4096
+ROOT_MAX_BYTES = 512_000
+
+
+class RepositoryClient:
+    """The update client of one pull, refreshed: what it names is what the repository says now.
+
+    Args:
+        home: the device's own folder; trust is kept there, and downloads arrive there.
+        repository: a folder, or a file://, http(s):// or s3:// address.
+        trusted_root: the repository's root.json; needed once.
+        received: called with the length of each piece that arrives.
+
+    Raises:
+        UpdateError: the repository cannot be reached or must not be trusted.
+        SettingsError: `repository` is of a kind that is not read here.
+    """
+
+    def __init__(self, home: Home, repository: str, trusted_root: Path | None, received: Callable[[int], None]) -> None:
+        self._home = home
+        self._repository = repository
+        url = repository_url(repository)
+        anchor = _anchor(home, trusted_root)
+        self._fetcher = RepositoryFetcher(home.incoming, received)
+        with self._sentences():
+            self._updater = Updater(
+                str(home.tuf),
+                f"{url}/metadata/",
+                target_base_url=f"{url}/targets/",
+                fetcher=self._fetcher,
+                bootstrap=anchor,
+            )
+            self._updater.refresh()
+        if not home.anchor.exists():
+            write_atomically(home.anchor, anchor)
+        _flush(home.tuf)
+
+    def release_of(self, channel: str) -> str:
+        """Return the release that a channel names.
+
+        Raises:
+            UpdateError: there is no such channel, or its pointer is none.
+        """
+        path = channel_path(channel)
+        target = self._find(path)
+        if target is None:
+            raise UpdateError(
+                f"{self._repository} has no channel {channel!r}: publish a release to it, or name another."
+            )
+        return parse_pointer(self._read(target, POINTER_MAX_BYTES), path)
+
+    def manifest_of(self, release: str) -> bytes:
+        """Return the bytes of a release's manifest.
+
+        Raises:
+            UpdateError: it is not there, or is another release's.
+        """
+        path = manifest_path(release)
+        data = self._read(self._target(path), MANIFEST_MAX_BYTES)
+        if release_id(data) != release:
+            raise UpdateError(f"{path} is not the manifest of release {release}: publish it again.")
+        return data
+
+    def download(self, name: str, entry: FileEntry, path: Path) -> None:
+        """Download a release's file to `path`, durably; cut off, a part of it lies beside `path` under another name.
+
+        Raises:
+            UpdateError: it is not there, or must not be trusted.
+        """
+        target = self._target(file_path(name, entry))
+        part = path.with_name(f".{path.name}.part")
+        with self._sentences():
+            self._updater.download_target(target, str(part))
+        rename_durably(part, path)
+
+    def _find(self, path: str) -> TargetFile | None:
+        with self._sentences():
+            return self._updater.get_targetinfo(path)
+
+    def _target(self, path: str) -> TargetFile:
+        target = self._find(path)
+        if target is None:
+            raise UpdateError(f"{path} is not in {self._repository}: publish the release again.")
+        return target
+
+    def _read(self, target: TargetFile, max_bytes: int) -> bytes:
+        if target.length > max_bytes:
+            raise UpdateError(
+                f"{target.path} in {self._repository} is larger than {max_bytes:,} bytes: publish it again."
+            )
+        path = self._home.incoming / ".small"
+        with self._sentences():
+            self._updater.download_target(target, str(path))
+        return path.read_bytes()
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        """Turn the update client's errors into one sentence each."""
+        try:
+            yield
+        except (tuf_errors.DownloadError, tuf_errors.RepositoryError) as error:
+            _raise_if_disk_is_full(error)
+            raise UpdateError(_sentence(error, self._repository, self._last_file())) from None
+
+    def _last_file(self) -> str:
+        """Return the file that was fetched last, which is to blame where a check fails."""
+        return self._fetcher.last_url.removeprefix("file://") or self._repository
+
+
+def _sentence(error: Exception, repository: str, file: str) -> str:
+    if isinstance(error, tuf_errors.ExpiredMetadataError):
+        return (
+            f"the metadata of {repository} has expired ({error}): have it signed again, or set this device's clock; "
+            "the installed release goes on answering."
+        )
+    if isinstance(error, (tuf_errors.DownloadLengthMismatchError, tuf_errors.RepositoryError)):
+        return f"{file} is not to be trusted ({error}): publish it again."
+    if isinstance(error, tuf_errors.DownloadHTTPError):
+        if error.status_code == MISSING:
+            return f"{file} does not exist: check the repository's address."
+        return f"{repository} refused the download ({error}): check the address and the rights."
+    detail = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
+    return f"{repository} cannot be reached ({detail}): check the network and try again."
+
+
+def _raise_if_disk_is_full(error: Exception) -> None:
+    """A download that the disk has no room for says nothing about the repository."""
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise cause from None
+
+
+def _anchor(home: Home, trusted_root: Path | None) -> bytes:
+    """Return the root of trust: the one kept from the first pull, or the one given now."""
+    known = home.anchor.read_bytes() if home.anchor.exists() else None
+    if trusted_root is None:
+        if known is None:
+            raise UpdateError(f"{home.path} trusts no repository yet: give its root once with --root root.json.")
+        return known
+    data = _read_root(trusted_root)
+    if known is not None and known != data:
+        raise UpdateError(
+            f"{trusted_root} is not the root that {home.path} trusts: leave --root out, or use another --home."
+        )
+    return data
+
+
+def _read_root(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UpdateError(f"{path} cannot be read ({error.strerror}): name the repository's root.json.") from None
+    if len(data) > ROOT_MAX_BYTES:
+        raise UpdateError(f"{path} is larger than {ROOT_MAX_BYTES:,} bytes: name the repository's root.json.")
+    return data
+
+
+def _flush(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            fsync_file(path)
+    fsync_folder(folder)
