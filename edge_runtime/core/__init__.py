@@ -1,1 +1,1 @@
-"""What is evaluated is what ships: release format, preprocessing, embedding, search and decision."""
+"""Release format, preprocessing, embedding, search and decision, shared by evaluation and the device."""

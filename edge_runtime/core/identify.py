@@ -1,4 +1,4 @@
-"""The answer: which enrolled class is on the photo, or is it none of them?
+"""The answer to a photo: one of the enrolled classes, or unknown.
 
 Rules kept:
 - `unknown` is an answer: it is given below the calibrated threshold and inside the calibrated margin;
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.core.embedder import OnnxEmbedder
-from edge_runtime.core.images import ImageLimits, Pixels, decode
+from edge_runtime.core.images import Box, ImageLimits, Pixels, decode
 from edge_runtime.core.index import NO_CLASS, GalleryIndex
 from edge_runtime.core.release import Release
 from edge_runtime.errors import SettingsError
@@ -69,9 +69,9 @@ class Match:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was found on one photo.
+    """The identification of one thing: a whole photo, or what is inside a box of it.
 
-    Args:
+    Attributes:
         known: whether the decision rule accepts the best class.
         label: that class, or None where the answer is unknown.
         score: the best cosine.
@@ -99,6 +99,21 @@ class Answer:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Instance:
+    """One thing on a photo.
+
+    Attributes:
+        box: (left, top, right, bottom) in pixels of the upright photo; None for the whole photo.
+        objectness: the localiser's score of the box, 0 to 1; None where no localiser looked.
+        answer: the identification of what is inside the box.
+    """
+
+    box: Box | None
+    objectness: float | None
+    answer: Answer
+
+
 def decide(scores: NDArray[np.float32], rule: DecisionRule) -> NDArray[np.bool_]:
     """Apply the decision rule.
 
@@ -117,7 +132,7 @@ def decide(scores: NDArray[np.float32], rule: DecisionRule) -> NDArray[np.bool_]
 
 
 def score_and_margin(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What the calibrator looks at.
+    """Return the two numbers that the calibrator looks at.
 
     Args:
         scores: [q, k] cosines of the best classes, best first; -inf where there is no such class.
@@ -142,18 +157,18 @@ def _best_two(scores: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return best, scores[:, 1] if scores.shape[1] > 1 else np.full_like(best, -np.inf)
 
 
-def split_candidates(given: Sequence[str] | None, labels: Collection[str]) -> list[str] | None:
-    """Return the candidates in `given`: each text is a label, or labels with commas between them.
+def split_candidates(texts: Sequence[str] | None, labels: Collection[str]) -> list[str] | None:
+    """Return the candidates in `texts`, each of which is a label, or labels with commas between them.
 
     A label may itself hold a comma, so a text that is a label is never split.
     """
-    if given is None:
+    if texts is None:
         return None
-    found = []
-    for text in given:
+    candidates = []
+    for text in texts:
         parts = [text] if text in labels else [part.strip() for part in text.split(",")]
-        found += [part for part in parts if part]
-    return found
+        candidates += [part for part in parts if part]
+    return candidates
 
 
 class Identifier:
@@ -192,9 +207,17 @@ class Identifier:
         """
         return self.answer_embeddings(self.embed([data], [name]), candidates)[0]
 
-    def identify_many(self, images: Sequence[bytes], candidates: Collection[str] | None = None) -> list[Answer]:
-        """Answer for several encoded photos, like `identify`."""
-        return self.answer_embeddings(self.embed(images), candidates)
+    def find(self, data: bytes, candidates: Collection[str] | None = None, name: str = "the photo") -> list[Instance]:
+        """Answer for each thing on one encoded photo.
+
+        A photo is one instance, the whole of it: no localiser runs yet, whether the release carries one or not. The
+        service does not offer this list over HTTP before one does.
+
+        Raises:
+            ImageError: the photo cannot be used.
+            SettingsError: a candidate is not a class of this release.
+        """
+        return [Instance(box=None, objectness=None, answer=self.identify(data, candidates, name))]
 
     def embed(self, images: Sequence[bytes], names: Sequence[str] | None = None) -> Vectors:
         """Decode, preprocess and embed encoded photos as [n, d] float32 of unit length.
@@ -203,22 +226,11 @@ class Identifier:
             ImageError: a photo cannot be used.
         """
         names = names or [f"photo {number}" for number in range(1, len(images) + 1)]
-        vectors = [
-            self.model.embed(
-                np.stack([self._pixels(data, name) for data, name in zip(batch, batch_names, strict=True)])
-            )
-            for batch, batch_names in _batches(images, names)
-        ]
-        return np.concatenate(vectors) if vectors else np.empty((0, self.model.dim), np.float32)
-
-    def embed_pixels(self, photos: Sequence[Pixels]) -> Vectors:
-        """Preprocess and embed decoded photos, each [H, W, 3] uint8, as [n, d] float32 of unit length."""
-        apply = self.release.preprocessing.apply
-        vectors = [
-            self.model.embed(np.stack([apply(photo) for photo in photos[start : start + BATCH]]))
-            for start in range(0, len(photos), BATCH)
-        ]
-        return np.concatenate(vectors) if vectors else np.empty((0, self.model.dim), np.float32)
+        vectors = [np.empty((0, self.model.dim), np.float32)]
+        for start in range(0, len(images), BATCH):
+            batch = zip(images[start : start + BATCH], names[start : start + BATCH], strict=True)
+            vectors.append(self.model.embed(np.stack([self._pixels(data, name) for data, name in batch])))
+        return np.concatenate(vectors)
 
     def answer_embeddings(self, vectors: Vectors, candidates: Collection[str] | None = None) -> list[Answer]:
         """Answer for embeddings [q, d] of unit length.
@@ -235,20 +247,16 @@ class Identifier:
             shown_ids, shown = self.index.best_classes(vectors, TOP_K, among)
             outside = ~np.isin(ids[:, 0], among) & (scores[:, 0] > shown[:, 0])
         known = decide(shown, self.rule) & ~outside
-        # Where even the outsider is below the threshold, that is what there is to say.
-        named = outside & (scores[:, 0] >= self.rule.threshold)
-        # Fitted on searches of the whole gallery, so it is asked about one, whatever the candidates are.
-        sure = None if self.calibrator is None else right_probability(scores, self.calibrator)
-        return [
-            self._answer(
-                bool(known[row]),
-                shown_ids[row],
-                shown[row],
-                int(ids[row, 0]) if named[row] else None,
-                None if sure is None or outside[row] else float(sure[row]),
-            )
-            for row in range(len(ids))
-        ]
+        # An outsider that is itself below the threshold explains nothing: then the reason is the threshold.
+        outsider_named = outside & (scores[:, 0] >= self.rule.threshold)
+        # Fitted on searches of the whole gallery, so it takes the scores of one, whatever the candidates are.
+        probabilities = None if self.calibrator is None else right_probability(scores, self.calibrator)
+        answers = []
+        for row in range(len(ids)):
+            outsider = int(ids[row, 0]) if outsider_named[row] else None
+            probability = None if probabilities is None or outside[row] else float(probabilities[row])
+            answers.append(self._answer(bool(known[row]), shown_ids[row], shown[row], outsider, probability))
+        return answers
 
     def _pixels(self, data: bytes, name: str) -> Pixels:
         return self.release.preprocessing.apply(decode(data, name, self.limits))
@@ -297,8 +305,3 @@ class Identifier:
             "within_margin",
             f"{best.label} and {second} are only {margin:.3f} apart, and {rule.margin:.3f} is needed to tell them.",
         )
-
-
-def _batches(images: Sequence[bytes], names: Sequence[str]) -> list[tuple[Sequence[bytes], Sequence[str]]]:
-    starts = range(0, len(images), BATCH)
-    return [(images[start : start + BATCH], names[start : start + BATCH]) for start in starts]

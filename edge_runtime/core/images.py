@@ -40,7 +40,7 @@ LETTERBOX_FILL = (128, 128, 128)
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What is accepted as a photo."""
+    """Limits within which a photo is accepted."""
 
     max_bytes: int = 32 * 1024 * 1024  # bytes, encoded
     max_pixels: int = 64_000_000  # pixels; a phone's 50-megapixel photo fits, a decompression bomb does not
@@ -49,9 +49,9 @@ class ImageLimits:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a decoded photo becomes the model's input; it travels with the release.
+    """The way from a decoded photo to a model's input; it travels with the release.
 
-    Args:
+    Attributes:
         size: side of the square input, pixels.
         fit: `letterbox` keeps the aspect ratio and pads with grey, `stretch` does not keep it.
     """

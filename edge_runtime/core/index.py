@@ -34,11 +34,11 @@ NO_CLASS = -1
 
 @dataclass(frozen=True)
 class IndexParameters:
-    """How the graph is built and searched; it travels with the release."""
+    """Settings that the graph is built and searched with; they travel with the release."""
 
     m: int = 16  # links a node
-    ef_construction: int = 200  # candidates kept while building
-    ef_search: int = 200  # candidates kept while searching
+    ef_construction: int = 200  # candidates while building
+    ef_search: int = 200  # candidates while searching
 
 
 @dataclass(frozen=True)
@@ -161,13 +161,13 @@ class GalleryIndex:
         ids, scores = _padded(len(queries), k)
         open_rows = np.arange(len(queries))
         neighbours = wanted * LIMITS.rows_a_class
-        # A class with many items fills the neighbour list, so those short of classes are asked again with more.
+        # A class with many items fills the neighbour list, so queries short of classes are searched again with more.
         while len(open_rows) and neighbours * 2 < len(self.vectors):
-            found = _neighbours(self._graph, queries[open_rows], neighbours)
-            if found is None:
+            nearest = _neighbours(self._graph, queries[open_rows], neighbours)
+            if nearest is None:
                 break
-            for row, labels, near in zip(open_rows, *found, strict=True):
-                _first_of_each(self.classes[labels], near, ids[row], scores[row])
+            for row, gallery_rows, cosines in zip(open_rows, *nearest, strict=True):
+                _first_of_each(self.classes[gallery_rows], cosines, ids[row], scores[row])
             open_rows = open_rows[(ids[open_rows, :wanted] == NO_CLASS).any(axis=1)]
             neighbours *= 4
         if len(open_rows):
@@ -179,11 +179,11 @@ class GalleryIndex:
         best_ids, best = _padded(len(queries), k)
         block = max(1, LIMITS.scores_at_once // len(vectors))
         for start in range(0, len(queries), block):
-            here = slice(start, start + block)
-            scores = np.maximum.reduceat(queries[here] @ vectors.T, starts, axis=1)
+            rows = slice(start, start + block)
+            scores = np.maximum.reduceat(queries[rows] @ vectors.T, starts, axis=1)
             order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-            best_ids[here, : order.shape[1]] = ids[order]
-            best[here, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)
+            best_ids[rows, : order.shape[1]] = ids[order]
+            best[rows, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)
         return best_ids, best
 
     def _slices(self, among: Classes | None) -> tuple[Vectors, Classes, NDArray[Any]]:
@@ -308,9 +308,16 @@ def _padded(queries: int, k: int) -> tuple[Classes, Vectors]:
     return np.full((queries, k), NO_CLASS, dtype=np.int64), np.full((queries, k), -np.inf, dtype=np.float32)
 
 
-def _first_of_each(near_classes: Classes, near: Vectors, ids: Classes, scores: Vectors) -> None:
-    """Write the first occurrence of each class of `near_classes` (nearest first) into one row of the answer."""
-    classes, first = np.unique(near_classes, return_index=True)
+def _first_of_each(nearest: Classes, cosines: Vectors, ids: Classes, scores: Vectors) -> None:
+    """Write each class of `nearest` with its best cosine into one row of an answer.
+
+    Args:
+        nearest: [n] classes of the nearest gallery rows, nearest first; a class may stand there again.
+        cosines: [n] their cosines.
+        ids: [k] receives classes.
+        scores: [k] receives cosines.
+    """
+    classes, first = np.unique(nearest, return_index=True)
     order = np.argsort(first)[: len(ids)]
     ids[: len(order)] = classes[order]
-    scores[: len(order)] = near[first[order]]
+    scores[: len(order)] = cosines[first[order]]

@@ -133,7 +133,8 @@ def test_the_device_answers_as_evaluated(loop: Workplace, tmp_path: Path) -> Non
     pull(str(loop.home / "releases"), tmp_path / "device", trusted_root=loop.home / "keys" / "root.json")
     release = Home(tmp_path / "device").open_current()
     queries = loop.output("data", "dataset_version").select(split="test", role="query")
-    answers = Identifier(release).identify_many([queries.image_bytes(row) for row in range(len(queries))])
+    identifier = Identifier(release)
+    answers = [identifier.identify(queries.image_bytes(row)) for row in range(len(queries))]
     truth = [label if label in release.labels else None for label in queries.column("label")]
     right = sum(answer.label == label for answer, label in zip(answers, truth, strict=True)) / len(truth)
     assert right == pytest.approx(release.manifest.metrics["accuracy"])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from discern.datasets.manifest import DatasetVersion
@@ -106,6 +107,11 @@ def test_the_grid_shows_what_the_device_answers(rows: list[GridRow], answers: li
     assert told == []
 
 
+def embedded(identifier: Identifier, photos: Sequence[Pixels]) -> NDArray[np.float32]:
+    apply = identifier.release.preprocessing.apply
+    return identifier.model.embed(np.stack([apply(photo) for photo in photos]))
+
+
 def test_a_neighbour_is_shown_by_its_photo_that_is_nearest(
     rows: list[GridRow], candidate: Candidate, toy_version: DatasetVersion
 ) -> None:
@@ -115,10 +121,10 @@ def test_a_neighbour_is_shown_by_its_photo_that_is_nearest(
     not_the_first = 0
     for row in rows:
         (photo,) = [photo for photo in photos_asked if np.array_equal(THUMBNAIL.apply(photo), row.photo)]
-        query = identifier.embed_pixels([photo])[0]
+        query = embedded(identifier, [photo])[0]
         for neighbour in row.neighbours:
             photos = enrolled.select(labels={neighbour.label})
-            scores = identifier.embed_pixels([photos.pixels(number) for number in range(len(photos))]) @ query
+            scores = embedded(identifier, [photos.pixels(number) for number in range(len(photos))]) @ query
             assert np.array_equal(neighbour.photo, THUMBNAIL.apply(photos.pixels(int(scores.argmax()))))
             assert neighbour.score == pytest.approx(scores.max(), abs=1e-5)  # every photo is a row of this gallery
             not_the_first += int(scores.argmax()) > 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from edge_runtime.core.identify import Calibrator, DecisionRule, Identifier, decide, right_probability, score_and_margin
+from edge_runtime.core.identify import (
+    Calibrator,
+    DecisionRule,
+    Identifier,
+    Instance,
+    decide,
+    right_probability,
+    score_and_margin,
+)
 from edge_runtime.core.release import Release, open_release
 from edge_runtime.errors import ImageError, SettingsError
-from tests.edge_runtime.toy_release import CALIBRATOR, COLOURS, UNKNOWN, as_format, photo
+from tests.edge_runtime.toy_release import CALIBRATOR, COLOURS, UNKNOWN, add_localiser, as_format, photo
 
 
 @pytest.mark.parametrize("label", COLOURS)
@@ -60,7 +69,15 @@ def test_a_foreign_object_is_refused_although_a_candidate_passes_the_threshold(i
 
 
 def test_an_unknown_is_unknown_among_candidates_too(identifier: Identifier) -> None:
-    assert identifier.identify(photo(UNKNOWN), candidates=["blue"]).label is None
+    """A class outside the candidates scores higher here, yet too low itself to explain anything."""
+    free = identifier.identify(photo(UNKNOWN))
+    outsider = free.matches[0].label
+    others = [label for label in COLOURS if label != outsider]
+    answer = identifier.identify(photo(UNKNOWN), candidates=others)
+    assert answer.label is None
+    assert answer.score < free.score < identifier.rule.threshold
+    assert answer.reason == "below_threshold"
+    assert outsider not in answer.explanation
 
 
 def test_an_unknown_candidate_is_named(identifier: Identifier) -> None:
@@ -76,7 +93,7 @@ def test_a_bad_photo_is_named(identifier: Identifier) -> None:
 
 
 def test_the_probability_is_the_calibrators_of_score_and_margin(identifier: Identifier) -> None:
-    answers = identifier.identify_many([photo(COLOURS["red"], seed=9), photo(UNKNOWN)])
+    answers = [identifier.identify(data) for data in (photo(COLOURS["red"], seed=9), photo(UNKNOWN))]
     for answer in answers:
         odds = CALIBRATOR.score * answer.score + CALIBRATOR.margin * answer.margin + CALIBRATOR.intercept
         assert answer.probability == pytest.approx(1 / (1 + np.exp(-odds)))
@@ -101,14 +118,34 @@ def test_a_release_of_format_1_answers_without_a_probability(release: Release) -
     assert answer.probability is None
 
 
-def test_many_are_answered_like_one(identifier: Identifier) -> None:
+def test_many_photos_are_embedded_like_one(identifier: Identifier) -> None:
     photos = [photo(colour, seed) for seed in range(20) for colour in COLOURS.values()]
-    many = identifier.identify_many(photos)
-    assert [answer.label for answer in many] == list(COLOURS) * 20
-    one = identifier.identify(photos[7])
-    assert many[7].label == one.label
-    assert many[7].score == pytest.approx(one.score, abs=1e-5)
-    assert identifier.identify_many([]) == []
+    vectors = identifier.embed(photos)
+    assert vectors.shape == (100, identifier.model.dim)
+    answers = identifier.answer_embeddings(vectors)
+    assert [answer.label for answer in answers] == list(COLOURS) * 20
+    for row in (0, 37, 99):
+        np.testing.assert_allclose(vectors[row], identifier.embed([photos[row]])[0], atol=1e-5)
+    assert identifier.embed([]).shape == (0, identifier.model.dim)
+    assert identifier.answer_embeddings(identifier.embed([])) == []
+
+
+def test_a_photo_is_one_instance_the_whole_of_it(identifier: Identifier) -> None:
+    red = photo(COLOURS["red"])
+    for candidates in (None, ["green", "blue"]):
+        (instance,) = identifier.find(red, candidates)
+        assert instance == Instance(box=None, objectness=None, answer=identifier.identify(red, candidates))
+    with pytest.raises(ImageError, match=r"x\.jpg is not a picture"):
+        identifier.find(b"text", name="x.jpg")
+
+
+def test_a_release_with_a_localiser_answers_by_its_embedding(identifier: Identifier, release: Release) -> None:
+    carrying = Identifier(open_release(release.folder, add_localiser(release.folder)))
+    for colour in (COLOURS["red"], UNKNOWN):
+        (instance,) = carrying.find(photo(colour))
+        expected = identifier.identify(photo(colour))
+        assert instance.box is None
+        assert instance.answer == replace(expected, release=carrying.release.id)
 
 
 def test_threads_share_one_identifier(identifier: Identifier) -> None:
@@ -136,8 +173,8 @@ def test_without_a_second_class_the_margin_reaches_down_to_the_lowest_cosine() -
 def test_probabilities_by_hand() -> None:
     scores = np.array([[0.5, 0.25], [0.75, 0.25], [0.75, -np.inf]], np.float32)
     # Log-odds: 2 - 1 - 1 = 0; 3 - 2 - 1 = 0; 3 - 7 - 1 = -5.
-    found = right_probability(scores, Calibrator(score=4.0, margin=-4.0, intercept=-1.0))
-    np.testing.assert_allclose(found, [0.5, 0.5, 1 / (1 + np.exp(5))])
+    probabilities = right_probability(scores, Calibrator(score=4.0, margin=-4.0, intercept=-1.0))
+    np.testing.assert_allclose(probabilities, [0.5, 0.5, 1 / (1 + np.exp(5))])
     sure = right_probability(scores, Calibrator(score=1e5, margin=0.0, intercept=-6e4))
     assert sure.tolist() == [0.0, 1.0, 1.0]  # without an overflow
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -38,8 +40,8 @@ def slow_answer(
     scores = np.full((len(queries), k), -np.inf, np.float32)
     for row, query in enumerate(queries):
         best = {int(c): max(float(vectors[i] @ query) for i in np.flatnonzero(classes == c)) for c in set(classes)}
-        for place, (number, score) in enumerate(sorted(best.items(), key=lambda item: -item[1])[:k]):
-            ids[row, place], scores[row, place] = number, score
+        for rank, (number, score) in enumerate(sorted(best.items(), key=lambda item: -item[1])[:k]):
+            ids[row, rank], scores[row, rank] = number, score
     return ids, scores
 
 
@@ -184,15 +186,43 @@ def test_vectors_are_never_unpickled(tmp_path: Path) -> None:
         GalleryIndex.load(tmp_path, np.zeros(1, np.int64), DIM)
 
 
-@pytest.mark.parametrize("other", ["rows", "vectors", "short"])
-def test_a_graph_of_other_vectors_is_found_out(tmp_path: Path, other: str) -> None:
+@pytest.mark.parametrize("case", ["rows", "vectors", "short"])
+def test_a_graph_of_other_vectors_is_found_out(tmp_path: Path, case: str) -> None:
     GalleryIndex.build(unit(30), np.arange(30)).save(tmp_path)
     (tmp_path / "other").mkdir()
-    vectors = {"rows": unit(30)[::-1].copy(), "vectors": unit(30, seed=1), "short": unit(29)}[other]
+    vectors = {"rows": unit(30)[::-1].copy(), "vectors": unit(30, seed=1), "short": unit(29)}[case]
     GalleryIndex.build(vectors, np.arange(len(vectors))).save(tmp_path / "other")
     (tmp_path / "other" / GRAPH_FILE).replace(tmp_path / GRAPH_FILE)
     with pytest.raises(ReleaseError, match=r"index\.hnsw holds"):
         check_graph(tmp_path, np.arange(30), DIM, IndexParameters(), unit(5, seed=3))
+
+
+def test_a_graph_that_was_not_written_whole_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """hnswlib says nothing when the disk is full; a limit on the size of files stands in for the disk."""
+    index = GalleryIndex.build(unit(3000), np.arange(3000))
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    index.save(whole)
+    sizes = [(whole / name).stat().st_size for name in (VECTORS_FILE, GRAPH_FILE)]
+    assert sizes[0] < sizes[1]
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[1] - 1, hard))
+    try:
+        with pytest.raises(ReleaseError, match=r"index\.hnsw was not written whole: free some space"):
+            index.save(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_graph_that_misses_nearest_rows_is_refused(tmp_path: Path) -> None:
+    """Two links a node and a list of one candidate lose most rows, although every row is in the graph."""
+    vectors = unit(2000)
+    narrow = IndexParameters(m=2, ef_construction=1, ef_search=1)
+    GalleryIndex.build(vectors, np.arange(2000), narrow).save(tmp_path)
+    with pytest.raises(ReleaseError, match=r"misses the nearest item of \d+ of 200 probes: build it with a larger"):
+        check_graph(tmp_path, np.arange(2000), DIM, narrow, unit(200, seed=3))
 
 
 def test_a_graph_that_fits_passes(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from edge_runtime.core.release import (
     GOLDEN_IMAGES_FILE,
     LOCALISER_FILE,
     MANIFEST_FILE,
+    MANIFEST_MAX_BYTES,
     THUMBNAILS_FILE,
     Release,
     open_release,
@@ -118,6 +119,13 @@ def test_an_archive_that_is_none_is_named(release: Release, name: str) -> None:
     careless = open_release(release.folder, repin(release.folder))
     with pytest.raises(ReleaseError, match=rf"{name} is damaged"):
         _ = careless.thumbnail(0) if name == THUMBNAILS_FILE else careless.golden()
+
+
+def test_a_manifest_of_endless_length_is_not_read(release: Release) -> None:
+    with (release.folder / MANIFEST_FILE).open("ab") as file:
+        file.write(b" " * MANIFEST_MAX_BYTES)  # blanks at the end leave it a valid manifest
+    with pytest.raises(ReleaseError, match=r"release\.json is larger than 1,048,576 bytes"):
+        open_release(release.folder)
 
 
 def test_a_missing_folder_says_so(tmp_path: Path) -> None:

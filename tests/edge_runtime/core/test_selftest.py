@@ -91,11 +91,48 @@ def test_a_model_of_another_dimension_is_refused(release: Release) -> None:
         run_selftest(release.folder, repin(release.folder))
 
 
+@pytest.mark.parametrize(("cosine", "accepted"), [(0.9995, True), (0.9985, False), (0.83, False)])
+def test_an_embedding_may_turn_by_no_more_than_the_golden_cosine(
+    release: Release, cosine: float, accepted: bool
+) -> None:
+    """Kernels of another processor stay above .9996, weights of 8 bits that saturate came to .83."""
+    path = release.folder / GOLDEN_VECTORS_FILE
+    vectors = np.load(path)
+    aside = np.roll(vectors[1], 1)
+    aside -= (aside @ vectors[1]) * vectors[1]
+    aside /= np.linalg.norm(aside)
+    vectors[1] = cosine * vectors[1] + np.sqrt(1 - cosine**2) * aside
+    np.save(path, vectors)
+    identifier = Identifier(open_release(release.folder, repin(release.folder)))
+    if accepted:
+        check_golden(identifier)
+        return
+    with pytest.raises(ReleaseError, match=rf"golden cosine {cosine:.4f}, at least 0\.999 needed"):
+        check_golden(identifier)
+
+
 def test_golden_embeddings_that_are_not_numbers_are_refused(release: Release) -> None:
     path = release.folder / GOLDEN_VECTORS_FILE
     np.save(path, np.full_like(np.load(path), np.nan))
     with pytest.raises(ReleaseError, match="golden cosine nan"):
         check_release(open_release(release.folder, repin(release.folder)))
+
+
+@pytest.mark.parametrize(
+    ("output", "verdict"),
+    [
+        (b'{"ok": true}\n', ""),
+        (b'a library talks\n{"ok": true}\n', ""),
+        (b'{"ok": false, "error": "altered"}\n', "altered"),
+        (b'{"ok": "true"}\n', None),
+        (b'{"ok": 1}\n', None),
+        (b'{"ok": true}\nand more\n', None),
+        (b"[]\n", None),
+        (b"", None),
+    ],
+)
+def test_only_a_plain_verdict_is_believed(output: bytes, verdict: str | None) -> None:
+    assert selftest._verdict(output) == verdict
 
 
 def test_a_child_that_hangs_is_a_refusal(toy_release: Release) -> None:
