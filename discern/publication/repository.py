@@ -28,6 +28,7 @@ from discern.errors import PublicationError
 from discern.publication.keys import ROOT_FILE, make_keys
 from discern.publication.metadata import (
     HASHES,
+    TARGETS,
     Expiries,
     State,
     check_root,
@@ -237,7 +238,7 @@ class ReleaseRepository:
         if state is None:
             first, content = 1, targets or {}
         elif targets is None and not _short(state, self.expiries):
-            return state.snapshot.meta["targets.json"]
+            return state.snapshot.meta[TARGETS]
         else:
             first, content = state.targets.version + 1, state.targets.targets if targets is None else targets
         return self._claim(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,24 @@ def test_hashes_agree(tmp_path: Path) -> None:
     data = bytes(range(256)) * 10_000
     (tmp_path / "file").write_bytes(data)
     assert sha256_file(tmp_path / "file") == sha256_bytes(data)
+
+
+def test_content_then_name_then_folder_reach_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In another order a power cut may leave a name without its content."""
+    events: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def recorded_fsync(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        events.append(f"flush {'folder' if path.is_dir() else path.read_text()}")
+        fsync(handle)
+
+    def recorded_replace(self: Path, target: Path) -> Path:
+        events.append(f"rename to {target.name}")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", recorded_fsync)
+    monkeypatch.setattr(Path, "replace", recorded_replace)
+    write_atomically(tmp_path / "current", b"new")
+    assert events == ["flush new", "rename to current", "flush folder"]
+    assert (tmp_path / "current").read_bytes() == b"new"
