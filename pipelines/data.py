@@ -6,13 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.splits.assign import SplitConfig
-from discern.errors import ConfigError
-from discern.learning.config import TrainingConfig
-from discern.learning.preview import PreviewConfig
+from discern.learning.preview import preview_of
 from discern.quality.checks import CheckConfig
 from discern.sources.registry import SourceConfig, open_source
 from orchestration.artifact_lookup import version_before
@@ -58,21 +54,9 @@ def data_pipeline(
         rejected=rejected,
         use_case=use_case,
         checks=checks,
-        preview=None if training is None else training_preview(Path(training)),
+        preview=preview_of(read_config(Path(training), os.environ).get("parameters") or {}, training)
+        if training
+        else None,
         before=before,
     )
     gate(version=version, report=report)
-
-
-def training_preview(path: Path) -> PreviewConfig:
-    """What a training config does to photos.
-
-    Raises:
-        ConfigError: it cannot be read, or does not say it.
-    """
-    parameters = read_config(path, os.environ).get("parameters") or {}
-    try:
-        augment = TrainingConfig.model_validate(parameters["teacher"]).augment
-        return PreviewConfig(image=parameters["image"], augment=augment)
-    except (KeyError, ValidationError) as error:
-        raise ConfigError(f"{path} is no config of the training pipeline ({' '.join(str(error).split())}).") from None

@@ -1,20 +1,22 @@
-"""Photos as training sees them, for people to judge whether a change would make another thing of one."""
+"""Photos as training sees them, so that people can judge whether a change makes another thing of one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from discern.errors import ConfigError
 from discern.learning.augment import augment
-from discern.learning.config import AugmentConfig, ImageConfig
+from discern.learning.config import AugmentConfig, ImageConfig, TrainingConfig
 from edge_runtime.core.images import Pixels
 
 
 class PreviewConfig(BaseModel):
-    """What training will do to photos.
+    """The changes that a training makes to photos.
 
     Args:
         image: how they become the model's input.
@@ -25,6 +27,25 @@ class PreviewConfig(BaseModel):
 
     image: ImageConfig
     augment: AugmentConfig = AugmentConfig()
+
+
+def preview_of(config: Mapping[str, Any], name: str) -> PreviewConfig:
+    """Return what a training does to photos: its teacher's changes, at the size of its `image`.
+
+    Args:
+        config: a parsed config of the training pipeline.
+        name: of the config, for errors.
+
+    Raises:
+        ConfigError: `image` or `teacher` is missing among its parameters, or is not valid.
+    """
+    parameters = config.get("parameters") or {}
+    try:
+        teacher = TrainingConfig.model_validate(parameters["teacher"])
+        return PreviewConfig(image=parameters["image"], augment=teacher.augment)
+    except (KeyError, ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{name} is no config of the training pipeline ({reason}).") from None
 
 
 def augmenter(config: PreviewConfig, seed: int = 0) -> Callable[[Sequence[Pixels]], list[Pixels]]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from discern.errors import ConfigError
 from orchestration.checked_pipeline import CheckedPipeline
 from orchestration.config_check import check_config, read_config
-from pipelines.data import data_pipeline, training_preview
+from pipelines.data import data_pipeline
 from pipelines.promotion import promotion_pipeline
 from pipelines.training import training_pipeline
 
@@ -131,16 +131,6 @@ def test_a_use_case_has_data_and_one_tag(use_case: str) -> None:
     # Closed sets train for benchmarks alone: without unknowns no release can be calibrated.
     assert "training" in files or "promotion" not in files
     assert {tuple(content["tags"]) for content in files.values()} == {(use_case,)}
-
-
-def test_the_report_shows_what_training_does(tmp_path: Path) -> None:
-    preview = training_preview(REPOSITORY / "configs/pills/training.yaml")
-    assert preview.image.size == 48
-    assert preview.augment.scale == 0.03
-    path = tmp_path / "data.yaml"
-    path.write_text("parameters: {use_case: x}")
-    with pytest.raises(ConfigError, match=r"data\.yaml is no config of the training pipeline"):
-        training_preview(path)
 
 
 def test_the_steps_of_a_pipeline_are_known() -> None:

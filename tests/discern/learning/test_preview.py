@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from discern.errors import ConfigError
 from discern.learning.config import AugmentConfig, ImageConfig
-from discern.learning.preview import PreviewConfig, augmenter
+from discern.learning.preview import PreviewConfig, augmenter, preview_of
 from edge_runtime.core.images import Pixels
 
 PHOTOS: list[Pixels] = [
@@ -17,14 +19,14 @@ def test_photos_are_changed_as_training_changes_them() -> None:
     assert [photo.shape for photo in changed] == [(32, 32, 3)] * 3
     assert all(photo.dtype == np.uint8 for photo in changed)
     plain = [config.image.preprocessing.apply(photo) for photo in PHOTOS]
-    assert not any(np.array_equal(one, other) for one, other in zip(changed, plain, strict=True))
+    assert not any(np.array_equal(photo, before) for photo, before in zip(changed, plain, strict=True))
 
 
 def test_one_seed_gives_one_sheet() -> None:
     config = PreviewConfig(image=ImageConfig(size=32))
-    one, two, other = (augmenter(config, seed)(PHOTOS) for seed in (1, 1, 2))
-    assert np.array_equal(one, two)
-    assert not np.array_equal(one, other)
+    first, again, other_seed = (augmenter(config, seed)(PHOTOS) for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other_seed)
 
 
 def test_without_augmentation_the_input_is_shown() -> None:
@@ -35,3 +37,27 @@ def test_without_augmentation_the_input_is_shown() -> None:
     config = PreviewConfig(image=ImageConfig(size=32), augment=still)
     for shown, photo in zip(augmenter(config)(PHOTOS), PHOTOS, strict=True):
         assert np.abs(shown.astype(int) - config.image.preprocessing.apply(photo)).max() <= 1
+
+
+def test_the_preview_of_a_training_config_is_its_teachers() -> None:
+    teacher = {"model": {"backbone": "resnet18"}, "steps": 3, "augment": {"scale": 0.03}}
+    student = {"model": {"backbone": "resnet10t"}, "steps": 3}
+    config = {"parameters": {"image": {"size": 48}, "teacher": teacher, "student": student}}
+    preview = preview_of(config, "training.yaml")
+    assert preview.image == ImageConfig(size=48)
+    assert preview.augment == AugmentConfig(scale=0.03)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"parameters": None},
+        {"parameters": {"use_case": "x"}},
+        {"parameters": {"image": {"size": 48}, "teacher": {"steps": 3}}},
+        {"parameters": {"image": {"size": 4}, "teacher": {"model": {"backbone": "resnet18"}, "steps": 3}}},
+    ],
+)
+def test_another_config_than_a_trainings_is_one_sentence(config: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=r"^data\.yaml is no config of the training pipeline \([^\n]+\)\.$"):
+        preview_of(config, "data.yaml")
