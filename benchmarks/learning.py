@@ -1,4 +1,4 @@
-"""What the learning benchmarks share: the recipe of a use case, its trainings, and embeddings by the device's runtime.
+"""The common part of the learning benchmarks: a recipe, its trainings, and embeddings by the device's runtime.
 
 A training leaves its log, its checkpoint and its model in the work folder: run again, a benchmark goes on where it was
 stopped, and trains nothing twice.
@@ -30,30 +30,31 @@ from discern.evaluation.gallery import Vectors, embed_batches
 from discern.evaluation.metrics import unknown_auroc
 from discern.evaluation.openset import tpir_at_fpir
 from discern.evaluation.retrieval import Outcomes
-from discern.learning.checkpoints import Checkpoint, fingerprint
-from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
+from discern.learning.checkpoints import Checkpoint, training_fingerprint
+from discern.learning.config import DistillConfig, ImageConfig, ModelConfig, TrainingConfig
 from discern.learning.export import check_parity, export_onnx
-from discern.learning.loop import TrainingResult
 from discern.learning.models import TorchEmbedder, count_multiply_adds, restored, weights_fingerprint
+from discern.learning.ports import Log
 from discern.learning.recipes import distil_student, train_teacher
 from discern.learning.safe_load import load_tensors
+from discern.learning.trainer import TrainingResult
 from discern.progress import bar
 from discern.source_code import code_fingerprint
 from discern.sources.registry import SourceConfig, open_source
 from discern.storage.remote import write_file
 from edge_runtime.core.embedder import OnnxEmbedder
-from edge_runtime.core.images import Pixels
+from edge_runtime.core.images import Pixels, Preprocessing
 from orchestration.config_check import read_config
 
 PARITY_PHOTOS = 64
 FPIR = 0.01  # of the TPIR
-LEARNING = ("discern.learning.recipes",)  # what a model comes of
+LEARNING = ("discern.learning.recipes",)  # their code makes a model
 Embed = Callable[[Pixels], Vectors]
 Part = Literal["teacher", "student"]
 
 
 class Recipe(BaseModel):
-    """What `configs/USE_CASE/{data,training}.yaml` say of the photos and of the two trainings."""
+    """The photos and the two trainings of `configs/USE_CASE/{data,training}.yaml`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,8 +68,8 @@ class Recipe(BaseModel):
 
     def with_trainings(self, **changes: Any) -> Recipe:
         """The same with changes to both trainings, such as their seed; what is None changes nothing."""
-        told = {key: value for key, value in changes.items() if value is not None}
-        teacher, student = (part.model_copy(update=told) for part in (self.teacher, self.student))
+        update = {key: value for key, value in changes.items() if value is not None}
+        teacher, student = (part.model_copy(update=update) for part in (self.teacher, self.student))
         return self.model_copy(update={"teacher": teacher, "student": student})
 
 
@@ -143,12 +144,12 @@ def learn(recipe: Recipe, version: DatasetVersion, work: Path) -> Models:
     """Train teacher and student, or take them from the work folder, and export both."""
     teacher = _teach(recipe, version, work)
     student = _distil(recipe, version, teacher, work)
-    size = recipe.image.size
+    size = teacher.preprocessing.size
     ratio = count_multiply_adds(teacher, size) / count_multiply_adds(student, size)
-    sample = load_photos(version.take(range(min(PARITY_PHOTOS, len(version)))), recipe.image.preprocessing)
+    sample = load_photos(version.take(range(min(PARITY_PHOTOS, len(version)))), teacher.preprocessing)
     return Models(
-        _exported(teacher, recipe, work / "teacher.onnx", sample.pixels),
-        _exported(student, recipe, work / "student.onnx", sample.pixels),
+        _exported(teacher, work / "teacher.onnx", sample.pixels),
+        _exported(student, work / "student.onnx", sample.pixels),
         ratio,
     )
 
@@ -189,51 +190,55 @@ def _rounded(value: float | int | None) -> float | int | None:
 
 
 def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> TorchEmbedder:
-    start = weights_fingerprint(recipe.teacher.model)
-    mark = fingerprint(
-        recipe.teacher, version.id, recipe.image.model_dump_json(), start, code_fingerprint(LEARNING, REPOSITORY)
+    config, preprocessing = recipe.teacher, recipe.image.preprocessing
+    fingerprint = training_fingerprint(
+        config, version.id, preprocessing, weights_fingerprint(config.model), code_fingerprint(LEARNING, REPOSITORY)
     )
 
-    def run(checkpoint: Checkpoint, log: Callable[[int, dict[str, float]], None]) -> TrainingResult:
-        return train_teacher(version, recipe.image.preprocessing, recipe.teacher, log=log, checkpoint=checkpoint)
+    def train(checkpoint: Checkpoint, log: Log) -> TrainingResult[TorchEmbedder]:
+        return train_teacher(version, preprocessing, config, log=log, checkpoint=checkpoint)
 
-    return _kept("teacher", mark, recipe.teacher, work, run)
+    return _trained_once("teacher", fingerprint, recipe.teacher.model, preprocessing, work, train)
 
 
 def _distil(recipe: Recipe, version: DatasetVersion, teacher: TorchEmbedder, work: Path) -> TorchEmbedder:
-    settings = (recipe.distillation, recipe.teacher, recipe.image)
-    start = (weights_fingerprint(recipe.teacher.model), weights_fingerprint(recipe.student.model))
-    parts = (part.model_dump_json() for part in settings)
-    mark = fingerprint(recipe.student, version.id, *parts, *start, code_fingerprint(LEARNING, REPOSITORY))
+    config, distillation = recipe.student, recipe.distillation
+    fingerprint = training_fingerprint(
+        config,
+        version.id,
+        teacher.preprocessing,
+        weights_fingerprint(config.model),
+        code_fingerprint(LEARNING, REPOSITORY),
+        teacher=teacher.fingerprint(),
+        distillation=distillation,
+    )
 
-    def run(checkpoint: Checkpoint, log: Callable[[int, dict[str, float]], None]) -> TrainingResult:
-        preprocessing = recipe.image.preprocessing
-        return distil_student(
-            version, preprocessing, recipe.student, recipe.distillation, teacher, log=log, checkpoint=checkpoint
-        )
+    def train(checkpoint: Checkpoint, log: Log) -> TrainingResult[TorchEmbedder]:
+        return distil_student(version, config, distillation, teacher, log=log, checkpoint=checkpoint)
 
-    return _kept("student", mark, recipe.student, work, run)
+    return _trained_once("student", fingerprint, config.model, teacher.preprocessing, work, train)
 
 
-def _kept(
-    part: str,
-    mark: str,
-    config: TrainingConfig,
+def _trained_once(
+    part: Part,
+    fingerprint: str,
+    config: ModelConfig,
+    preprocessing: Preprocessing,
     work: Path,
-    run: Callable[[Checkpoint, Callable[[int, dict[str, float]], None]], TrainingResult],
+    train: Callable[[Checkpoint, Log], TrainingResult[TorchEmbedder]],
 ) -> TorchEmbedder:
-    """The model that `run` trains, or the one that an earlier run of the same settings left in the work folder."""
+    """Return the model that an earlier run of the same fingerprint left in the work folder, or train it."""
     work.mkdir(parents=True, exist_ok=True)
-    weights, log = work / f"{part}-{mark}.pt", work / f"{part}-{mark}.jsonl"
+    weights, log = work / f"{part}-{fingerprint}.pt", work / f"{part}-{fingerprint}.jsonl"
     if weights.exists():
-        return restored(config.model, load_tensors(weights.read_bytes()))
-    checkpoint = Checkpoint(str(work / f"{part}-{mark}.checkpoint"), mark)
+        return restored(config, preprocessing, load_tensors(weights.read_bytes()))
+    checkpoint = Checkpoint(str(work / f"{part}-{fingerprint}.checkpoint"), fingerprint)
 
     def write(step: int, figures: dict[str, float]) -> None:
         with log.open("a") as file:
             file.write(json.dumps({"step": step, **figures}) + "\n")
 
-    result = run(checkpoint, write)
+    result = train(checkpoint, write)
     buffer = io.BytesIO()
     torch.save(result.model.state_dict(), buffer)
     write_file(str(weights), buffer.getvalue())
@@ -241,7 +246,7 @@ def _kept(
     return result.model
 
 
-def _exported(model: TorchEmbedder, recipe: Recipe, path: Path, sample: Pixels) -> Embed:
-    export_onnx(model, path, recipe.image.size)
+def _exported(model: TorchEmbedder, path: Path, sample: Pixels) -> Embed:
+    export_onnx(model, path)
     check_parity(model, path, sample)
-    return partial(embed_batches, OnnxEmbedder(path, recipe.image.preprocessing, os.cpu_count() or 1))
+    return partial(embed_batches, OnnxEmbedder(path, model.preprocessing, os.cpu_count() or 1))

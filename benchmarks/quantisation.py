@@ -69,7 +69,7 @@ def nets(recipe: Recipe) -> dict[str, ModelConfig]:
 
 
 def precision_figures(choice: FormatChoice) -> dict[str, float | str | None]:
-    """What was measured of each precision, and the one that ships; of one that was refused unmeasured, `ms` is None."""
+    """Figures of each number format, and the one that ships; `ms` is None where one was refused unmeasured."""
     figures: dict[str, float | str | None] = {}
     for each in choice.measurements:
         measured = each.figures()
@@ -88,12 +88,12 @@ def _version(recipe: Recipe, work: Path) -> DatasetVersion:
 
 
 def _choice(name: str, model: ModelConfig, recipe: Recipe, version: DatasetVersion) -> FormatChoice:
-    preprocessing = recipe.image.preprocessing
-    trained = train_teacher(version, preprocessing, recipe.teacher.model_copy(update={"model": model})).model
+    config = recipe.teacher.model_copy(update={"model": model})
+    trained = train_teacher(version, recipe.image.preprocessing, config).model
     with tempfile.TemporaryDirectory(prefix="quantisation-") as temporary:
         folder = Path(temporary) / "release"
         _, _, choice = build_candidate(
-            folder, name, version, trained, preprocessing, GALLERY, CANDIDATE, Lineage(dataset_version=version.id)
+            folder, name, version, trained, GALLERY, CANDIDATE, Lineage(dataset_version=version.id)
         )
     return choice
 

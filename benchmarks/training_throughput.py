@@ -12,8 +12,10 @@ from benchmarks.learning import keep, options, read_recipe
 from discern.datasets.photo_set import PhotoSet
 from discern.learning.config import TrainingConfig
 from discern.learning.device import mixed_precision
-from discern.learning.loop import TrainingResult, train
-from discern.learning.losses import MetricObjective
+from discern.learning.embedding import train_embedder
+from discern.learning.losses import MetricLoss
+from discern.learning.models import TorchEmbedder
+from discern.learning.trainer import TrainingResult
 from discern.sources.pills import PillsConfig, PillSource
 from edge_runtime.core.images import Preprocessing, decode
 
@@ -30,12 +32,14 @@ def main() -> None:
     figures: dict[str, float | int | None] = {}
     for use_case in USE_CASES:
         recipe = read_recipe(use_case)
-        photos = _photos(recipe.image.preprocessing)
+        preprocessing = recipe.image.preprocessing
+        photos = _photos(preprocessing)
         for part, config in (("teacher", recipe.teacher), ("student", recipe.student)):
             for short in dict.fromkeys(("no", mixed_precision(config))):
                 name = f"{use_case}_{part}_{'float32' if short == 'no' else short}"
-                found = _timed(config.model_copy(update={"mixed_precision": short, "steps": steps}), photos, name)
-                figures |= {f"{name}_photos_per_second": found.photos_per_second, f"{name}_waiting": found.waiting}
+                timed = config.model_copy(update={"mixed_precision": short, "steps": steps})
+                result = _train_timed(timed, preprocessing, photos, name)
+                figures |= {f"{name}_photos_per_second": result.photos_per_second, f"{name}_waiting": result.waiting}
     keep("training_throughput", figures, COMMAND, chosen)
 
 
@@ -46,11 +50,13 @@ def _photos(preprocessing: Preprocessing) -> PhotoSet:
     return PhotoSet(pixels, tuple(str(photo.label) for photo in photos))
 
 
-def _timed(config: TrainingConfig, photos: PhotoSet, name: str) -> TrainingResult:
-    """A training whose first steps, which reserve memory, are not counted."""
-    objective = MetricObjective(config.loss, config.miner, FAMILIES, config.model.embedding_dim)
-    train(config.model_copy(update={"steps": 3}), photos, objective, name="warming up")
-    return train(config, photos, objective, name=name)
+def _train_timed(
+    config: TrainingConfig, preprocessing: Preprocessing, photos: PhotoSet, name: str
+) -> TrainingResult[TorchEmbedder]:
+    """Train, without counting the first steps, which reserve memory."""
+    loss = MetricLoss(config.loss, config.miner, FAMILIES, config.model.embedding_dim)
+    train_embedder(config.model_copy(update={"steps": 3}), preprocessing, photos, loss, name="warming up")
+    return train_embedder(config, preprocessing, photos, loss, name=name)
 
 
 if __name__ == "__main__":

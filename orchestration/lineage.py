@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Collection
+from typing import Any
 
 from zenml import get_step_context
 from zenml.client import Client
@@ -36,3 +37,12 @@ def versions_of_run(names: Collection[str]) -> list[ArtifactVersionResponse]:
     places = [place for step in run.steps.values() for place in (step.inputs, step.outputs)]
     found = {version.id: version for place in places for versions in place.values() for version in versions}
     return [version for version in found.values() if version.artifact.name in names]
+
+
+def producer_parameters(uri: str) -> dict[str, Any]:
+    """Return the parameters of the step that made the artifact at `uri`; empty where ZenML knows no such step."""
+    page = Client().list_artifact_versions(uri=uri)
+    for version in page.items:
+        if version.producer_step_run_id is not None:
+            return dict(version.step.config.parameters)
+    return {}

@@ -1,21 +1,23 @@
-"""How our artifacts lie in the artifact store. Each has a content hash, so equal content keeps later steps cached."""
+"""The layout of artifacts in the artifact store. Each has a content hash, so equal content keeps later steps cached."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from zenml.enums import ArtifactType
 from zenml.materializers.base_materializer import BaseMaterializer
 
 from discern.datasets.manifest import DatasetVersion, load_manifest, save_manifest
-from discern.learning.config import ModelConfig
+from discern.errors import TrainingError
+from discern.learning.config import ImageConfig, ModelConfig
 from discern.learning.models import TorchEmbedder, count_parameters, restored
 from edge_runtime.core.release import Release, open_release
+from orchestration.lineage import producer_parameters
 
 MANIFEST = "manifest.parquet"
 
@@ -49,39 +51,65 @@ class DatasetVersionMaterializer(BaseMaterializer):
         return {"version": data.id, "classes": len(set(data.column("label"))), "photos": photos}
 
 
+class EmbedderFile(BaseModel):
+    """The file `model.json` of an embedder: all of it but the weights."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: ModelConfig
+    image: ImageConfig
+
+
 class TorchEmbedderMaterializer(BaseMaterializer):
-    """Config as JSON and weights as a state dict, which loads without pickled code."""
+    """Config and preprocessing as JSON, and weights as a state dict, which loads without pickled code.
+
+    A file of an earlier version holds the config alone. Its preprocessing then comes from the parameter `image` of the
+    step that trained the model, which ZenML keeps.
+    """
 
     ASSOCIATED_TYPES: ClassVar[tuple[type[Any], ...]] = (TorchEmbedder,)
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.MODEL
 
     def load(self, data_type: type[Any]) -> TorchEmbedder:  # noqa: ARG002
-        """Build the model and fill it."""
+        """Build the model and fill it.
+
+        Raises:
+            TrainingError: an earlier version made it, and nothing tells its preprocessing any more.
+        """
         with self.artifact_store.open(f"{self.uri}/model.json", "r") as file:
-            config = ModelConfig.model_validate_json(file.read())
+            described = self._read(json.loads(file.read()))
         with self.artifact_store.open(f"{self.uri}/weights.pt", "rb") as file:
-            return restored(config, torch.load(io.BytesIO(file.read()), map_location="cpu", weights_only=True))
+            weights = torch.load(io.BytesIO(file.read()), map_location="cpu", weights_only=True)
+        return restored(described.model, described.image.preprocessing, weights)
 
     def save(self, data: TorchEmbedder) -> None:
-        """Write config and weights."""
+        """Write config, preprocessing and weights."""
         buffer = io.BytesIO()
         torch.save(data.state_dict(), buffer)
         with self.artifact_store.open(f"{self.uri}/weights.pt", "wb") as file:
             file.write(buffer.getvalue())
+        image = ImageConfig(size=data.preprocessing.size, fit=data.preprocessing.fit)
         with self.artifact_store.open(f"{self.uri}/model.json", "w") as file:
-            file.write(data.config.model_dump_json())
+            file.write(EmbedderFile(model=data.config, image=image).model_dump_json())
 
     def compute_content_hash(self, data: TorchEmbedder) -> str:
-        """A hash of config and weights."""
-        digest = hashlib.sha256(data.config.model_dump_json().encode())
-        for name, tensor in data.state_dict().items():
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        """The model's own fingerprint."""
+        return data.fingerprint()
 
     def extract_metadata(self, data: TorchEmbedder) -> dict[str, Any]:
         """Size for the dashboard."""
         return {"backbone": data.config.backbone, "parameters": count_parameters(data)}
+
+    def _read(self, content: dict[str, Any]) -> EmbedderFile:
+        if "backbone" not in content:
+            return EmbedderFile.model_validate(content)
+        image = producer_parameters(self.uri).get("image")
+        if image is None:
+            raise TrainingError(
+                f"The model {self.uri} was stored by an earlier version, and ZenML does not know the run that trained "
+                "it: train it again."
+            )
+        return EmbedderFile(model=ModelConfig.model_validate(content), image=ImageConfig.model_validate(image))
 
 
 class ReleaseMaterializer(BaseMaterializer):
@@ -115,5 +143,5 @@ class ReleaseMaterializer(BaseMaterializer):
         return data.id
 
     def extract_metadata(self, data: Release) -> dict[str, Any]:
-        """What the dashboard shows."""
+        """Figures for the dashboard."""
         return {"release": data.id, **data.manifest.metrics}

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel
 
-from discern.learning.loop import TrainingResult
+from discern.learning.trainer import TrainingResult
 from edge_runtime.core.release import Release
 
 # ZenML tells at every step that it cannot switch off the autologging of libraries that are not installed.
@@ -37,7 +37,7 @@ def logger(prefix: str) -> Callable[[int, dict[str, float]], None]:
     return log
 
 
-def log_result(prefix: str, result: TrainingResult) -> None:
+def log_result(prefix: str, result: TrainingResult[Any]) -> None:
     """Log what a training took."""
     mlflow.log_metrics(
         {

@@ -75,8 +75,8 @@ def warp(images: Tensor, config: AugmentConfig, generator: Generator) -> Tensor:
 def _shear_and_stretch(n: int, config: AugmentConfig, like: Tensor, generator: Generator) -> Tensor:
     width, height = (1 / (1 + _spread(n, config.stretch, like, generator)) for _ in range(2))
     shear = _spread(n, config.shear, like, generator)
-    nothing, one = torch.zeros_like(width), torch.ones_like(width)
-    rows = [width, shear, nothing, nothing, height, nothing, nothing, nothing, one]
+    zero, unit = torch.zeros_like(width), torch.ones_like(width)
+    rows = [width, shear, zero, zero, height, zero, zero, zero, unit]
     return torch.stack(rows, 1).view(n, 3, 3)
 
 

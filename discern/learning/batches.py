@@ -1,4 +1,4 @@
-"""Batches of P classes x K photos, each a pure function of the seed, the step and what was learnt of look-alikes.
+"""Batches of P classes x K photos, each a pure function of the seed, the step and the means of the classes.
 
 pytorch-metric-learning's MPerClassSampler draws from a global generator; here a batch depends on its number alone, so
 that an interrupted training goes on with the very batches that an unbroken one would have had.
@@ -13,11 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from discern.datasets.photo_set import PhotoSet
 from discern.errors import TrainingError
-from discern.learning.config import Symmetries
-from discern.learning.hard_classes import LookAlikes
+from discern.learning.augment import augment
+from discern.learning.config import Symmetries, TrainingConfig
+from discern.learning.distributed import collectives
+from discern.learning.hard_classes import HardClasses
+from discern.learning.losses import LabelledBatch
+from discern.learning.models import memory_format
+from discern.learning.ports import State
+from discern.learning.seeds import AUGMENTATION, process_seed, step_seed
 from edge_runtime.core.images import Pixels
 
 logger = logging.getLogger(__name__)
@@ -27,14 +34,14 @@ TURNS: dict[Symmetries, int] = {"none": 1, "rotations": 4, "dihedral": 8}
 
 @dataclass(frozen=True)
 class Views:
-    """The photos of a set, and where symmetries make further classes of them, every photo turned.
+    """The photos of a set, each in all its turns where symmetries make further classes of them.
 
     View `photo * turns + turn` is of class `class * turns + turn`. Turn k below 4 is k quarters counterclockwise; from
-    4 on the photo is mirrored before that. What is a class of its own when it is turned (a letter; not a pill, which
-    lies as it lies) gives training four or eight times the classes.
+    4 on the photo is mirrored before that. Things that are a class of their own when turned (a letter; not a pill,
+    which lies in any direction) give training four or eight times the classes.
 
     Attributes:
-        photos: what the views are of.
+        photos: the photos as they are.
         turns: views a photo.
     """
 
@@ -55,14 +62,14 @@ class Views:
         return (ids[:, None] * self.turns + np.arange(self.turns)).reshape(-1)
 
     def pixels(self, views: NDArray[np.int64]) -> Pixels:
-        """The pictures of `views` [m], [m, size, size, 3] uint8."""
-        pictures = self.photos.pixels[views // self.turns]
+        """The images of `views` [m], [m, size, size, 3] uint8."""
+        images = self.photos.pixels[views // self.turns]
         turn = views % self.turns
-        pictures[turn >= 4] = pictures[turn >= 4, :, ::-1]
+        images[turn >= 4] = images[turn >= 4, :, ::-1]
         for quarters in range(1, 4):
             chosen = turn % 4 == quarters
-            pictures[chosen] = np.rot90(pictures[chosen], quarters, axes=(1, 2))
-        return pictures
+            images[chosen] = np.rot90(images[chosen], quarters, axes=(1, 2))
+        return images
 
 
 class BatchSampler:
@@ -72,7 +79,7 @@ class BatchSampler:
         class_ids: class of each view, [n].
         classes_per_batch: P.
         photos_per_class: K; a class with fewer gives some of them twice.
-        seed: with the step's number and the look-alikes it fixes the batch.
+        seed: with the step's number and the means of the classes it fixes the batch.
 
     Raises:
         TrainingError: fewer than P classes.
@@ -98,20 +105,75 @@ class BatchSampler:
                 photos_per_class,
             )
 
-    def batch(self, step: int, lookalikes: LookAlikes | None = None) -> NDArray[np.int64]:
-        """The views of batch `step`, [P * K], class by class; classes near each other where `lookalikes` are given."""
+    def batch(self, step: int, hard_classes: HardClasses | None = None) -> NDArray[np.int64]:
+        """The views of batch `step`, [P * K], class by class; `hard_classes` chooses the classes where given."""
         rng = np.random.default_rng((self.seed, step))
-        if lookalikes is None:
+        if hard_classes is None:
             classes = rng.choice(len(self.members), self.classes_per_batch, replace=False)
         else:
-            classes = lookalikes.draw(self.classes_per_batch, rng)
+            classes = hard_classes.draw(self.classes_per_batch, rng)
         return np.concatenate([self._views(self.members[c], rng) for c in classes])
 
     def _views(self, members: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         return rng.choice(members, self.photos_per_class, replace=len(members) < self.photos_per_class)
 
 
+class PKSampler:
+    """The batches of an embedder: P classes x K views, changed at random on the device that trains.
+
+    With `lookalikes` in the config, part of the classes are drawn for being hard to tell from the others.
+
+    Args:
+        views: of the training photos.
+        config: P, K, look-alikes, changes and seed.
+        device: trains.
+        process: number of this process, which draws batches of its own.
+
+    Raises:
+        TrainingError: as `BatchSampler`.
+    """
+
+    def __init__(self, views: Views, config: TrainingConfig, device: torch.device, process: int = 0) -> None:
+        self.views, self.config, self.device = views, config, device
+        self.class_ids = views.class_ids()
+        self.seed = process_seed(config.seed, process)
+        self.draws = BatchSampler(self.class_ids, config.classes_per_batch, config.photos_per_class, self.seed)
+        self.hard_classes: HardClasses | None = None
+        if config.lookalikes:
+            self.hard_classes = HardClasses(
+                len(self.draws.members), config.model.embedding_dim, config.lookalikes, config.seed, views.turns
+            )
+
+    def batch(self, step: int) -> LabelledBatch:
+        """Return the batch of `step`: this process's images, and the labels and views of all processes."""
+        chosen = self.draws.batch(step, self.hard_classes)
+        pixels = torch.from_numpy(self.views.pixels(chosen)).to(self.device)
+        images = augment(pixels, self.config.augment, step_generator(self.seed, step, self.device))
+        return LabelledBatch(
+            images.contiguous(memory_format=memory_format(self.config.model)),
+            self._of_all(self.class_ids[chosen]),
+            self._of_all(chosen),
+            self.views.turns,
+        )
+
+    def learn(self, outputs: Tensor, batch: LabelledBatch) -> None:
+        """Take the embeddings [n, d] of a batch into the means of their classes."""
+        if self.hard_classes is not None:
+            self.hard_classes.update(collectives.gather(outputs.detach().float()), batch.labels)
+
+    def state(self) -> State:
+        """Return what `load` needs to go on from here."""
+        return {} if self.hard_classes is None else {"class_means": self.hard_classes.means}
+
+    def load(self, state: State) -> None:
+        """Go on from an earlier `state`."""
+        if self.hard_classes is not None:
+            self.hard_classes.means = state["class_means"]
+
+    def _of_all(self, numbers: NDArray[np.int64]) -> Tensor:
+        return collectives.gather(torch.from_numpy(numbers).to(self.device))
+
+
 def step_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
     """The generator of the augmentations of one step."""
-    mixed = int(np.random.SeedSequence((seed, step, 1)).generate_state(1, np.uint64)[0]) >> 1
-    return torch.Generator(device=device).manual_seed(mixed)
+    return torch.Generator(device=device).manual_seed(step_seed(seed, step, AUGMENTATION))

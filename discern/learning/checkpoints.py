@@ -1,27 +1,30 @@
-"""Where a training stands, kept in the artifact store so that an interrupted one goes on."""
+"""The state of a training, kept in the artifact store so that an interrupted training goes on."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pydantic import BaseModel
 
 from discern.errors import TrainingError
+from discern.learning.config import DistillConfig, TrainingConfig
 from discern.learning.safe_load import load_tensors
 from discern.storage.remote import open_place, write_file
+from edge_runtime.core.images import Preprocessing
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One place for the newest state of one training.
+    """The file that holds the newest state of one training.
 
     Args:
         url: path or s3:// URL of the file.
-        fingerprint: what the training is made of; a checkpoint with another one is refused.
+        fingerprint: `training_fingerprint` of the training; a checkpoint with another one is refused.
     """
 
     url: str
@@ -59,13 +62,40 @@ class Checkpoint:
         return state
 
     def remove(self) -> None:
-        """Forget the state, if there is one."""
+        """Remove the file, if there is one."""
         filesystem, path = open_place(self.url)
         if filesystem.exists(path):
             filesystem.rm_file(path)
 
 
-def fingerprint(config: BaseModel, *parts: str) -> str:
-    """16 hexadecimal digits that change with the config or any of `parts`."""
-    text = "\n".join([config.model_dump_json(), *parts])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def training_fingerprint(
+    config: TrainingConfig,
+    dataset: str,
+    preprocessing: Preprocessing,
+    weights: str,
+    code: str,
+    *,
+    teacher: str = "",
+    distillation: DistillConfig | None = None,
+) -> str:
+    """Return 16 hexadecimal digits that change with anything that the trained weights depend on.
+
+    Args:
+        config: of the training.
+        dataset: id of the dataset version.
+        preprocessing: makes the training photos.
+        weights: `weights_fingerprint` of the weights that the training starts from.
+        code: fingerprint of the code that trains.
+        teacher: a student's: `TorchEmbedder.fingerprint` of its teacher.
+        distillation: a student's: how it learns from the teacher.
+    """
+    parts = [
+        config.model_dump_json(),
+        dataset,
+        json.dumps(dataclasses.asdict(preprocessing)),
+        weights,
+        code,
+        teacher,
+        "" if distillation is None else distillation.model_dump_json(),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

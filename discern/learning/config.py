@@ -1,4 +1,4 @@
-"""What a training is told, with its limits. Each model's config stands in the YAML of its use case."""
+"""Configs of models and trainings, with their limits. Each stands in the YAML of its use case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Config(BaseModel):
 
 
 class ImageConfig(_Config):
-    """How a photo becomes the model's input; it travels with the release."""
+    """The preprocessing that turns a photo into the model's input; it travels with the model."""
 
     size: int = Field(ge=16, le=1024, description="side of the square input, pixels")
     fit: Fit = Field(default="letterbox", description="keep the aspect ratio and pad with grey, or stretch")
@@ -73,7 +73,7 @@ class NamedPart(_Config):
 
 
 class DistillConfig(_Config):
-    """How a student follows its teacher's embeddings; weights of the terms of the sum."""
+    """The loss by which a student follows its teacher's embeddings: weights of its terms."""
 
     cosine: float = Field(default=5.0, ge=0)
     similarity: float = Field(default=1.0, ge=0, description="KL divergence between rows of batch similarities")
@@ -85,8 +85,41 @@ class DistillConfig(_Config):
     )
 
 
-class TrainingConfig(_Config):
-    """One run of the training loop."""
+class LoopConfig(_Config):
+    """The length and the steps of a training, whatever its task."""
+
+    steps: int = Field(ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    loss_learning_rate: float = Field(default=2e-2, gt=0, description="of the loss's own parameters, such as proxies")
+    weight_decay: float = Field(default=0.05, ge=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
+    ema_decay: float = Field(default=0.99, ge=0, lt=1)
+    clip_norm: float = Field(default=5.0, gt=0)
+    validate_every: int = Field(default=0, ge=0, description="steps; 0: at the end alone")
+    patience: int = Field(
+        default=0,
+        ge=0,
+        description="stop after so many validations without a better figure, and take the best model; 0: neither",
+    )
+    checkpoint_every: int = Field(default=200, ge=1, description="steps")
+    device: Literal["auto", "cpu", "gpu"] = Field(default="auto", description="auto: a GPU where there is one")
+    processes: int = Field(
+        default=1, ge=1, description="train as one, each on a batch of its own; where GPUs are used, each has one"
+    )
+    mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
+        default="auto", description="auto: bf16 where the processor computes with it, else fp16 on a GPU, else no"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**32)
+
+    @model_validator(mode="after")
+    def _can_stop(self) -> LoopConfig:
+        if self.patience and not self.validate_every:
+            raise ValueError("`patience` counts validations: say by `validate_every` after how many steps there is one")
+        return self
+
+
+class TrainingConfig(LoopConfig):
+    """The training of one embedder, on batches of P classes x K photos."""
 
     model: ModelConfig
     loss: NamedPart = NamedPart(name="SupConLoss", parameters={"temperature": 0.1})
@@ -99,35 +132,7 @@ class TrainingConfig(_Config):
     symmetries: Symmetries = Field(
         default="none", description="count every class turned by quarters, and perhaps mirrored, as further classes"
     )
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    loss_learning_rate: float = Field(default=2e-2, gt=0, description="of the loss's own parameters, such as proxies")
-    weight_decay: float = Field(default=0.05, ge=0)
-    warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
-    ema_decay: float = Field(default=0.99, ge=0, lt=1)
-    clip_norm: float = Field(default=5.0, gt=0)
-    validate_every: int = Field(default=0, ge=0, description="steps; 0: at the end alone")
-    patience: int = Field(
-        default=0,
-        ge=0,
-        description="stop after so many validations without a better recall, and take the best model; 0: neither",
-    )
     least_rank: float = Field(
         default=1.2, ge=1, description="effective rank of a batch's embeddings under which they count as collapsed"
     )
-    checkpoint_every: int = Field(default=200, ge=1, description="steps")
-    device: Literal["auto", "cpu", "gpu"] = Field(default="auto", description="auto: a GPU where there is one")
-    processes: int = Field(
-        default=1, ge=1, description="train as one, each on a batch of its own; where GPUs are used, each has one"
-    )
-    mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
-        default="auto", description="auto: bf16 where the processor computes with it, else fp16 on a GPU, else no"
-    )
-    seed: int = Field(default=0, ge=0, lt=2**32)
     augment: AugmentConfig = AugmentConfig()
-
-    @model_validator(mode="after")
-    def _can_stop(self) -> TrainingConfig:
-        if self.patience and not self.validate_every:
-            raise ValueError("`patience` counts validations: say by `validate_every` after how many steps there is one")
-        return self

@@ -1,4 +1,4 @@
-"""What a training computes on: which processor, and with how long numbers."""
+"""The processor that trains, and the length of the numbers that it computes with."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import InitProcessGroupKwargs
 
 from discern.errors import TrainingError
-from discern.learning.config import TrainingConfig
+from discern.learning.config import LoopConfig
 
 MixedPrecision = Literal["no", "fp16", "bf16"]
-# What torch tells of a processor that multiplies bfloat16 itself; others would emulate it, slower than float32.
+# torch's names of instructions that multiply bfloat16; other processors emulate it, slower than float32.
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 
 # How long processes wait for each other: the others for the main one, while it validates or writes.
 PATIENCE = timedelta(hours=2)
 
 
-def accelerator(config: TrainingConfig) -> Accelerator:
+def accelerator(config: LoopConfig) -> Accelerator:
     """The accelerator of one training.
 
     Raises:
@@ -43,11 +43,11 @@ def accelerator(config: TrainingConfig) -> Accelerator:
     return Accelerator(mixed_precision=mixed_precision(config), cpu=cpu, kwargs_handlers=[waiting])
 
 
-def mixed_precision(config: TrainingConfig) -> MixedPrecision:
-    """What `mixed_precision` comes to on this machine."""
+def mixed_precision(config: LoopConfig) -> MixedPrecision:
+    """Return the number format that `mixed_precision` comes to on this machine."""
     if config.mixed_precision != "auto":
         return config.mixed_precision
     if config.device != "cpu" and torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    able = torch.cpu.get_capabilities()
-    return "bf16" if any(able.get(name) for name in BF16_INSTRUCTIONS) else "no"
+    instructions = torch.cpu.get_capabilities()
+    return "bf16" if any(instructions.get(name) for name in BF16_INSTRUCTIONS) else "no"

@@ -1,4 +1,4 @@
-"""Whether embeddings still use their dimensions, or have collapsed onto few directions."""
+"""The effective rank of embeddings, which is low when they have collapsed onto few directions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def effective_rank(vectors: NDArray[np.floating]) -> float:
     """Effective rank of embeddings: exp of the entropy of their normalised singular values.
 
     After Roy and Vetterli, "The effective rank", EUSIPCO 2007. It lies between 1 (all on one line) and min(n, d). The
-    vectors are not centred: embeddings that are all equal are what the figure must show, and centred they are nothing.
+    vectors are not centred: the figure must show embeddings that are all equal, and centred these are all 0.
 
     Args:
         vectors: [n, d].

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from discern.errors import TrainingError
-from discern.learning.loop import embed
+from discern.learning.embedding import embed
 from discern.learning.models import TorchEmbedder
 from edge_runtime.core.embedder import OnnxEmbedder
-from edge_runtime.core.images import Pixels, Preprocessing
+from edge_runtime.core.images import Pixels
 
 OPSET = 17  # with the TorchScript exporter it gives IR 8, which onnxruntime 1.16 and later load
 PARITY = 0.9999  # smallest cosine between torch's and onnxruntime's embedding of the same photo
@@ -30,8 +30,9 @@ class _Exportable(nn.Module):
         return self.model(photos.permute(0, 3, 1, 2).float() / 255)
 
 
-def export_onnx(model: TorchEmbedder, path: Path, size: int) -> None:
-    """Write `model` to `path` with a batch of any length and photos of `size` x `size` pixels."""
+def export_onnx(model: TorchEmbedder, path: Path) -> None:
+    """Write `model` to `path` with a batch of any length and photos of the size of its preprocessing."""
+    size = model.preprocessing.size
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated for one whose opset JetPack 6's onnxruntime cannot load.
         warnings.simplefilter("ignore")
@@ -55,9 +56,9 @@ def check_parity(model: TorchEmbedder, path: Path, photos: Pixels) -> float:
     """
     if len(photos) == 0:
         raise TrainingError("The export's parity cannot be checked without photos: give at least one.")
-    ours = embed(model, photos).numpy()
-    theirs = OnnxEmbedder(path, Preprocessing(photos.shape[1])).embed(photos)
-    worst = float(np.min(np.sum(ours * theirs, axis=1)))
+    by_torch = embed(model, photos).numpy()
+    by_onnx = OnnxEmbedder(path, model.preprocessing).embed(photos)
+    worst = float(np.min(np.sum(by_torch * by_onnx, axis=1)))
     if not worst >= PARITY:
         raise TrainingError(
             f"The ONNX export of {model.config.backbone} differs from torch (cosine {worst:.6f}): use another backbone."

@@ -1,6 +1,9 @@
-"""What a model learns from: labels (any loss of pytorch-metric-learning), and a teacher's embeddings.
+"""Losses of embeddings: from labels (any loss of pytorch-metric-learning) and from a teacher's embeddings.
 
-An objective is a module that takes embeddings [n, d] and the `Batch` they came from, and gives the loss.
+A loss is a module that takes embeddings [n, d] and the `LabelledBatch` they came from. It sees the whole batch:
+`EmbeddingObjective` gathers the embeddings where several processes train as one, so that losses and miners see the
+classes of every process (pytorch-metric-learning's wrappers for this let miners draw differently in each, and give
+proxies as many times their gradient).
 """
 
 from __future__ import annotations
@@ -23,24 +26,47 @@ from discern.learning.distributed import collectives
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What a step learns from.
+class LabelledBatch:
+    """Changed photos with their classes.
 
-    Where several processes train as one, the images are this process's share and the rest is everyone's: a loss sees
-    the embeddings of the whole batch.
+    Where several processes train as one, the images are this process's share, and labels and views are everyone's.
 
     Attributes:
         images: [n, 3, H, W] in [0, 1], changed at random.
         labels: [n] class numbers.
         views: [n] numbers of the unchanged views (`discern.learning.batches.Views`).
+        turns: views a photo.
     """
 
     images: Tensor
     labels: Tensor
     views: Tensor
+    turns: int = 1
+
+    @property
+    def photos(self) -> list[int]:
+        """The number of the photo of each view."""
+        numbers: list[int] = (self.views // self.turns).tolist()
+        return numbers
 
 
-class MetricObjective(nn.Module):
+class EmbeddingObjective(nn.Module):
+    """The objective of an embedder: one loss of the embeddings of all processes, in float32.
+
+    Args:
+        loss: ([n, d] embeddings, `LabelledBatch`) -> loss.
+    """
+
+    def __init__(self, loss: nn.Module) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, embeddings: Tensor, batch: LabelledBatch) -> Tensor:
+        """Loss of this process's `embeddings` and everyone else's."""
+        return self.loss(collectives.gather(embeddings.float()), batch)
+
+
+class MetricLoss(nn.Module):
     """A loss of pytorch-metric-learning by name, perhaps with a miner.
 
     Args:
@@ -59,33 +85,33 @@ class MetricObjective(nn.Module):
         self.loss = _build(losses, losses.BaseMetricLossFunction, loss, "loss", sizes)
         self.miner = None if miner is None else _build(miners, miners.BaseMiner, miner, "miner", {})
 
-    def forward(self, embeddings: Tensor, batch: Batch) -> Tensor:
+    def forward(self, embeddings: Tensor, batch: LabelledBatch) -> Tensor:
         """Loss of `embeddings` [n, d] with the batch's labels."""
         if self.miner is None:
             return self.loss(embeddings, batch.labels)
         return self.loss(embeddings, batch.labels, self.miner(embeddings, batch.labels))
 
 
-class DistillObjective(nn.Module):
+class DistillationLoss(nn.Module):
     """The student's embedding of a changed photo is drawn to the teacher's.
 
     The sum has a cosine term, which keeps the student compatible with the teacher's index, the KL divergence between
     rows of batch similarities (Passalis and Tefas, ECCV 2018, with a softmax kernel), and perhaps the metric loss.
 
     Args:
-        teacher: what knows the teacher's embeddings: of the views as they are, each asked once (`EmbeddedViews`), or of
-            the very images that the student sees (`SameImages`).
+        teacher: gives the teacher's embeddings: of the unchanged views, computed once (`EmbeddedViews`), or of the
+            very images that the student sees (`SameImages`).
         config: the terms' weights.
         metric: the loss on labels, used if its weight is not 0.
     """
 
-    def __init__(self, teacher: EmbeddedViews | SameImages, config: DistillConfig, metric: MetricObjective) -> None:
+    def __init__(self, teacher: EmbeddedViews | SameImages, config: DistillConfig, metric: MetricLoss) -> None:
         super().__init__()
         self.teacher = teacher
         self.config = config
         self.metric = metric if config.metric else None
 
-    def forward(self, embeddings: Tensor, batch: Batch) -> Tensor:
+    def forward(self, embeddings: Tensor, batch: LabelledBatch) -> Tensor:
         """Loss of `embeddings` [n, d] of the batch's images."""
         target = self.teacher(batch)
         loss = self.config.cosine * (1 - (embeddings * target).sum(1)).mean()
@@ -96,9 +122,9 @@ class DistillObjective(nn.Module):
 
 
 class EmbeddedViews(nn.Module):
-    """The teacher is asked once for every view, not once for every step.
+    """A teacher's embeddings that were computed once for every view, not once for every step.
 
-    Its embeddings hardly depend on the random change, since it was trained not to.
+    They hardly depend on the random change, since the teacher was trained for that.
 
     Args:
         vectors: the teacher's embeddings of all views, [n, d], unit length.
@@ -110,15 +136,15 @@ class EmbeddedViews(nn.Module):
         super().__init__()
         self.register_buffer("vectors", vectors, persistent=False)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: LabelledBatch) -> Tensor:
         """The embeddings of the batch's views, [n, d]."""
         return self.vectors[batch.views]
 
 
 class SameImages(nn.Module):
-    """The teacher embeds the changed images too: function matching (Beyer et al., CVPR 2022).
+    """A teacher that embeds the changed images too: function matching (Beyer et al., CVPR 2022).
 
-    It costs the teacher's forward pass a step, and tells of many more images than there are photos.
+    It costs the teacher's forward pass at every step, and teaches from many more images than there are photos.
 
     Args:
         teacher: the trained model; it is neither trained further nor kept in checkpoints.
@@ -132,11 +158,11 @@ class SameImages(nn.Module):
         self.hidden = (copy.deepcopy(teacher).eval(),)
         self.dtype = {"no": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
-    def forward(self, batch: Batch) -> Tensor:
-        """The embeddings of the images of all processes, [n, d]; each asks the teacher for its own."""
+    def forward(self, batch: LabelledBatch) -> Tensor:
+        """The embeddings of the images of all processes, [n, d]; each computes its own."""
         device = batch.images.device
-        shortened = torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32)
-        with torch.no_grad(), shortened:
+        autocast = torch.autocast(device.type, self.dtype, enabled=self.dtype != torch.float32)
+        with torch.no_grad(), autocast:
             embeddings: Tensor = self.hidden[0].to(device)(batch.images)
         return collectives.gather(functional.normalize(embeddings.float(), dim=1))
 
@@ -149,29 +175,23 @@ def similarity_divergence(student: Tensor, teacher: Tensor, temperature: float) 
         teacher: [n, e], unit length; e need not be d.
         temperature: of the softmax.
     """
-    itself = torch.eye(len(student), dtype=torch.bool, device=student.device)
-    ours = (student @ student.T / temperature).masked_fill(itself, -1e9)
-    theirs = (teacher @ teacher.T / temperature).masked_fill(itself, -1e9)
+    diagonal = torch.eye(len(student), dtype=torch.bool, device=student.device)
+    student_logits = (student @ student.T / temperature).masked_fill(diagonal, -1e9)
+    teacher_logits = (teacher @ teacher.T / temperature).masked_fill(diagonal, -1e9)
     return functional.kl_div(
-        functional.log_softmax(ours, 1), functional.log_softmax(theirs, 1), reduction="batchmean", log_target=True
+        functional.log_softmax(student_logits, 1),
+        functional.log_softmax(teacher_logits, 1),
+        reduction="batchmean",
+        log_target=True,
     )
 
 
 def _build(module: Any, base: type[nn.Module], part: NamedPart, kind: str, offered: dict[str, Any]) -> nn.Module:
-    """Make `part` of the classes in `module` that extend `base`; `offered` is what it gets if it wants it."""
-    factories = {
-        name: factory
-        for name, factory in vars(module).items()
-        if inspect.isclass(factory) and issubclass(factory, base) and factory is not base
-    }
-    factory = factories.get(part.name)
-    if factory is None:
-        near = difflib.get_close_matches(part.name, factories, n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else "see pytorch-metric-learning's list."
-        raise ConfigError(f"pytorch-metric-learning has no {kind} {part.name!r}: {hint}")
-    # Some classes hand `**kwargs` on to the one they extend, which is where the names stand.
-    wanted = {name for parent in factory.__mro__ for name in inspect.signature(parent).parameters}
-    arguments = {key: value for key, value in offered.items() if key in wanted} | part.parameters
+    """Make `part` of the classes in `module` that extend `base`, with those of `offered` that it takes."""
+    factory = _class_named(part.name, module, base, kind)
+    # Some classes hand `**kwargs` on to the class they extend, whose signature has the names.
+    accepted = {name for parent in factory.__mro__ for name in inspect.signature(parent).parameters}
+    arguments = {key: value for key, value in offered.items() if key in accepted} | part.parameters
     if part.distance is not None:
         arguments["distance"] = _build(distances, distances.BaseDistance, part.distance, "distance", {})
     try:
@@ -181,3 +201,17 @@ def _build(module: Any, base: type[nn.Module], part: NamedPart, kind: str, offer
         raise ConfigError(
             f"The {kind} {part.name} does not take these `parameters` ({reason}): see its documentation."
         ) from None
+
+
+def _class_named(name: str, module: Any, base: type[nn.Module], kind: str) -> type[nn.Module]:
+    """The class `name` of `module` that extends `base`."""
+    classes = {
+        key: value
+        for key, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, base) and value is not base
+    }
+    if name not in classes:
+        near = difflib.get_close_matches(name, classes, n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "see pytorch-metric-learning's list."
+        raise ConfigError(f"pytorch-metric-learning has no {kind} {name!r}: {hint}")
+    return classes[name]

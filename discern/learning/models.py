@@ -1,4 +1,7 @@
-"""A timm backbone with an embedding head. Normalisation is part of the model, so that no caller can get it wrong."""
+"""A timm backbone with an embedding head.
+
+Normalisation and preprocessing are part of the model, so that no caller can get them wrong.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,12 @@ from huggingface_hub import get_session
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
 from discern.learning.safe_load import load_tensors
+from edge_runtime.core.images import Preprocessing
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # timm's default, so that its pretrained weights fit
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -34,6 +39,11 @@ class TorchEmbedder(nn.Module):
 
     Args:
         config: backbone, head and where weights come from.
+        preprocessing: makes the photos that the model embeds.
+
+    Attributes:
+        config: without where the weights came from, since they are here.
+        preprocessing: as given; it goes wherever the model goes.
 
     Raises:
         TrainingError: the backbone is unknown, or its weights cannot be had or do not fit.
@@ -42,9 +52,10 @@ class TorchEmbedder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, preprocessing: Preprocessing) -> None:
         super().__init__()
-        self.config = config
+        self.config = _without_source(config)
+        self.preprocessing = preprocessing
         self.backbone = _backbone(config)
         if config.stem == "small":
             _halve_stem_stride(self.backbone, config.backbone)
@@ -61,20 +72,29 @@ class TorchEmbedder(nn.Module):
         features = self.backbone((images - self.mean) / self.std)
         return functional.normalize(self.head(features), dim=1)
 
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of config, preprocessing and weights: equal for models that embed photos alike."""
+        digest = hashlib.sha256(self.config.model_dump_json().encode())
+        digest.update(f"{self.preprocessing.size} {self.preprocessing.fit}".encode())
+        for name, tensor in self.state_dict().items():
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
-def restored(config: ModelConfig, weights: dict[str, Tensor]) -> TorchEmbedder:
+
+def restored(config: ModelConfig, preprocessing: Preprocessing, weights: dict[str, Tensor]) -> TorchEmbedder:
     """The model of `config` with `weights`, its own state dict, in evaluation mode; nothing is fetched or read.
 
     Raises:
         RuntimeError: the weights are another model's.
     """
-    model = TorchEmbedder(config.model_copy(update={"pretrained": False, "weights": None}))
+    model = TorchEmbedder(_without_source(config), preprocessing)
     model.load_state_dict(weights)
     return model.eval()
 
 
 def memory_format(config: ModelConfig) -> torch.memory_format:
-    """How weights and photos of this model lie in memory; channels last is quicker where it is safe."""
+    """Return the memory layout of this model's weights and photos; channels last is quicker where it is safe."""
     return torch.channels_last if config.backbone.startswith(CHANNELS_LAST) else torch.contiguous_format
 
 
@@ -83,29 +103,16 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def count_multiply_adds(model: TorchEmbedder, size: int) -> int:
-    """Multiply-adds of one photo of `size` x `size` pixels, convolutions and linear layers; without their biases."""
-    total = 0
-
-    def hook(module: nn.Module, _: Any, output: Tensor) -> None:
-        nonlocal total
-        if isinstance(module, nn.Conv2d):
-            kernel = module.kernel_size[0] * module.kernel_size[1] * module.in_channels // module.groups
-            total += output.shape[1] * output.shape[2] * output.shape[3] * kernel
-        elif isinstance(module, nn.Linear):
-            total += output.numel() * module.in_features
-
-    handles = [module.register_forward_hook(hook) for module in model.modules()]
+def count_multiply_adds(model: nn.Module, size: int) -> int:
+    """Multiply-adds of one photo of `size` x `size` pixels: convolutions and matrix products, without their biases."""
     training = model.training
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
             model(torch.zeros(1, 3, size, size, device=next(model.parameters()).device))
     finally:
         model.train(training)
-        for handle in handles:
-            handle.remove()
-    return total
+    return int(counter.get_total_flops()) // 2  # a multiply-add is two operations
 
 
 def load_weights(model: TorchEmbedder, url: str) -> None:
@@ -126,8 +133,12 @@ def load_weights(model: TorchEmbedder, url: str) -> None:
         ) from None
 
 
+def _without_source(config: ModelConfig) -> ModelConfig:
+    return config.model_copy(update={"pretrained": False, "weights": None})
+
+
 def _without_classifier(state: dict[Any, Any], names: str | Sequence[str] | None) -> dict[Any, Any]:
-    """What is left of timm's `state` where a backbone has no classes; `names` are the layers that tell them."""
+    """Drop the classifier's layers `names` from timm's `state`, since a backbone has no classes."""
     layers = (names,) if isinstance(names, str) else (names or ())
     return {key: value for key, value in state.items() if str(key).rpartition(".")[0] not in layers}
 
@@ -137,7 +148,7 @@ def _last_line(error: Exception) -> str:
 
 
 def weights_fingerprint(config: ModelConfig) -> str:
-    """What stands in the file that `config.weights` names, as a hash; empty where it names none.
+    """Return the SHA-256 of the file that `config.weights` names; empty where it names none.
 
     Raises:
         TrainingError: it cannot be read.
@@ -197,7 +208,7 @@ def _pretrained(config: ModelConfig) -> Any:
 
 @contextmanager
 def _impatient_hub() -> Iterator[None]:
-    """Where the hub does not answer at once, only its cache on this machine is asked."""
+    """Use only the hub's cache on this machine where the hub does not answer at once."""
     before = hub.HF_HUB_OFFLINE
     hub.HF_HUB_OFFLINE = before or not _hub_answers()
     try:
@@ -209,7 +220,7 @@ def _impatient_hub() -> Iterator[None]:
 def _hub_answers() -> bool:
     try:
         get_session().head(hub.ENDPOINT, timeout=HUB_PATIENCE)
-    except Exception:  # noqa: BLE001  whatever went wrong, it cannot be asked
+    except Exception:  # noqa: BLE001  whatever went wrong, the hub is out of reach
         return False
     return True
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from discern.learning.config import TrainingConfig
+from discern.learning.config import LoopConfig
 
 LAST = 0.01  # share of the peak at which the learning rate ends
 
 
-def parameter_groups(model: nn.Module, objective: nn.Module, config: TrainingConfig) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, objective: nn.Module, config: LoopConfig) -> list[dict[str, Any]]:
     """Norms and biases are not decayed; the loss's own parameters (proxies) stand in a group of their own."""
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
@@ -20,12 +20,12 @@ def parameter_groups(model: nn.Module, objective: nn.Module, config: TrainingCon
         {"params": decayed, "lr": config.learning_rate, "weight_decay": config.weight_decay},
         {"params": plain, "lr": config.learning_rate, "weight_decay": 0.0},
     ]
-    if own := list(objective.parameters()):
-        groups.append({"params": own, "lr": config.loss_learning_rate, "weight_decay": 0.0})
+    if proxies := list(objective.parameters()):
+        groups.append({"params": proxies, "lr": config.loss_learning_rate, "weight_decay": 0.0})
     return groups
 
 
-def learning_rate(step: int, config: TrainingConfig) -> float:
+def learning_rate(step: int, config: LoopConfig) -> float:
     """Linear warm-up, then half a cosine down to `LAST`; a factor of the peak."""
     warm = max(1, round(config.steps * config.warmup))
     if step < warm:

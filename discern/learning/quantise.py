@@ -41,11 +41,11 @@ def to_fp16(source: Path, target: Path) -> None:
     """
     try:
         parts = Extractor(onnx.shape_inference.infer_shapes(onnx.load(str(source))))
-        (given,), (taken,) = parts.graph.input, parts.graph.output
+        (photos,), (embeddings,) = parts.graph.input, parts.graph.output
         (head,) = (node.output[0] for node in parts.graph.node if node.name in _head(parts.model))
         # The norm stays in fp32: its sum of squares may leave the range of fp16, and its rounding the unit length.
-        body = convert_float_to_float16(parts.extract_model([given.name], [head]), keep_io_types=True)
-        norm = parts.extract_model([head], [taken.name])
+        body = convert_float_to_float16(parts.extract_model([photos.name], [head]), keep_io_types=True)
+        norm = parts.extract_model([head], [embeddings.name])
         body.graph.node.extend(norm.graph.node)
         body.graph.initializer.extend(norm.graph.initializer)
         body.graph.output[0].CopyFrom(norm.graph.output[0])
@@ -91,7 +91,7 @@ def to_int8(source: Path, target: Path, photos: Pixels) -> None:
 
 
 def stamp(path: Path) -> tuple[int, dict[str, int]]:
-    """What decides which runtimes load a file: its IR version, and the version of each operator set it names."""
+    """Return the IR version of a file and the version of each operator set: they decide which runtimes load it."""
     model = onnx.load(str(path), load_external_data=False)
     return model.ir_version, {entry.domain: entry.version for entry in model.opset_import}
 

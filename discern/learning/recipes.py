@@ -13,13 +13,16 @@ from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, TrainingConfig
 from discern.learning.device import mixed_precision
 from discern.learning.distributed.launch import launch
-from discern.learning.loop import Log, TrainingResult, Validate, embed, train
-from discern.learning.losses import DistillObjective, EmbeddedViews, MetricObjective, SameImages
+from discern.learning.embedding import embed, train_embedder
+from discern.learning.losses import DistillationLoss, EmbeddedViews, MetricLoss, SameImages
 from discern.learning.models import TorchEmbedder
+from discern.learning.monitor import Validate
+from discern.learning.ports import Log
+from discern.learning.trainer import TrainingResult
 from discern.progress import bar
 from edge_runtime.core.images import Preprocessing
 
-BLOCK = 1024  # views that the teacher embeds between two movements of the progress bar
+BLOCK = 1024  # views that the teacher embeds between two updates of the progress bar
 
 
 def train_teacher(
@@ -29,11 +32,11 @@ def train_teacher(
     *,
     log: Log | None = None,
     checkpoint: Checkpoint | None = None,
-) -> TrainingResult:
+) -> TrainingResult[TorchEmbedder]:
     """Train a model on the labels of the training split, in `config.processes` processes.
 
     Raises:
-        TrainingError, ConfigError: as `train`, the losses and `launch`.
+        TrainingError, ConfigError: as `train_embedder`, the losses and `launch`.
     """
     return launch(_train_teacher, config, version, preprocessing, config, log=log, checkpoint=checkpoint)
 
@@ -45,12 +48,13 @@ def _train_teacher(
     *,
     log: Log | None,
     checkpoint: Checkpoint | None,
-) -> TrainingResult:
+) -> TrainingResult[TorchEmbedder]:
     photos = load_photos(_training_split(version), preprocessing)
-    return train(
+    return train_embedder(
         config,
+        preprocessing,
         photos,
-        _metric_objective(photos, config),
+        _metric_loss(photos, config),
         name="teacher",
         log=log,
         validate=recall_validator(version, preprocessing),
@@ -60,15 +64,14 @@ def _train_teacher(
 
 def distil_student(
     version: DatasetVersion,
-    preprocessing: Preprocessing,
     config: TrainingConfig,
     distil: DistillConfig,
     teacher: TorchEmbedder,
     *,
     log: Log | None = None,
     checkpoint: Checkpoint | None = None,
-) -> TrainingResult:
-    """Train a light model to embed as the teacher does; `distil` says what the teacher sees.
+) -> TrainingResult[TorchEmbedder]:
+    """Train a light model to embed as the teacher does, with the teacher's preprocessing.
 
     Raises:
         TrainingError: also where the two embeddings differ in length.
@@ -79,30 +82,30 @@ def distil_student(
             f"{teacher.config.embedding_dim}: make them equal, so that the student's embeddings fit the teacher's "
             "index."
         )
-    arguments = (version, preprocessing, config, distil, teacher)
-    return launch(_distil_student, config, *arguments, log=log, checkpoint=checkpoint)
+    return launch(_distil_student, config, version, config, distil, teacher, log=log, checkpoint=checkpoint)
 
 
 def _distil_student(
     version: DatasetVersion,
-    preprocessing: Preprocessing,
     config: TrainingConfig,
     distil: DistillConfig,
     teacher: TorchEmbedder,
     *,
     log: Log | None,
     checkpoint: Checkpoint | None,
-) -> TrainingResult:
+) -> TrainingResult[TorchEmbedder]:
+    preprocessing = teacher.preprocessing
     photos = load_photos(_training_split(version), preprocessing)
-    views = Views.of(photos, config.symmetries)
-    target = (
-        SameImages(teacher, mixed_precision(config)) if distil.teacher_sees == "view" else embed_views(teacher, views)
-    )
-    objective = DistillObjective(target, distil, _metric_objective(photos, config))
-    return train(
+    target: EmbeddedViews | SameImages
+    if distil.teacher_sees == "view":
+        target = SameImages(teacher, mixed_precision(config))
+    else:
+        target = embed_views(teacher, Views.of(photos, config.symmetries))
+    return train_embedder(
         config,
+        preprocessing,
         photos,
-        objective,
+        DistillationLoss(target, distil, _metric_loss(photos, config)),
         name="student",
         log=log,
         validate=recall_validator(version, preprocessing),
@@ -110,15 +113,34 @@ def _distil_student(
     )
 
 
+def check_preprocessing(teacher: TorchEmbedder, wanted: Preprocessing) -> None:
+    """Refuse a teacher of other photos than the training's `image` says; a student takes its teacher's.
+
+    Raises:
+        TrainingError: they differ.
+    """
+    if teacher.preprocessing != wanted:
+        actual = teacher.preprocessing
+        raise TrainingError(
+            f"The teacher was trained on photos of {{size: {actual.size}, fit: {actual.fit}}}, and `image` is "
+            f"{{size: {wanted.size}, fit: {wanted.fit}}}: set `image` to the teacher's, or train another teacher."
+        )
+
+
 def embed_views(teacher: TorchEmbedder, views: Views) -> EmbeddedViews:
-    """Ask the teacher once for every view, with progress."""
+    """Let the teacher embed every view once, with progress."""
     blocks = np.array_split(np.arange(len(views)), max(1, len(views) // BLOCK))
-    parts = [embed(teacher, views.pixels(block)) for block in bar(blocks, name="asking the teacher", unit="block")]
+    parts = [
+        embed(teacher, views.pixels(block)) for block in bar(blocks, name="embedding by the teacher", unit="block")
+    ]
     return EmbeddedViews(torch.cat(parts))
 
 
 def recall_validator(version: DatasetVersion, preprocessing: Preprocessing) -> Validate | None:
-    """Recall@1 of the validation split's enrolled queries among its own gallery; None where it has none of either."""
+    """Return the measure of recall@1 of the validation split's enrolled queries in its own gallery.
+
+    None where the split has no gallery or no such query.
+    """
     split = version.select(split="validation")
     gallery = split.select(role="gallery")
     queries = split.select(role="query", labels=set(gallery.column("label")))
@@ -143,7 +165,7 @@ def _training_split(version: DatasetVersion) -> DatasetVersion:
     return split
 
 
-def _metric_objective(photos: PhotoSet, config: TrainingConfig) -> MetricObjective:
+def _metric_loss(photos: PhotoSet, config: TrainingConfig) -> MetricLoss:
     torch.manual_seed(config.seed)  # of proxies
     classes = len(set(photos.labels)) * TURNS[config.symmetries]
-    return MetricObjective(config.loss, config.miner, classes, config.model.embedding_dim)
+    return MetricLoss(config.loss, config.miner, classes, config.model.embedding_dim)

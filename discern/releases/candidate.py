@@ -51,7 +51,6 @@ def build_candidate(
     name: str,
     version: DatasetVersion,
     student: TorchEmbedder,
-    preprocessing: Preprocessing,
     gallery_config: GalleryConfig,
     config: PackagingConfig,
     lineage: Lineage,
@@ -62,8 +61,7 @@ def build_candidate(
         folder: where the release goes; absent.
         name: what people call it.
         version: the photos; validation queries calibrate, test queries measure.
-        student: the trained model.
-        preprocessing: as in training.
+        student: the trained model, with its preprocessing.
         gallery_config: which photos are enrolled and how.
         config: calibration and packing.
         lineage: where it comes from.
@@ -76,9 +74,10 @@ def build_candidate(
         TrainingError: the export differs from the model.
         PublicationError: the release cannot be built.
     """
+    preprocessing = student.preprocessing
     with tempfile.TemporaryDirectory(prefix="export-") as temporary:
         exported = Path(temporary) / "fp32.onnx"
-        export_onnx(student, exported, preprocessing.size)
+        export_onnx(student, exported)
         enrolled = version.take(gallery_rows(version, gallery_config))
         photos = load_photos(enrolled, preprocessing, "decoding gallery")
         check_parity(student, exported, photos.pixels[:PARITY_PHOTOS])

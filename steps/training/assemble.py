@@ -15,7 +15,6 @@ from zenml.logger import get_logger
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
-from discern.learning.config import ImageConfig
 from discern.learning.models import TorchEmbedder
 from discern.releases.candidate import PackagingConfig, build_candidate
 from edge_runtime.core.release import Lineage, Release
@@ -41,7 +40,6 @@ def assemble(
     dataset: DatasetVersion,
     student: TorchEmbedder,
     use_case: str,
-    image: ImageConfig,
     gallery: GalleryConfig,
     candidate: PackagingConfig,
 ) -> tuple[Annotated[Release, "release_candidate"], Annotated[Metrics, "test_metrics"]]:
@@ -54,14 +52,16 @@ def assemble(
     )
     temporary = Path(tempfile.mkdtemp(prefix="candidate-"))
     release, metrics, choice = build_candidate(
-        temporary / "release", use_case, dataset, student, image.preprocessing, gallery, candidate, lineage
+        temporary / "release", use_case, dataset, student, gallery, candidate, lineage
     )
     # ZenML stores what a step returns after the step: the folder goes when the release does.
     weakref.finalize(release, shutil.rmtree, temporary, ignore_errors=True)
     validation = {name: value for name, value in release.manifest.metrics.items() if name.startswith("validation_")}
     mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()} | validation)
-    for name, config in (("image", image), ("gallery", gallery), ("candidate", candidate)):
-        tracking.log_config(name, config)
+    tracking.log_config("gallery", gallery)
+    tracking.log_config("candidate", candidate)
+    image = student.preprocessing
+    mlflow.log_params({"image.size": image.size, "image.fit": image.fit})
     mlflow.log_params({"dataset_version": dataset.id, "precision": choice.precision})
     mlflow.log_metrics({f"precision_{name}": value for name, value in choice.figures().items()})
     logger.info("Ships as %s", choice.reason)

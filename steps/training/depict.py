@@ -1,4 +1,4 @@
-"""What people would rather look at than figures: pictures of the candidate's answers, beside its curves."""
+"""Pictures of the candidate's answers, beside its curves: people look at these rather than at figures."""
 
 from __future__ import annotations
 

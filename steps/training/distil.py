@@ -7,10 +7,10 @@ from typing import Annotated
 from zenml import step
 
 from discern.datasets.manifest import DatasetVersion
-from discern.learning.checkpoints import Checkpoint, fingerprint
+from discern.learning.checkpoints import Checkpoint, training_fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.models import TorchEmbedder
-from discern.learning.recipes import distil_student
+from discern.learning.recipes import check_preprocessing, distil_student
 from orchestration import tracking, workspace
 from orchestration.caching import by_code, code_of
 from orchestration.materializers import TorchEmbedderMaterializer
@@ -30,28 +30,22 @@ def distil(
     distillation: DistillConfig,
     weights: str,
 ) -> Annotated[TorchEmbedder, "student"]:
-    """Train the student on the teacher's embeddings; `weights` as in `teach`."""
+    """Train the student on the teacher's embeddings; `weights` as in `teach`, `image` as the teacher was trained."""
+    check_preprocessing(teacher, image.preprocessing)
     tracking.log_config("student", config)
     tracking.log_config("distillation", distillation)
-    teacher_hash = TorchEmbedderMaterializer("").compute_content_hash(teacher)
-    parts = (
-        distillation.model_dump_json(),
+    fingerprint = training_fingerprint(
+        config,
+        dataset.id,
+        teacher.preprocessing,
         weights,
         code(),
-        dataset.id,
-        image.model_dump_json(),
-        teacher_hash,
+        teacher=teacher.fingerprint(),
+        distillation=distillation,
     )
-    mark = fingerprint(config, *parts)
-    checkpoint = Checkpoint(workspace.checkpoint(mark), mark)
+    checkpoint = Checkpoint(workspace.checkpoint(fingerprint), fingerprint)
     result = distil_student(
-        dataset,
-        image.preprocessing,
-        config,
-        distillation,
-        teacher,
-        log=tracking.logger("student"),
-        checkpoint=checkpoint,
+        dataset, config, distillation, teacher, log=tracking.logger("student"), checkpoint=checkpoint
     )
     tracking.log_result("student", result)
     checkpoint.remove()

@@ -7,7 +7,7 @@ from typing import Annotated
 from zenml import step
 
 from discern.datasets.manifest import DatasetVersion
-from discern.learning.checkpoints import Checkpoint, fingerprint
+from discern.learning.checkpoints import Checkpoint, training_fingerprint
 from discern.learning.config import ImageConfig, TrainingConfig
 from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import train_teacher
@@ -27,9 +27,10 @@ def teach(
 ) -> Annotated[TorchEmbedder, "teacher"]:
     """Train the teacher on the labels; `weights` is the hash of the file it starts from, there for the cache."""
     tracking.log_config("teacher", config)
-    mark = fingerprint(config, "teacher", weights, code(), dataset.id, image.model_dump_json())
-    checkpoint = Checkpoint(workspace.checkpoint(mark), mark)
-    result = train_teacher(dataset, image.preprocessing, config, log=tracking.logger("teacher"), checkpoint=checkpoint)
+    preprocessing = image.preprocessing
+    fingerprint = training_fingerprint(config, dataset.id, preprocessing, weights, code())
+    checkpoint = Checkpoint(workspace.checkpoint(fingerprint), fingerprint)
+    result = train_teacher(dataset, preprocessing, config, log=tracking.logger("teacher"), checkpoint=checkpoint)
     tracking.log_result("teacher", result)
     checkpoint.remove()
     return result.model

@@ -20,7 +20,7 @@ from discern.errors import ConfigError
 from discern.evaluation.retrieval import Outcomes
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, ImageConfig
-from discern.learning.loop import embed
+from discern.learning.embedding import embed
 from discern.learning.models import TorchEmbedder, count_multiply_adds
 from discern.learning.safe_load import load_tensors
 from discern.sources.pills import PillsConfig
@@ -82,7 +82,8 @@ def test_the_recipe_of_a_use_case(use_case: str) -> None:
     assert recipe.source.kind == {"omni": "omniglot", "groc": "grocery", "pill": "pills"}[use_case[:4]]
     assert recipe.teacher.model.embedding_dim == recipe.student.model.embedding_dim
     teacher, student = (
-        count_multiply_adds(TorchEmbedder(part.model), recipe.image.size) for part in (recipe.teacher, recipe.student)
+        count_multiply_adds(TorchEmbedder(part.model, recipe.image.preprocessing), recipe.image.size)
+        for part in (recipe.teacher, recipe.student)
     )
     assert teacher >= 6 * student  # what the students are to be lighter by
 
@@ -105,7 +106,7 @@ def test_teacher_and_student_answer_by_the_runtime_of_the_device(
 ) -> None:
     models, work = learned
     pixels = load_photos(version.take(range(70)), toy.PREPROCESSING).pixels  # more than are embedded at once
-    nets = TorchEmbedder(RECIPE.teacher.model), TorchEmbedder(RECIPE.student.model)
+    nets = [TorchEmbedder(part.model, toy.PREPROCESSING) for part in (RECIPE.teacher, RECIPE.student)]
     for (part, answer), net in zip(models.parts(), nets, strict=True):
         net.load_state_dict(weights(work, part))
         np.testing.assert_allclose(answer(pixels), embed(net, pixels).numpy(), atol=1e-4)

@@ -59,7 +59,6 @@ def candidate(
         candidates.NAME,
         toy_version,
         toy_model,
-        toy.PREPROCESSING,
         candidates.GALLERY,
         candidates.CONFIG,
         candidates.LINEAGE,

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
 from discern.learning.models import TorchEmbedder
+from edge_runtime.core.images import Preprocessing
 from edge_runtime.core.release import Release
 from edge_runtime.errors import ReleaseError
 from orchestration.materializers import ReleaseMaterializer, TorchEmbedderMaterializer
@@ -32,7 +34,9 @@ def store() -> Iterator[Path]:
 
 def model(seed: int) -> TorchEmbedder:
     torch.manual_seed(seed)
-    return TorchEmbedder(ModelConfig(backbone="mobilenetv3_small_050", embedding_dim=16)).eval()
+    return TorchEmbedder(
+        ModelConfig(backbone="mobilenetv3_small_050", embedding_dim=16), Preprocessing(32, "stretch")
+    ).eval()
 
 
 def test_a_model_comes_back(store: Path) -> None:
@@ -42,9 +46,17 @@ def test_a_model_comes_back(store: Path) -> None:
     after = TorchEmbedderMaterializer(str(store)).load(TorchEmbedder)
     photos = torch.rand(2, 3, 32, 32)
     assert torch.equal(before(photos), after(photos))
+    assert after.preprocessing == before.preprocessing
     assert materializer.compute_content_hash(before) == materializer.compute_content_hash(after)
     assert materializer.compute_content_hash(before) != materializer.compute_content_hash(model(2))
     assert {path.name for path in store.iterdir()} == {"weights.pt", "model.json"}
+
+
+def test_a_model_of_an_earlier_version_that_no_run_is_known_of_is_one_sentence(store: Path) -> None:
+    TorchEmbedderMaterializer(str(store)).save(model(1))
+    (store / "model.json").write_text(model(1).config.model_dump_json())
+    with pytest.raises(TrainingError, match=r"^The model \S+ was stored by an earlier version, and [^\n]+: train it"):
+        TorchEmbedderMaterializer(str(store)).load(TorchEmbedder)
 
 
 @pytest.fixture

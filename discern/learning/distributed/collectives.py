@@ -1,6 +1,6 @@
-"""What the processes of one training do together. Where there is only one, nothing here does anything.
+"""Communication between the processes of one training. Where there is only one, nothing here does anything.
 
-`discern.learning.distributed.launch` and `torchrun` start them; each learns its place from the environment.
+`discern.learning.distributed.launch` and `torchrun` start them; each learns its rank from the environment.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 
 def world_size() -> int:
-    """How many processes train together."""
+    """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def from_main(work: Callable[[], T]) -> T:
-    """What `work` gives in the main process, in every process; the others do none of it and wait.
+    """Return in every process the result of `work` in the main process; the others do none of it and wait.
 
     Raises:
         TrainingError: in the others, if the work failed; the main process raises its own error.
@@ -47,8 +47,9 @@ def from_main(work: Callable[[], T]) -> T:
 def gather(rows: Tensor) -> Tensor:
     """The rows of all processes, in their order: [n, ...] to [n * world_size(), ...].
 
-    Every process is to compute the same from them. Gradients flow to this process's own rows alone, times `count()`:
-    averaged over the processes, as DistributedDataParallel does, the model's are those of one large batch.
+    Every process is to compute the same from them. Gradients flow to this process's own rows alone, times
+    `world_size()`: averaged over the processes, as DistributedDataParallel does, the model's gradients are those of one
+    large batch.
     """
     if world_size() == 1:
         return rows
@@ -63,11 +64,11 @@ def gather(rows: Tensor) -> Tensor:
 @torch.no_grad()
 def average(tensors: Iterable[Tensor]) -> None:
     """Replace each tensor by its mean over the processes."""
-    own = list(tensors)
-    if world_size() == 1 or not own:
+    targets = list(tensors)
+    if world_size() == 1 or not targets:
         return
-    flat = torch.cat([tensor.flatten() for tensor in own])  # one message, not dozens
+    flat = torch.cat([tensor.flatten() for tensor in targets])  # one message, not dozens
     dist.all_reduce(flat)
-    means = (flat / world_size()).split([tensor.numel() for tensor in own])
-    for tensor, mean in zip(own, means, strict=True):
+    means = (flat / world_size()).split([tensor.numel() for tensor in targets])
+    for tensor, mean in zip(targets, means, strict=True):
         tensor.copy_(mean.view_as(tensor))

@@ -1,7 +1,7 @@
 """Start the processes of one training on this machine, so that a pipeline's step may use several GPUs.
 
 `accelerate launch` would run the whole pipeline once a process. Here the step stays one process: it starts the others,
-passes on what they log, and gives back what the main one of them made.
+passes on what they log, and returns the result of the main process.
 """
 
 from __future__ import annotations
@@ -23,31 +23,32 @@ import torch.distributed as dist
 import torch.multiprocessing
 
 from discern.errors import DiscernError, TrainingError
-from discern.learning.config import TrainingConfig
-from discern.learning.loop import TrainingResult
-from discern.learning.trainer import Log
+from discern.learning.config import LoopConfig
+from discern.learning.ema import ModelT
+from discern.learning.ports import Log
+from discern.learning.trainer import TrainingResult
 
-LOOK = 0.2  # seconds between two looks at whether all live
-GRACE = 10.0  # seconds in which the others may say why they end, after one has
+POLL = 0.2  # seconds between two checks that all live
+GRACE = 10.0  # seconds in which the others may report why they end, after one has ended
 
 
 def launch(
-    training: Callable[..., TrainingResult], config: TrainingConfig, *arguments: Any, log: Log | None, **named: Any
-) -> TrainingResult:
-    """What `training(*arguments, log=log, **named)` gives, run by `config.processes` processes as one.
+    training: Callable[..., TrainingResult[ModelT]], config: LoopConfig, *arguments: Any, log: Log | None, **named: Any
+) -> TrainingResult[ModelT]:
+    """Return the result of `training(*arguments, log=log, **named)`, run by `config.processes` processes as one.
 
-    Called in a process that was itself started as one of several (`torchrun`), it trains in this one.
+    In a process that was itself started as one of several (`torchrun`), it trains in that process.
 
     Args:
         training: a function that the others can import by its name.
         config: of the training.
-        arguments: what can be pickled.
+        arguments: of the training; they are pickled.
         log: called in this process.
         named: as `arguments`.
 
     Raises:
-        TrainingError: there are fewer GPUs than processes, or one of them was killed.
-        DiscernError: what the training raised.
+        TrainingError: there are fewer GPUs than processes, or a process was killed.
+        DiscernError: the training raised it.
     """
     if config.processes == 1 or "RANK" in os.environ:
         return training(*arguments, log=log, **named)
@@ -66,7 +67,7 @@ def launch(
             _watch(children, messages, log)
         finally:
             _end(children)
-        outcome: TrainingResult = torch.load(result, weights_only=False)  # written by the main one of them
+        outcome: TrainingResult[ModelT] = torch.load(result, weights_only=False)  # written by the main process
     return outcome
 
 
@@ -76,15 +77,15 @@ def _train(
     port: int,
     messages: Any,
     result: Path,
-    training: Callable[..., TrainingResult],
+    training: Callable[..., TrainingResult[Any]],
     arguments: tuple[Any, ...],
     named: dict[str, Any],
 ) -> None:
-    """One of the processes, from its start to its end."""
+    """Run in one of the processes, from its start to its end."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    os.environ |= {name: str(value) for name, value in place.items()}
-    # The loopback; gloo would ask for the address of this machine's name, which not every machine can tell.
+    variables = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    os.environ |= {name: str(value) for name, value in variables.items()}
+    # The loopback; gloo would ask for the address of this machine's name, which not every machine can resolve.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", socket.if_nameindex()[0][1])
     if not torch.cuda.is_available():
         torch.set_num_threads(max(1, torch.get_num_threads() // count))
@@ -100,7 +101,7 @@ def _train(
 
 
 def _end_with_parent() -> None:
-    """End when the process that started this one is gone, killed perhaps: its next run trains from the checkpoint."""
+    """End when the parent process is gone, perhaps killed: its next run trains from the checkpoint."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -108,7 +109,7 @@ def _end_with_parent() -> None:
 
 
 def _end(children: Sequence[BaseProcess]) -> None:
-    """Leave none of them running."""
+    """Kill all that still run."""
     for child in children:
         if child.pid is not None:
             child.kill()
@@ -116,7 +117,7 @@ def _end(children: Sequence[BaseProcess]) -> None:
 
 
 def _watch(children: Sequence[BaseProcess], messages: Any, log: Log | None) -> None:
-    """Log what the children tell until all have ended well.
+    """Log what the children send until all have ended well.
 
     Raises:
         DiscernError: as `launch`.
@@ -129,8 +130,8 @@ def _watch(children: Sequence[BaseProcess], messages: Any, log: Log | None) -> N
             deadline = min(deadline, time.monotonic() + GRACE)
     _take(messages, errors, log)
     if errors:
-        raise errors[min(errors)]  # the main process's own, rather than that it has failed
-    # One that was killed, of negative status, comes before those that miss it and end for that.
+        raise errors[min(errors)]  # the main process's own error, rather than that it has failed
+    # A killed process, of negative status, comes before those that miss it and end for that.
     ended = sorted((child.exitcode, rank) for rank, child in enumerate(children) if child.exitcode)
     if ended:
         status, rank = ended[0]
@@ -141,19 +142,19 @@ def _watch(children: Sequence[BaseProcess], messages: Any, log: Log | None) -> N
 
 
 def _take(messages: Any, errors: dict[int, DiscernError], log: Log | None) -> None:
-    """Take what lies in the queue, and wait a moment for more."""
+    """Take all messages from the queue, and wait a moment for more."""
     while True:
         try:
-            number, told = messages.get(timeout=LOOK)
+            number, message = messages.get(timeout=POLL)
         except queue.Empty:
             return
-        if isinstance(told, DiscernError):
-            errors[number] = told
+        if isinstance(message, DiscernError):
+            errors[number] = message
         elif log is not None:
-            log(number, told)
+            log(number, message)
 
 
-def _check_gpus(config: TrainingConfig) -> None:
+def _check_gpus(config: LoopConfig) -> None:
     gpus = torch.cuda.device_count()
     if config.device != "cpu" and 0 < gpus < config.processes:
         raise TrainingError(

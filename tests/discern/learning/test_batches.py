@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.errors import TrainingError
-from discern.learning.batches import BatchSampler, Views, step_generator
-from discern.learning.hard_classes import LookAlikes
+from discern.learning.batches import BatchSampler, PKSampler, Views, step_generator
+from discern.learning.config import AugmentConfig
+from discern.learning.hard_classes import HardClasses
 from tests.discern import toy
 
 CPU = torch.device("cpu")
@@ -162,8 +163,59 @@ def test_views_leave_the_photos_as_they_are() -> None:
 
 def test_a_batch_with_lookalikes_is_one_of_neighbours() -> None:
     sampler = BatchSampler(np.repeat(np.arange(40), 3), 8, 2, seed=1)
-    near = LookAlikes(40, 8, 0.5, seed=0)
+    near = HardClasses(40, 8, 0.5, seed=0)
     first = sampler.batch(5, near).tolist()
     assert sampler.batch(5, near).tolist() == first
     assert len({view // 3 for view in first}) == 8
     assert sampler.batch(5).tolist() != first
+
+
+def pk_sampler(process: int = 0, **changes: object) -> PKSampler:
+    config = toy.config(augment=AugmentConfig(), **changes)
+    return PKSampler(Views.of(toy.photo_set(8), config.symmetries), config, CPU, process)
+
+
+def test_a_batch_of_the_sampler_has_changed_photos_with_their_classes() -> None:
+    batch = pk_sampler(symmetries="rotations").batch(3)
+    assert batch.images.shape == (16, 3, 32, 32)
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+    assert 0 <= batch.images.min() < batch.images.max() <= 1
+    views = Views.of(toy.photo_set(8), "rotations")
+    assert batch.labels.tolist() == views.class_ids()[batch.views.numpy()].tolist()
+    assert batch.photos == [view // 4 for view in batch.views.tolist()]
+    unchanged = torch.from_numpy(views.pixels(batch.views.numpy())).permute(0, 3, 1, 2) / 255
+    distance = (batch.images[:, None] - unchanged[None]).abs().mean((2, 3, 4))
+    assert (distance.diagonal() < 0.3).all()
+    assert distance.diagonal().min() > 0.005
+
+
+def test_a_batch_of_the_sampler_depends_on_seed_step_and_process_alone() -> None:
+    batches = [
+        pk_sampler().batch(5),
+        pk_sampler().batch(6),
+        pk_sampler(seed=1).batch(5),
+        pk_sampler(process=1).batch(5),
+    ]
+    assert len({batch.images.sum().item() for batch in batches}) == 4
+    assert torch.equal(pk_sampler().batch(5).images, batches[0].images)
+
+
+def test_the_sampler_learns_the_hard_classes_and_goes_on_from_its_state() -> None:
+    first, second = pk_sampler(lookalikes=0.5), pk_sampler(lookalikes=0.5)
+    for step in range(6):
+        batch = first.batch(step)
+        first.learn(torch.eye(8, 16)[batch.labels // 2 * 2], batch)  # two classes each are alike
+    assert first.hard_classes is not None
+    assert len({tuple(first.batch(step).labels.tolist()) for step in range(20)}) > 1
+    assert any(first.batch(step).views.tolist() != second.batch(step).views.tolist() for step in range(20))
+    second.load({name: tensor.clone() for name, tensor in first.state().items()})
+    assert all(first.batch(step).views.tolist() == second.batch(step).views.tolist() for step in range(20))
+
+
+def test_without_lookalikes_the_sampler_has_no_state() -> None:
+    sampler = pk_sampler()
+    batch = sampler.batch(0)
+    sampler.learn(torch.rand(16, 16), batch)
+    assert sampler.state() == {}
+    sampler.load({})
+    assert torch.equal(sampler.batch(0).images, batch.images)

@@ -13,11 +13,11 @@ from torch import nn
 
 from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
+from discern.learning.embedding import embed
 from discern.learning.export import check_parity, export_onnx
-from discern.learning.loop import embed
 from discern.learning.models import TorchEmbedder
 from edge_runtime.core.embedder import OnnxEmbedder
-from edge_runtime.core.images import Pixels
+from edge_runtime.core.images import Pixels, Preprocessing
 from tests.discern import toy
 
 SIZE = toy.PREPROCESSING.size
@@ -26,7 +26,7 @@ SIZE = toy.PREPROCESSING.size
 @pytest.fixture(scope="module")
 def exported(toy_model: TorchEmbedder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    export_onnx(toy_model, path, SIZE)
+    export_onnx(toy_model, path)
     return path
 
 
@@ -73,12 +73,12 @@ def test_pixels_go_in_as_they_are_and_the_batch_has_any_length(exported: Path) -
 def test_other_nets_and_stems_export_as_well(backbone: str, stem: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = ModelConfig.model_validate({"backbone": backbone, "stem": stem, "embedding_dim": 8})
-    model = TorchEmbedder(config).eval()
+    model = TorchEmbedder(config, Preprocessing(64)).eval()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):  # like trained ones: none is zero, none stands at its start
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, std=0.3)
-    export_onnx(model, tmp_path / "model.onnx", 64)
+    export_onnx(model, tmp_path / "model.onnx")
     pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
     assert check_parity(model, tmp_path / "model.onnx", pixels) > 0.9999
 
@@ -98,17 +98,17 @@ def test_parity_without_photos_is_an_error(toy_model: TorchEmbedder, exported: P
 
 def test_a_model_in_training_is_exported_as_it_will_answer(toy_model: TorchEmbedder, tmp_path: Path) -> None:
     training = copy.deepcopy(toy_model).train()
-    export_onnx(training, tmp_path / "model.onnx", SIZE)
+    export_onnx(training, tmp_path / "model.onnx")
     assert check_parity(toy_model, tmp_path / "model.onnx", photos()) > 0.99999
 
 
 def test_the_same_model_gives_the_same_bytes(toy_model: TorchEmbedder, exported: Path, tmp_path: Path) -> None:
-    export_onnx(toy_model, tmp_path / "again.onnx", SIZE)
+    export_onnx(toy_model, tmp_path / "again.onnx")
     assert (tmp_path / "again.onnx").read_bytes() == exported.read_bytes()
 
 
 def test_the_exporters_own_warnings_are_not_passed_on(toy_model: TorchEmbedder, tmp_path: Path) -> None:
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        export_onnx(toy_model, tmp_path / "model.onnx", SIZE)
+        export_onnx(toy_model, tmp_path / "model.onnx")
     assert heard == []

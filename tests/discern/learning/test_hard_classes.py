@@ -6,19 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from discern.learning.hard_classes import LookAlikes
+from discern.learning.hard_classes import HardClasses
 
 
-def pairs(classes: int, share: float) -> LookAlikes:
+def pairs(classes: int, share: float) -> HardClasses:
     """Classes 2k and 2k + 1 lie side by side, and all else is at right angles."""
-    found = LookAlikes(classes, classes // 2, share, seed=0)
-    found.means = torch.eye(classes // 2).repeat_interleave(2, 0)
-    return found
+    hard = HardClasses(classes, classes // 2, share, seed=0)
+    hard.means = torch.eye(classes // 2).repeat_interleave(2, 0)
+    return hard
 
 
 @given(count=st.integers(1, 20), extra=st.integers(0, 20), share=st.floats(0, 0.95), seed=st.integers(0, 2**16))
 def test_a_draw_is_so_many_different_classes(count: int, extra: int, share: float, seed: int) -> None:
-    drawn = LookAlikes(count + extra, 8, share, seed).draw(count, np.random.default_rng(seed))
+    drawn = HardClasses(count + extra, 8, share, seed).draw(count, np.random.default_rng(seed))
     assert len(set(drawn.tolist())) == len(drawn) == count
     assert set(drawn.tolist()) <= set(range(count + extra))
 
@@ -36,37 +36,37 @@ def test_without_a_share_classes_are_drawn_at_random() -> None:
 
 
 def test_a_draw_depends_on_the_generator_and_the_means_alone() -> None:
-    found = pairs(40, 0.5)
-    first = found.draw(8, np.random.default_rng(1)).tolist()
-    assert found.draw(8, np.random.default_rng(1)).tolist() == first
-    assert found.draw(8, np.random.default_rng(2)).tolist() != first
+    hard = pairs(40, 0.5)
+    first = hard.draw(8, np.random.default_rng(1)).tolist()
+    assert hard.draw(8, np.random.default_rng(1)).tolist() == first
+    assert hard.draw(8, np.random.default_rng(2)).tolist() != first
 
 
-def test_the_means_follow_what_was_seen() -> None:
-    found = LookAlikes(3, 4, 0.5, seed=0)
-    before = found.means.clone()
+def test_the_means_follow_the_embeddings() -> None:
+    hard = HardClasses(3, 4, 0.5, seed=0)
+    before = hard.means.clone()
     vectors = functional.normalize(torch.tensor([[1.0, 1, 0, 0], [1, -1, 0, 0], [0, 0, 0, 1]]), dim=1)
-    found.update(vectors, torch.tensor([1, 1, 2]))
-    assert torch.equal(found.means[0], before[0])
+    hard.update(vectors, torch.tensor([1, 1, 2]))
+    assert torch.equal(hard.means[0], before[0])
     wanted = functional.normalize(0.3 * before[1] + 0.7 * torch.tensor([1.0, 0, 0, 0]), dim=0)
-    torch.testing.assert_close(found.means[1], wanted)
-    torch.testing.assert_close(found.means.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(hard.means[1], wanted)
+    torch.testing.assert_close(hard.means.norm(dim=1), torch.ones(3))
     for _ in range(20):
-        found.update(vectors, torch.tensor([1, 1, 2]))
-    torch.testing.assert_close(found.means[2], vectors[2], atol=1e-4, rtol=0)
+        hard.update(vectors, torch.tensor([1, 1, 2]))
+    torch.testing.assert_close(hard.means[2], vectors[2], atol=1e-4, rtol=0)
 
 
 def test_few_classes_are_drawn_whole() -> None:
     assert sorted(pairs(4, 0.5).draw(4, np.random.default_rng(0)).tolist()) == [0, 1, 2, 3]
 
 
-def test_a_thing_turned_is_no_lookalike_of_itself() -> None:
-    found = LookAlikes(8, 2, 0.5, seed=0, turns=4)
-    found.means = torch.ones(8, 2) / 2**0.5  # all alike
+def test_a_class_is_not_drawn_for_being_near_its_own_turns() -> None:
+    hard = HardClasses(8, 2, 0.5, seed=0, turns=4)
+    hard.means = torch.ones(8, 2) / 2**0.5  # all alike
     for seed in range(20):
-        first, second = found.draw(2, np.random.default_rng(seed)) // 4
+        first, second = hard.draw(2, np.random.default_rng(seed)) // 4
         assert first != second
 
 
-def test_with_one_thing_alone_a_batch_is_filled_with_its_turns() -> None:
-    assert sorted(LookAlikes(4, 2, 0.5, seed=0, turns=4).draw(4, np.random.default_rng(0)).tolist()) == [0, 1, 2, 3]
+def test_with_one_class_alone_a_batch_is_filled_with_its_turns() -> None:
+    assert sorted(HardClasses(4, 2, 0.5, seed=0, turns=4).draw(4, np.random.default_rng(0)).tolist()) == [0, 1, 2, 3]

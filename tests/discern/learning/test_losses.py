@@ -6,16 +6,17 @@ from typing import Any
 import pytest
 import torch
 from pytorch_metric_learning import distances, losses
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from discern.errors import ConfigError
 from discern.learning.config import DistillConfig, NamedPart
 from discern.learning.losses import (
-    Batch,
-    DistillObjective,
+    DistillationLoss,
     EmbeddedViews,
-    MetricObjective,
+    EmbeddingObjective,
+    LabelledBatch,
+    MetricLoss,
     SameImages,
     similarity_divergence,
 )
@@ -23,7 +24,7 @@ from discern.learning.losses import (
 LABELS = torch.arange(4).repeat_interleave(3)
 PHOTOS = torch.arange(12)
 IMAGES = torch.rand(12, 3, 4, 4, generator=torch.Generator().manual_seed(3))
-BATCH = Batch(IMAGES, LABELS, PHOTOS)
+BATCH = LabelledBatch(IMAGES, LABELS, PHOTOS)
 PROXY_LOSSES = [
     "ArcFaceLoss",
     "CosFaceLoss",
@@ -42,9 +43,9 @@ def unit(count: int = 12, dim: int = 8, seed: int = 0) -> Tensor:
     return functional.normalize(torch.randn(count, dim, generator=torch.Generator().manual_seed(seed)), dim=1)
 
 
-def objective(name: str, miner: str | None = None, **parameters: object) -> MetricObjective:
+def objective(name: str, miner: str | None = None, **parameters: object) -> MetricLoss:
     part = None if miner is None else NamedPart(name=miner)
-    return MetricObjective(NamedPart(name=name, parameters=parameters), part, 4, 8)
+    return MetricLoss(NamedPart(name=name, parameters=parameters), part, 4, 8)
 
 
 def test_a_loss_is_the_librarys_with_the_parameters_given() -> None:
@@ -138,8 +139,8 @@ def test_the_divergence_is_never_below_zero_and_pulls_the_student() -> None:
 
 
 def distilled(config: DistillConfig, teacher: Tensor, student: Tensor, photos: Tensor) -> float:
-    part = DistillObjective(EmbeddedViews(teacher), config, objective("SupConLoss"))
-    return float(part(student, Batch(IMAGES, LABELS, photos)))
+    part = DistillationLoss(EmbeddedViews(teacher), config, objective("SupConLoss"))
+    return float(part(student, LabelledBatch(IMAGES, LABELS, photos)))
 
 
 def test_a_student_that_embeds_like_its_teacher_loses_nothing() -> None:
@@ -165,12 +166,12 @@ def test_every_term_has_its_weight() -> None:
 
 def test_proxies_are_learned_only_where_labels_count() -> None:
     proxies = objective("ProxyAnchorLoss")
-    assert list(DistillObjective(EmbeddedViews(unit()), DistillConfig(), proxies).parameters()) == []
-    assert len(list(DistillObjective(EmbeddedViews(unit()), DistillConfig(metric=1), proxies).parameters())) == 1
+    assert list(DistillationLoss(EmbeddedViews(unit()), DistillConfig(), proxies).parameters()) == []
+    assert len(list(DistillationLoss(EmbeddedViews(unit()), DistillConfig(metric=1), proxies).parameters())) == 1
 
 
 def test_the_teachers_embeddings_are_in_no_checkpoint() -> None:
-    assert DistillObjective(EmbeddedViews(unit()), DistillConfig(), objective("SupConLoss")).state_dict() == {}
+    assert DistillationLoss(EmbeddedViews(unit()), DistillConfig(), objective("SupConLoss")).state_dict() == {}
 
 
 class _Pixels(torch.nn.Module):
@@ -188,15 +189,15 @@ def test_a_teacher_of_the_same_images_embeds_what_the_student_sees() -> None:
     teacher = SameImages(_Pixels(), "no")
     wanted = functional.normalize(IMAGES.flatten(1)[:, :8], dim=1)
     torch.testing.assert_close(teacher(BATCH), wanted)
-    part = DistillObjective(teacher, DistillConfig(), objective("SupConLoss"))
+    part = DistillationLoss(teacher, DistillConfig(), objective("SupConLoss"))
     assert float(part(wanted, BATCH)) == pytest.approx(0, abs=1e-5)
-    other = Batch(IMAGES.flip(0), LABELS, PHOTOS)
+    other = LabelledBatch(IMAGES.flip(0), LABELS, PHOTOS)
     assert float(part(wanted, other)) > 1
 
 
 def test_a_teacher_of_the_same_images_is_neither_trained_nor_saved() -> None:
     teacher = _Pixels()
-    part = DistillObjective(SameImages(teacher, "no"), DistillConfig(), objective("SupConLoss"))
+    part = DistillationLoss(SameImages(teacher, "no"), DistillConfig(), objective("SupConLoss"))
     assert list(part.parameters()) == []
     assert part.state_dict() == {}
     student = unit().requires_grad_()
@@ -224,7 +225,7 @@ def test_a_loss_measures_by_the_distance_given() -> None:
         name="TripletMarginLoss",
         distance=NamedPart(name="LpDistance", parameters={"p": 1, "normalize_embeddings": False}),
     )
-    ours = MetricObjective(part, None, 4, 8)(unit(), BATCH)
+    ours = MetricLoss(part, None, 4, 8)(unit(), BATCH)
     theirs = losses.TripletMarginLoss(distance=distances.LpDistance(p=1, normalize_embeddings=False))(unit(), LABELS)
     torch.testing.assert_close(ours, theirs)
     assert not torch.allclose(ours, objective("TripletMarginLoss")(unit(), BATCH))
@@ -232,11 +233,28 @@ def test_a_loss_measures_by_the_distance_given() -> None:
 
 def test_a_miner_takes_a_distance_too() -> None:
     miner = NamedPart(name="BatchHardMiner", distance=NamedPart(name="CosineSimilarity"))
-    part = MetricObjective(NamedPart(name="TripletMarginLoss"), miner, 4, 8)
+    part = MetricLoss(NamedPart(name="TripletMarginLoss"), miner, 4, 8)
     assert part(unit(), BATCH) > 0
 
 
 def test_an_unknown_distance_is_an_error_with_the_nearest_names() -> None:
     part = NamedPart(name="TripletMarginLoss", distance=NamedPart(name="CosinSimilarity"))
     with pytest.raises(ConfigError, match="no distance 'CosinSimilarity': did you mean CosineSimilarity"):
-        MetricObjective(part, None, 4, 8)
+        MetricLoss(part, None, 4, 8)
+
+
+def test_the_objective_of_an_embedder_is_its_loss_in_float32() -> None:
+    types = []
+
+    class Loss(nn.Module):
+        def forward(self, embeddings: Tensor, batch: LabelledBatch) -> Tensor:
+            types.append(embeddings.dtype)
+            return embeddings.sum() + batch.labels.sum()
+
+    value = EmbeddingObjective(Loss())(unit().bfloat16(), BATCH)
+    assert types == [torch.float32]
+    assert value.item() == pytest.approx((unit().bfloat16().float().sum() + LABELS.sum()).item())
+
+
+def test_a_batch_names_the_photos_of_its_views() -> None:
+    assert LabelledBatch(torch.zeros(0), LABELS[:4], torch.tensor([0, 7, 8, 31]), turns=8).photos == [0, 0, 1, 3]

@@ -26,9 +26,11 @@ from discern.learning.models import (
     count_parameters,
     load_weights,
     memory_format,
+    restored,
     weights_fingerprint,
 )
-from tests.discern.toy import BACKBONE
+from edge_runtime.core.images import Preprocessing
+from tests.discern.toy import BACKBONE, PREPROCESSING
 
 CONFIG = ModelConfig(backbone=BACKBONE, embedding_dim=16)
 Weights = dict[str, Tensor]
@@ -37,7 +39,7 @@ Weights = dict[str, Tensor]
 @pytest.fixture(scope="module")
 def model() -> TorchEmbedder:
     """An untrained model; not to be changed."""
-    return TorchEmbedder(CONFIG).eval()
+    return TorchEmbedder(CONFIG, PREPROCESSING).eval()
 
 
 @pytest.fixture
@@ -63,7 +65,9 @@ def test_embeddings_have_the_stated_length_and_norm_1(model: TorchEmbedder) -> N
 )
 def test_backbones_of_every_family_take_the_head(backbone: str) -> None:
     size = 160 if backbone == "test_vit" else 64
-    vectors = TorchEmbedder(ModelConfig(backbone=backbone, embedding_dim=8)).eval()(torch.rand(1, 3, size, size))
+    vectors = TorchEmbedder(ModelConfig(backbone=backbone, embedding_dim=8), PREPROCESSING).eval()(
+        torch.rand(1, 3, size, size)
+    )
     assert vectors.shape == (1, 8)
     assert vectors.norm().item() == pytest.approx(1, abs=1e-5)
 
@@ -80,8 +84,8 @@ def test_normalisation_is_inside_the_model_and_not_among_the_weights(model: Torc
 
 @pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv3_small_050"])
 def test_a_small_stem_sees_twice_as_much_with_the_same_weights(backbone: str) -> None:
-    standard = TorchEmbedder(ModelConfig(backbone=backbone)).eval()
-    small = TorchEmbedder(ModelConfig(backbone=backbone, stem="small")).eval()
+    standard = TorchEmbedder(ModelConfig(backbone=backbone), PREPROCESSING).eval()
+    small = TorchEmbedder(ModelConfig(backbone=backbone, stem="small"), PREPROCESSING).eval()
     small.load_state_dict(standard.state_dict())
     photos = torch.rand(1, 3, 64, 64)
     shapes = [model.backbone.forward_features(photos).shape[2:] for model in (standard, small)]
@@ -92,14 +96,14 @@ def test_a_small_stem_sees_twice_as_much_with_the_same_weights(backbone: str) ->
 
 def test_a_small_stem_that_is_not_known_is_an_error() -> None:
     with pytest.raises(TrainingError, match=r"`stem: small` is not known for test_vit: use `stem: standard`"):
-        TorchEmbedder(ModelConfig(backbone="test_vit", stem="small"))
+        TorchEmbedder(ModelConfig(backbone="test_vit", stem="small"), PREPROCESSING)
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
     with pytest.raises(TrainingError, match=r"no model 'resnet81': did you mean .*resnet\d+"):
-        TorchEmbedder(ModelConfig(backbone="resnet81"))
+        TorchEmbedder(ModelConfig(backbone="resnet81"), PREPROCESSING)
     with pytest.raises(TrainingError, match=r"no model 'qqqqqqqq': see timm\.list_models"):
-        TorchEmbedder(ModelConfig(backbone="qqqqqqqq"))
+        TorchEmbedder(ModelConfig(backbone="qqqqqqqq"), PREPROCESSING)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +121,12 @@ def test_channels_last_is_for_nets_that_bear_it(backbone: str, layout: torch.mem
 
 def test_weights_that_timm_does_not_know_of_are_one_sentence() -> None:
     with pytest.raises(TrainingError, match=r"^timm's resnet18\.foo cannot be made \([^\n]+$"):
-        TorchEmbedder(ModelConfig(backbone="resnet18.foo"))
+        TorchEmbedder(ModelConfig(backbone="resnet18.foo"), PREPROCESSING)
 
 
 def test_options_reach_timm() -> None:
     config = ModelConfig(backbone="resnet10t", options={"channels": [8, 16, 24, 32]}, embedding_dim=8)
-    assert count_parameters(TorchEmbedder(config)) < 100_000
+    assert count_parameters(TorchEmbedder(config, PREPROCESSING)) < 100_000
 
 
 @pytest.mark.parametrize(
@@ -131,26 +135,25 @@ def test_options_reach_timm() -> None:
 @pytest.mark.parametrize("pretrained", [False, True])
 def test_options_that_do_not_fit_are_one_sentence(options: dict[str, Any], pretrained: bool) -> None:
     with pytest.raises(TrainingError, match=r"^timm's resnet10t does not take these `options` \([^\n]+$"):
-        TorchEmbedder(ModelConfig(backbone="resnet10t", options=options, pretrained=pretrained))
+        TorchEmbedder(ModelConfig(backbone="resnet10t", options=options, pretrained=pretrained), PREPROCESSING)
 
 
 def test_multiply_adds_are_those_counted_by_hand(model: TorchEmbedder) -> None:
     class Small(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)  # 5 x 5 places x 8 channels x 27
-            self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)  # 5 x 5 places x 8 channels x 9
+            self.conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)  # 25 positions x 8 channels x 27
+            self.depthwise = nn.Conv2d(8, 8, 3, padding=1, groups=8)  # 25 positions x 8 channels x 9
             self.tokens = nn.Linear(8, 4)  # 25 tokens x 8 x 4
             self.head = nn.Linear(4, 10)  # 4 x 10
 
         def forward(self, images: Tensor) -> Tensor:
-            places = self.depthwise(self.conv(images)).flatten(2).transpose(1, 2)
-            return self.head(self.tokens(places).mean(1))
+            tokens = self.depthwise(self.conv(images)).flatten(2).transpose(1, 2)
+            return self.head(self.tokens(tokens).mean(1))
 
     small: Any = Small().train()
     assert count_multiply_adds(small, 10) == 25 * 8 * 27 + 25 * 8 * 9 + 25 * 8 * 4 + 4 * 10
     assert small.training
-    assert not small.conv._forward_hooks
 
 
 def test_parameters_are_counted() -> None:
@@ -163,11 +166,34 @@ def test_counting_changes_nothing(model: TorchEmbedder) -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 
+def test_the_fingerprint_changes_with_config_preprocessing_and_weights(model: TorchEmbedder) -> None:
+    def changed(config: ModelConfig = CONFIG, preprocessing: Preprocessing = PREPROCESSING, scale: float = 1.0) -> str:
+        copy = restored(config, preprocessing, model.state_dict())
+        copy.head.bias.data *= scale
+        return copy.fingerprint()
+
+    assert changed() == model.fingerprint()
+    others = [
+        changed(scale=1.01),
+        changed(preprocessing=Preprocessing(33)),
+        changed(preprocessing=Preprocessing(32, "stretch")),
+        changed(config=CONFIG.model_copy(update={"stem": "small"})),
+    ]
+    assert len({model.fingerprint(), *others}) == 5
+
+
+def test_a_model_forgets_where_its_weights_came_from(model: TorchEmbedder, tmp_path: Path) -> None:
+    torch.save(model.state_dict(), tmp_path / "weights.pt")
+    loaded = TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "weights.pt")}), PREPROCESSING)
+    assert loaded.config == CONFIG
+    assert loaded.fingerprint() == model.fingerprint()
+
+
 def test_weights_come_from_a_file(model: TorchEmbedder, tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "weights.pt")
-    again = TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "weights.pt")}))
+    again = TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "weights.pt")}), PREPROCESSING)
     assert _equal(again.state_dict(), model.state_dict())
-    assert not _equal(TorchEmbedder(CONFIG).state_dict(), model.state_dict())
+    assert not _equal(TorchEmbedder(CONFIG, PREPROCESSING).state_dict(), model.state_dict())
 
 
 def test_weights_come_from_a_bucket(model: TorchEmbedder, tmp_path: Path, s3_environment: str) -> None:
@@ -175,10 +201,10 @@ def test_weights_come_from_a_bucket(model: TorchEmbedder, tmp_path: Path, s3_env
     client = boto3.client("s3")
     client.create_bucket(Bucket="weights-tests")
     client.upload_file(str(tmp_path / "weights.pt"), "weights-tests", "weights.pt")
-    again = TorchEmbedder(CONFIG.model_copy(update={"weights": "s3://weights-tests/weights.pt"}))
+    again = TorchEmbedder(CONFIG.model_copy(update={"weights": "s3://weights-tests/weights.pt"}), PREPROCESSING)
     assert _equal(again.state_dict(), model.state_dict())
     with pytest.raises(TrainingError, match="other cannot be read"):
-        load_weights(TorchEmbedder(CONFIG), "s3://weights-tests/other")
+        load_weights(TorchEmbedder(CONFIG, PREPROCESSING), "s3://weights-tests/other")
 
 
 @pytest.mark.parametrize("backbone", [BACKBONE, "resnet10t"])
@@ -187,9 +213,9 @@ def test_weights_of_timms_fill_the_backbone_alone(backbone: str, name: str, tmp_
     theirs = timm.create_model(backbone).state_dict()
     (save_file if name.endswith(".safetensors") else torch.save)(theirs, tmp_path / name)
     torch.manual_seed(0)
-    bare = TorchEmbedder(ModelConfig(backbone=backbone))
+    bare = TorchEmbedder(ModelConfig(backbone=backbone), PREPROCESSING)
     torch.manual_seed(0)
-    filled = TorchEmbedder(ModelConfig(backbone=backbone, weights=str(tmp_path / name)))
+    filled = TorchEmbedder(ModelConfig(backbone=backbone, weights=str(tmp_path / name)), PREPROCESSING)
     assert _equal(filled.backbone.state_dict(), {key: theirs[key] for key in bare.backbone.state_dict()})
     assert _equal(filled.head.state_dict(), bare.head.state_dict())
 
@@ -197,10 +223,10 @@ def test_weights_of_timms_fill_the_backbone_alone(backbone: str, name: str, tmp_
 def test_weights_of_another_backbone_of_timms_do_not_fit(tmp_path: Path) -> None:
     torch.save(timm.create_model("resnet10t").state_dict(), tmp_path / "timm.pt")
     with pytest.raises(TrainingError, match=r"timm\.pt do not fit this model"):
-        TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "timm.pt")}))
+        TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "timm.pt")}), PREPROCESSING)
     (tmp_path / "torn.safetensors").write_bytes((tmp_path / "timm.pt").read_bytes()[:1000])
     with pytest.raises(TrainingError, match=r"torn\.safetensors are damaged"):
-        TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "torn.safetensors")}))
+        TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "torn.safetensors")}), PREPROCESSING)
 
 
 def test_the_fingerprint_of_weights_is_that_of_the_files_content(tmp_path: Path) -> None:
@@ -217,16 +243,18 @@ def test_the_fingerprint_of_weights_is_that_of_the_files_content(tmp_path: Path)
 def test_weights_of_another_model_do_not_fit(model: TorchEmbedder, tmp_path: Path) -> None:
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     with pytest.raises(TrainingError, match=r"do not fit this model \(size mismatch for head.bias.*\): use the config"):
-        load_weights(TorchEmbedder(CONFIG.model_copy(update={"embedding_dim": 32})), str(tmp_path / "weights.pt"))
+        load_weights(
+            TorchEmbedder(CONFIG.model_copy(update={"embedding_dim": 32}), PREPROCESSING), str(tmp_path / "weights.pt")
+        )
     with pytest.raises(TrainingError, match="do not fit this model"):
-        load_weights(TorchEmbedder(ModelConfig(backbone="resnet10t")), str(tmp_path / "weights.pt"))
+        load_weights(TorchEmbedder(ModelConfig(backbone="resnet10t"), PREPROCESSING), str(tmp_path / "weights.pt"))
 
 
 @pytest.mark.parametrize("content", [torch.zeros(3), [1, 2], {"head.bias": "text"}, None])
 def test_what_is_no_state_dict_does_not_fit(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "weights.pt")
     with pytest.raises(TrainingError, match=r"^[^\n]*weights\.pt do not fit this model[^\n]*$"):
-        load_weights(TorchEmbedder(CONFIG), str(tmp_path / "weights.pt"))
+        load_weights(TorchEmbedder(CONFIG, PREPROCESSING), str(tmp_path / "weights.pt"))
 
 
 @pytest.mark.parametrize("place", ["missing.pt", "", "nowhere://bucket/weights.pt"])
@@ -259,7 +287,7 @@ def test_pretrained_weights_out_of_reach_are_one_sentence_at_once(hub_at: Callab
     hub_at("http://127.0.0.1:9")
     started = time.monotonic()
     with pytest.raises(TrainingError, match=r"of mobilenetv3_small_050 cannot be fetched .*: set `pretrained: false`"):
-        TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
+        TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}), PREPROCESSING)
     assert time.monotonic() - started < 10  # the hub's own client takes 46 s
     assert not hub.HF_HUB_OFFLINE
 
@@ -272,7 +300,7 @@ def test_a_hub_that_never_answers_is_not_waited_for(
         hub_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()
         with pytest.raises(TrainingError, match="cannot be fetched"):
-            TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
+            TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}), PREPROCESSING)
         assert time.monotonic() - started < 10
 
 
@@ -309,10 +337,10 @@ def hub_server() -> Iterator[tuple[str, Weights]]:
 def test_pretrained_weights_are_the_hubs(hub_at: Callable[[str], None], hub_server: tuple[str, Weights]) -> None:
     address, weights = hub_server
     hub_at(address)
-    model = TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
+    model = TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}), PREPROCESSING)
     assert _equal(model.backbone.state_dict(), {name: weights[name] for name in model.backbone.state_dict()})
     hub_at("http://127.0.0.1:9")  # what was fetched once needs no hub
-    again = TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
+    again = TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}), PREPROCESSING)
     assert _equal(again.backbone.state_dict(), model.backbone.state_dict())
 
 
@@ -325,13 +353,13 @@ def test_pretrained_weights_of_another_shape_do_not_fit(
     with pytest.raises(
         TrainingError, match=r"do not fit its `options` \(size mismatch[^\n]+\): set `pretrained: false`"
     ):
-        TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}))
+        TorchEmbedder(CONFIG.model_copy(update={"pretrained": True}), PREPROCESSING)
 
 
 def test_a_backbone_that_timm_has_no_weights_of_says_so(hub_at: Callable[[str], None]) -> None:
     hub_at("http://127.0.0.1:9")
     with pytest.raises(TrainingError, match=r"of resnet50_mlp do not exist.*\(No pretrained weights exist for \w+"):
-        TorchEmbedder(ModelConfig(backbone="resnet50_mlp", pretrained=True))
+        TorchEmbedder(ModelConfig(backbone="resnet50_mlp", pretrained=True), PREPROCESSING)
 
 
 def _equal(first: Weights, second: Weights) -> bool:

@@ -37,7 +37,7 @@ def training(toy_version: DatasetVersion) -> Pixels:
 
 @pytest.fixture(scope="module")
 def fp32(toy_model: TorchEmbedder, folder: Path) -> Path:
-    export_onnx(toy_model, folder / "fp32.onnx", SIZE)
+    export_onnx(toy_model, folder / "fp32.onnx")
     return folder / "fp32.onnx"
 
 
@@ -150,9 +150,9 @@ def test_long_vectors_before_the_norm_do_not_leave_the_range_of_fp16(
     state = {name: value.clone() for name, value in toy_model.state_dict().items()}
     for name in ("head.weight", "head.bias"):
         state[name] *= 3000 / toy_model.head.weight.abs().max()
-    long = TorchEmbedder(toy_model.config)
+    long = TorchEmbedder(toy_model.config, toy_model.preprocessing)
     long.load_state_dict(state)
-    export_onnx(long, tmp_path / "fp32.onnx", SIZE)
+    export_onnx(long, tmp_path / "fp32.onnx")
     to_fp16(tmp_path / "fp32.onnx", tmp_path / "fp16.onnx")
     cosines = (embedded(tmp_path / "fp16.onnx", unseen()) * embedded(fp32, unseen())).sum(axis=1)
     assert cosines.min() > 0.9999
@@ -161,12 +161,14 @@ def test_long_vectors_before_the_norm_do_not_leave_the_range_of_fp16(
 @pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv4_conv_small_050"])
 def test_other_nets_convert_as_well(backbone: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = TorchEmbedder(ModelConfig.model_validate({"backbone": backbone, "embedding_dim": 8})).eval()
+    model = TorchEmbedder(
+        ModelConfig.model_validate({"backbone": backbone, "embedding_dim": 8}), Preprocessing(64)
+    ).eval()
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, std=0.3)
-    export_onnx(model, tmp_path / "fp32.onnx", 64)
+    export_onnx(model, tmp_path / "fp32.onnx")
     photos = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), np.uint8)
     to_int8(tmp_path / "fp32.onnx", tmp_path / "int8.onnx", photos)
     to_fp16(tmp_path / "fp32.onnx", tmp_path / "fp16.onnx")

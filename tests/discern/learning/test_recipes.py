@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from discern.datasets.photo_set import load_photos
 from discern.errors import TrainingError
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, ModelConfig, NamedPart
-from discern.learning.loop import embed
+from discern.learning.embedding import embed
 from discern.learning.models import TorchEmbedder
-from discern.learning.recipes import distil_student, recall_validator, train_teacher
+from discern.learning.recipes import check_preprocessing, distil_student, recall_validator, train_teacher
+from edge_runtime.core.images import Preprocessing
 from tests.discern import toy
 
 STUDENT = toy.config(
@@ -45,15 +47,15 @@ def test_a_teacher_learns_the_training_split_alone(toy_version: DatasetVersion) 
 
 @pytest.fixture(scope="module")
 def student(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> TorchEmbedder:
-    """What the toy's teacher taught; not to be changed."""
-    return distil_student(toy_version, toy.PREPROCESSING, STUDENT, DistillConfig(), toy_model).model
+    """A student of the toy's teacher; not to be changed."""
+    return distil_student(toy_version, STUDENT, DistillConfig(), toy_model).model
 
 
 def test_a_distilled_student_comes_near_its_teacher(
     student: TorchEmbedder, toy_version: DatasetVersion, toy_model: TorchEmbedder
 ) -> None:
     torch.manual_seed(1)
-    untaught = agreement(TorchEmbedder(STUDENT.model).eval(), toy_model, toy_version)
+    untaught = agreement(TorchEmbedder(STUDENT.model, toy.PREPROCESSING).eval(), toy_model, toy_version)
     assert untaught < 0.6
     assert agreement(student, toy_model, toy_version) > 0.9
 
@@ -69,9 +71,7 @@ def test_a_student_is_searched_in_its_teachers_index(
 
 def test_the_teacher_is_not_changed(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> None:
     before = {name: tensor.clone() for name, tensor in toy_model.state_dict().items()}
-    distil_student(
-        toy_version, toy.PREPROCESSING, STUDENT.model_copy(update={"steps": 2}), DistillConfig(metric=1.0), toy_model
-    )
+    distil_student(toy_version, STUDENT.model_copy(update={"steps": 2}), DistillConfig(metric=1.0), toy_model)
     assert all(torch.equal(tensor, before[name]) for name, tensor in toy_model.state_dict().items())
 
 
@@ -90,20 +90,31 @@ def test_an_interrupted_student_goes_on(toy_version: DatasetVersion, toy_model: 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        distil_student(
-            toy_version, toy.PREPROCESSING, config, DistillConfig(), toy_model, log=stop, checkpoint=checkpoint
-        )
-    resumed = distil_student(
-        toy_version, toy.PREPROCESSING, config, DistillConfig(), toy_model, checkpoint=checkpoint
-    ).model.state_dict()
-    unbroken = distil_student(toy_version, toy.PREPROCESSING, config, DistillConfig(), toy_model).model.state_dict()
+        distil_student(toy_version, config, DistillConfig(), toy_model, log=stop, checkpoint=checkpoint)
+    resumed = distil_student(toy_version, config, DistillConfig(), toy_model, checkpoint=checkpoint).model.state_dict()
+    unbroken = distil_student(toy_version, config, DistillConfig(), toy_model).model.state_dict()
     assert all(torch.equal(resumed[name], unbroken[name]) for name in unbroken)
 
 
 def test_a_student_of_another_dimension_is_refused(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> None:
     config = STUDENT.model_copy(update={"model": ModelConfig(backbone=toy.BACKBONE, embedding_dim=8)})
     with pytest.raises(TrainingError, match=r"student's embedding_dim is 8, the teacher's 16: make them equal"):
-        distil_student(toy_version, toy.PREPROCESSING, config, DistillConfig(), toy_model)
+        distil_student(toy_version, config, DistillConfig(), toy_model)
+
+
+def test_a_student_takes_its_teachers_preprocessing(student: TorchEmbedder, toy_model: TorchEmbedder) -> None:
+    assert student.preprocessing == toy_model.preprocessing == toy.PREPROCESSING
+
+
+def test_a_teacher_of_other_photos_is_refused(toy_model: TorchEmbedder) -> None:
+    check_preprocessing(toy_model, toy.PREPROCESSING)
+    for wanted in (Preprocessing(48), Preprocessing(32, "stretch")):
+        message = (
+            f"The teacher was trained on photos of {{size: 32, fit: letterbox}}, and `image` is "
+            f"{{size: {wanted.size}, fit: {wanted.fit}}}: set `image` to the teacher's, or train another teacher."
+        )
+        with pytest.raises(TrainingError, match=f"^{re.escape(message)}$"):
+            check_preprocessing(toy_model, wanted)
 
 
 def test_no_training_photos_are_an_error(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> None:
@@ -111,7 +122,7 @@ def test_no_training_photos_are_an_error(toy_version: DatasetVersion, toy_model:
     with pytest.raises(TrainingError, match=f"dataset version {rest.id} has no training photos: check its splits"):
         train_teacher(rest, toy.PREPROCESSING, toy.config())
     with pytest.raises(TrainingError, match="has no training photos"):
-        distil_student(rest, toy.PREPROCESSING, STUDENT, DistillConfig(), toy_model)
+        distil_student(rest, STUDENT, DistillConfig(), toy_model)
 
 
 def test_validation_recall_is_the_share_of_enrolled_queries_found(

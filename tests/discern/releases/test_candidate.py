@@ -225,7 +225,5 @@ def _build(
     gallery: GalleryConfig = candidates.GALLERY,
     config: PackagingConfig = candidates.CONFIG,
 ) -> Candidate:
-    release, metrics, _ = build_candidate(
-        folder, "toy", version, model, toy.PREPROCESSING, gallery, config, candidates.LINEAGE
-    )
+    release, metrics, _ = build_candidate(folder, "toy", version, model, gallery, config, candidates.LINEAGE)
     return release, metrics
