@@ -6,13 +6,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import torch
+from zenml import pipeline, step
 
 from discern.errors import TrainingError
-from discern.learning.config import ModelConfig
-from discern.learning.models import TorchEmbedder
+from discern.learning.config import ImageConfig, ModelConfig
+from discern.learning.models import TorchEmbedder, restored
 from edge_runtime.core.images import Preprocessing
 from edge_runtime.core.release import Release
 from edge_runtime.errors import ReleaseError
@@ -57,6 +59,28 @@ def test_a_model_of_an_earlier_version_that_no_run_is_known_of_is_one_sentence(s
     (store / "model.json").write_text(model(1).config.model_dump_json())
     with pytest.raises(TrainingError, match=r"^The model \S+ was stored by an earlier version, and [^\n]+: train it"):
         TorchEmbedderMaterializer(str(store)).load(TorchEmbedder)
+
+
+@step(enable_cache=False, output_materializers=TorchEmbedderMaterializer)
+def train_toy(image: ImageConfig) -> Annotated[TorchEmbedder, "toy_teacher"]:
+    """A step with the parameter that every step that trains has."""
+    return restored(model(1).config, image.preprocessing, model(1).state_dict())
+
+
+@pipeline(enable_cache=False, enable_step_logs=False)
+def toy_training(image: ImageConfig) -> None:
+    """A training of one step."""
+    train_toy(image=image)
+
+
+def test_a_model_of_an_earlier_version_has_the_image_settings_of_its_run() -> None:
+    image = ImageConfig(size=48, fit="stretch")
+    run = toy_training(image=image)
+    (stored,) = run.steps["train_toy"].outputs["toy_teacher"]
+    (Path(stored.uri) / "model.json").write_text(model(1).config.model_dump_json())
+    loaded = TorchEmbedderMaterializer(stored.uri).load(TorchEmbedder)
+    assert loaded.preprocessing == image.preprocessing
+    assert loaded.fingerprint() == stored.content_hash
 
 
 @pytest.fixture
