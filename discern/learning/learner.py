@@ -96,7 +96,7 @@ class Learner(Generic[ModelT]):
 
     def _forward(self, batch: Batch, step: int) -> tuple[Any, Tensor]:
         self.model.train()
-        # Dropout draws otherwise in every process; losses and miners that sample draw the same in all.
+        # Dropout differs between processes; losses and miners that sample draw the same in all.
         torch.manual_seed(step_seed(process_seed(self.config.seed, self.machine.process_index), step, LEARNING))
         with self.machine.autocast():
             outputs = self.model(batch.images)

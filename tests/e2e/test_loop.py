@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from discern.errors import ConfigError, DataError, GateError
+from discern.errors import ConfigError, DataError, GateError, TrainingError
 from discern.evaluation.plots.confusions import ConfusionTable
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Identifier
@@ -217,6 +217,8 @@ def test_a_student_is_taught_again_by_an_earlier_teacher(loop: Workplace) -> Non
     for wrong, complaint in (("77", "no version '77' of the artifact 'teacher'"), (str(links[0].id), "no version")):
         with pytest.raises(ConfigError, match=complaint):
             loop.run("training", teacher_version=wrong)
+    with pytest.raises(TrainingError, match=r"The teacher was trained on photos of .* and `image` is \{size: 40, fit"):
+        loop.run("training", teacher_version=str(teacher.version), image={"size": 40})
     student = run.steps["distil"].outputs["student"][0].id
     with pytest.raises(ConfigError, match="is no 'teacher' in the artifact store of the stack"):
         loop.run("training", teacher_version=str(student))
