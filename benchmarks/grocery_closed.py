@@ -14,7 +14,7 @@ from benchmarks.learning import keep, learn, options, or_nan, read_recipe, read_
 from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.gallery import Gallery, GalleryConfig, enrol
-from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.retrieval import SearchResults, search
 from discern.sources.grocery import coarse_classes
 
 COMMAND = "python -m benchmarks.grocery_closed --photos PATH"
@@ -30,7 +30,7 @@ def main() -> None:
     preprocessing = recipe.image.preprocessing
     enrolled = load_photos(version.select(split="train"), preprocessing)
     queries = load_photos(version.select(split="test"), preprocessing)
-    found: dict[str, list[Outcomes]] = {"teacher": [], "student": []}
+    found: dict[str, list[SearchResults]] = {"teacher": [], "student": []}
     for seed in range(chosen.seeds):
         models = learn(recipe.with_trainings(seed=seed), version, work / str(seed))
         for name, embed in models.parts():
@@ -50,7 +50,7 @@ def _gallery(vectors: np.ndarray, photos: PhotoSet) -> Gallery:
     return enrol(vectors, list(photos.labels), GalleryConfig(represent="exemplars"))
 
 
-def _asked(gallery: Gallery, vectors: np.ndarray, queries: PhotoSet) -> Outcomes:
+def _asked(gallery: Gallery, vectors: np.ndarray, queries: PhotoSet) -> SearchResults:
     return search(gallery, vectors, queries.labels, queries.labels)
 
 

@@ -27,7 +27,7 @@ from benchmarks.learning import (
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.evaluation.gallery import GalleryConfig, enrol
-from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.retrieval import SearchResults, search
 
 COMMAND = "python -m benchmarks.grocery_heldout --photos PATH"
 DRAWS = 10
@@ -50,15 +50,15 @@ def main() -> None:
         }
         models = learn(recipe.with_trainings(seed=draw), versions["catalogue"], work / str(draw))
         for name, version in versions.items():
-            outcomes = {part: _asked(embed, version, recipe) for part, embed in models.parts()}
-            for figure, value in open_set_figures(outcomes["student"]).items():
+            results = {part: _asked(embed, version, recipe) for part, embed in models.parts()}
+            for figure, value in open_set_figures(results["student"]).items():
                 found[f"{figure}_{name}"].append(value)
             if name == OPEN_SET:
-                enrolled = outcomes["student"].enrolled
+                enrolled = results["student"].enrolled
                 for part, hits in right.items():
-                    hits.append(outcomes[part].retrieved[enrolled])
+                    hits.append(results[part].retrieved[enrolled])
                 # A product that several draws hold out shows the same photos in all of them.
-                classes += np.array(outcomes["student"].names)[enrolled].tolist()
+                classes += np.array(results["student"].query_labels)[enrolled].tolist()
     figures: dict[str, float | int | None] = {"draws": len(right["student"])}
     for name, values in found.items():
         figures |= {name: float(np.mean(values)), f"{name}_spread": sample_std(values)}
@@ -71,7 +71,7 @@ def main() -> None:
     keep("grocery_heldout", figures, COMMAND, chosen)
 
 
-def _asked(embed: Embed, version: DatasetVersion, recipe: Recipe) -> Outcomes:
+def _asked(embed: Embed, version: DatasetVersion, recipe: Recipe) -> SearchResults:
     """The held-out products' queries of both held-out splits, in a gallery of the held-out products."""
     trained = set(version.select(split="train").labels)
     heldout = version.select(labels=set(version.labels) - trained)

@@ -13,7 +13,7 @@ from benchmarks.learning import keep, learn, open_set_figures, options, or_nan, 
 from discern.datasets.photo_set import load_photos
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.gallery import GalleryConfig, enrol
-from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.retrieval import SearchResults, search
 
 COMMAND = "python -m benchmarks.pills_lookalike"
 
@@ -26,7 +26,7 @@ def main() -> None:
     version = read_version(recipe, work)
     test, preprocessing = version.select(split="test"), recipe.image.preprocessing
     gallery, queries = (load_photos(test.select(role=role), preprocessing) for role in ("gallery", "query"))
-    found: dict[str, list[Outcomes]] = {"teacher": [], "student": []}
+    found: dict[str, list[SearchResults]] = {"teacher": [], "student": []}
     for seed in range(chosen.seeds):
         models = learn(recipe.with_trainings(seed=seed), version, work / str(seed))
         for name, embed in models.parts():
@@ -55,8 +55,8 @@ def family_of(label: str) -> str:
     return label.rpartition("-")[0]
 
 
-def _figures(outcomes: Outcomes) -> dict[str, float]:
-    return open_set_figures(outcomes) | {"family_recall_at_1": or_nan(family_recall_at_1(outcomes, family_of))}
+def _figures(results: SearchResults) -> dict[str, float]:
+    return open_set_figures(results) | {"family_recall_at_1": or_nan(family_recall_at_1(results, family_of))}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from discern.datasets.manifest import DatasetVersion
 from discern.progress import bar
 from edge_runtime.core.images import Pixels, Preprocessing
 
+THUMBNAIL = Preprocessing(size=96)  # a photo as catalogues and pages show it
+
 
 @dataclass(frozen=True)
 class PhotoSet:

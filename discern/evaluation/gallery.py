@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
 from discern.progress import bar
+from discern.sources.base import Split
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Represent
@@ -30,7 +31,7 @@ class GalleryConfig(BaseModel):
         default="exemplars",
         description="every photo a row; or one row, their mean (Snell et al., NeurIPS 2017); or what validation says",
     )
-    splits: tuple[Literal["train", "validation", "test"], ...] = Field(
+    splits: tuple[Split, ...] = Field(
         default=("train", "validation", "test"), min_length=1, description="whose gallery photos are enrolled"
     )
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol
 from discern.evaluation.metrics import Metrics, measure
-from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.retrieval import Queries, SearchResults
 from discern.evaluation.threshold_calibration import RuleRates, fit_rule, rule_rates
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.release import Represent
@@ -17,32 +16,13 @@ DECIDING = ("tpir", "auroc", "recall_at_1")
 
 
 @dataclass(frozen=True)
-class Queries:
-    """Embedded queries of one split.
-
-    Attributes:
-        vectors: [q, d] float32, unit length.
-        names: the true class of each.
-        trained: classes that the model trained on.
-    """
-
-    vectors: Vectors
-    names: Sequence[str]
-    trained: frozenset[str]
-
-    def search(self, gallery: Gallery) -> Outcomes:
-        """What is found in `gallery`."""
-        return search(gallery, self.vectors, self.names, self.trained)
-
-
-@dataclass(frozen=True)
 class FittedGallery:
     """A gallery and the decision rule fitted to it.
 
     Attributes:
         represent: what its rows are.
         gallery: what is enrolled.
-        outcomes: of the queries that the rule was fitted on.
+        results: of the queries that the rule was fitted on.
         rule: the decision rule.
         rates: what it does to those queries.
         metrics: their figures under it.
@@ -50,7 +30,7 @@ class FittedGallery:
 
     represent: Represent
     gallery: Gallery
-    outcomes: Outcomes
+    results: SearchResults
     rule: DecisionRule
     rates: RuleRates
     metrics: Metrics
@@ -85,9 +65,9 @@ def fit_galleries(
 
 
 def _fit(gallery: Gallery, represent: Represent, queries: Queries, fpir: float) -> FittedGallery:
-    outcomes = queries.search(gallery)
-    rule = fit_rule(outcomes, fpir)
-    return FittedGallery(represent, gallery, outcomes, rule, rule_rates(outcomes, rule), measure(outcomes, rule))
+    results = queries.search(gallery)
+    rule = fit_rule(results, fpir)
+    return FittedGallery(represent, gallery, results, rule, rule_rates(results, rule), measure(results, rule))
 
 
 def _merit(fitted: FittedGallery) -> list[float]:

@@ -1,4 +1,4 @@
-"""Retrieval and open-set figures of outcomes.
+"""Retrieval and open-set figures of results.
 
 Terms after ISO/IEC 19795-1 for open-set identification: the false-positive identification rate (FPIR) is the share of
 unknowns that get a name; true-positive identification rate is the share of enrolled queries that get the right one.
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import roc_auc_score
 
 from discern.evaluation.reliability import reliability_of
-from discern.evaluation.retrieval import UNKNOWN, Outcomes
+from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from edge_runtime.core.identify import Calibrator, DecisionRule
 
 
@@ -57,20 +57,20 @@ class Metrics(BaseModel):
         return {key: float(value) for key, value in self.model_dump().items() if value is not None}
 
 
-def measure(outcomes: Outcomes, rule: DecisionRule, calibrator: Calibrator | None = None) -> Metrics:
-    """Compute every figure of `outcomes` under `rule`, and of the probabilities of `calibrator` where there is one."""
-    enrolled = outcomes.enrolled
-    unseen = enrolled & ~outcomes.trained
-    right = outcomes.right(rule)
-    precision, recall = macro_precision_recall(outcomes.truth, outcomes.answers(rule))
-    reliability = reliability_of(outcomes, calibrator)
+def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator | None = None) -> Metrics:
+    """Compute every figure of `results` under `rule`, and of the probabilities of `calibrator` where there is one."""
+    enrolled = results.enrolled
+    unseen = enrolled & ~results.trained
+    right = results.right(rule)
+    precision, recall = macro_precision_recall(results.truth, results.answers(rule))
+    reliability = reliability_of(results, calibrator)
     return Metrics(
-        recall_at_1=_share(outcomes.retrieved, enrolled),
-        unseen_recall_at_1=_share(outcomes.retrieved, unseen),
+        recall_at_1=_share(results.retrieved, enrolled),
+        unseen_recall_at_1=_share(results.retrieved, unseen),
         tpir=_share(right, enrolled),
         unseen_tpir=_share(right, unseen),
         tnir=_share(right, ~enrolled),
-        auroc=unknown_auroc(outcomes),
+        auroc=unknown_auroc(results),
         precision=precision,
         recall=recall,
         accuracy=float(right.mean()),
@@ -79,16 +79,16 @@ def measure(outcomes: Outcomes, rule: DecisionRule, calibrator: Calibrator | Non
         enrolled_queries=int(enrolled.sum()),
         unseen_queries=int(unseen.sum()),
         unknown_queries=int((~enrolled).sum()),
-        gallery_classes=len(outcomes.labels),
+        gallery_classes=len(results.labels),
     )
 
 
-def unknown_auroc(outcomes: Outcomes) -> float | None:
+def unknown_auroc(results: SearchResults) -> float | None:
     """Area under the ROC curve of the best score, enrolled queries against unknowns; None if either is missing."""
-    enrolled = outcomes.enrolled
+    enrolled = results.enrolled
     if enrolled.all() or not enrolled.any():
         return None
-    return float(roc_auc_score(enrolled, outcomes.scores[:, 0]))
+    return float(roc_auc_score(enrolled, results.scores[:, 0]))
 
 
 def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> tuple[float | None, float | None]:

@@ -10,20 +10,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from discern.evaluation.retrieval import Outcomes
-from edge_runtime.core.identify import DecisionRule, decide
-
-LOWEST_COSINE = -1.0
+from discern.evaluation.retrieval import SearchResults
+from edge_runtime.core.identify import LOWEST_COSINE, DecisionRule, decide
 
 
-def tpir_at_fpir(outcomes: Outcomes, fpir: float) -> float | None:
+def tpir_at_fpir(results: SearchResults, fpir: float) -> float | None:
     """True-positive identification rate at the lowest threshold at which at most `fpir` of the unknowns pass.
 
     The threshold is on the best score alone, without a margin, and it is found on these very unknowns: a figure to
     compare embeddings by, not one that a rule fitted beforehand would reach.
 
     Args:
-        outcomes: queries, unknowns among them.
+        results: queries, unknowns among them.
         fpir: the false-identification rate allowed, above 0 and at most 1.
 
     Returns:
@@ -34,12 +32,12 @@ def tpir_at_fpir(outcomes: Outcomes, fpir: float) -> float | None:
     """
     if not 0 < fpir <= 1:
         raise ValueError(f"a false-identification rate lies above 0 and is at most 1, not {fpir}")
-    enrolled = outcomes.enrolled
-    unknowns = outcomes.scores[~enrolled, 0]
+    enrolled = results.enrolled
+    unknowns = results.scores[~enrolled, 0]
     if not enrolled.any() or len(unknowns) == 0 or (allowed := allowed_false_positives(len(unknowns), fpir)) < 1:
         return None
-    passing = decide(outcomes.scores, DecisionRule(lowest_threshold(unknowns, allowed), 0.0, fpir))
-    return float((outcomes.retrieved & passing)[enrolled].mean())
+    passing = decide(results.scores, DecisionRule(lowest_threshold(unknowns, allowed), 0.0, fpir))
+    return float((results.retrieved & passing)[enrolled].mean())
 
 
 def allowed_false_positives(unknowns: int, fpir: float) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from discern.evaluation.confidence import Rate, exact_rate
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from edge_runtime.core.identify import Calibrator, right_probability
 
 BINS = 10
@@ -50,15 +50,15 @@ class Reliability(BaseModel):
     brier_score: float
 
 
-def reliability_of(outcomes: Outcomes, calibrator: Calibrator | None) -> Reliability | None:
-    """The reliability of `calibrator` on `outcomes`; None where there is no calibrator."""
+def reliability_of(results: SearchResults, calibrator: Calibrator | None) -> Reliability | None:
+    """The reliability of `calibrator` on `results`; None where there is no calibrator."""
     if calibrator is None:
         return None
-    return reliability(right_probability(outcomes.scores, calibrator), outcomes.retrieved)
+    return reliability(right_probability(results.scores, calibrator), results.retrieved)
 
 
 def reliability(probability: NDArray[np.float64], right: NDArray[np.bool_], bins: int = BINS) -> Reliability | None:
-    """Compare stated probabilities with outcomes; None where there is no query.
+    """Compare stated probabilities with results; None where there is no query.
 
     Args:
         probability: [q] between 0 and 1.

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 from discern.errors import DataError
 from discern.evaluation.confidence import Rate, exact_rate
-from discern.evaluation.openset import LOWEST_COSINE, allowed_false_positives, lowest_threshold
-from discern.evaluation.retrieval import Outcomes
-from edge_runtime.core.identify import DecisionRule, decide
+from discern.evaluation.openset import allowed_false_positives, lowest_threshold
+from discern.evaluation.retrieval import SearchResults
+from edge_runtime.core.identify import LOWEST_COSINE, DecisionRule, decide
 
 ROOM = 1e-4  # of cosine; of one photo searched alone and among others it was seen to differ by 1.2e-7
 MARGIN_QUANTILES = np.linspace(0.0, 0.5, 26)  # of the unknowns' margins: candidates for the rule's margin
@@ -47,41 +47,41 @@ class RuleRates(BaseModel):
         return figures
 
 
-def rule_rates(outcomes: Outcomes, rule: DecisionRule) -> RuleRates:
+def rule_rates(results: SearchResults, rule: DecisionRule) -> RuleRates:
     """How often `rule` names an unknown and how often it names an enrolled query right."""
-    enrolled, named = outcomes.enrolled, decide(outcomes.scores, rule)
+    enrolled, named = results.enrolled, decide(results.scores, rule)
     return RuleRates(
         fpir=exact_rate(int((named & ~enrolled).sum()), int((~enrolled).sum())),
-        tpir=exact_rate(int((named & outcomes.retrieved).sum()), int(enrolled.sum())),
+        tpir=exact_rate(int((named & results.retrieved).sum()), int(enrolled.sum())),
     )
 
 
-def fit_rule(outcomes: Outcomes, fpir: float) -> DecisionRule:
+def fit_rule(results: SearchResults, fpir: float) -> DecisionRule:
     """Fit threshold and margin: of all pairs that keep the false-identification rate, the one that detects most.
 
     For each candidate margin the threshold is the lowest at which at most `fpir` of the unknowns still get a name.
     Between pairs that detect equally many, the smaller margin wins: it is the simpler rule.
 
     Args:
-        outcomes: queries of classes outside training, unknowns among them.
+        results: queries of classes outside training, unknowns among them.
         fpir: the false-identification rate allowed, between 0 and 1.
 
     Raises:
         DataError: there are no unknowns or no enrolled queries, or too few unknowns to resolve `fpir`.
     """
-    enrolled = outcomes.enrolled
+    enrolled = results.enrolled
     unknowns = int((~enrolled).sum())
     check_fitting(int(enrolled.sum()), unknowns, fpir)
     most, chosen = -1, DecisionRule(LOWEST_COSINE, 0.0, fpir)
-    for margin in candidate_margins(outcomes):
+    for margin in candidate_margins(results):
         # The device's own `decide`, since its rounding decides what lies on the margin.
-        passing = decide(outcomes.scores, DecisionRule(-np.inf, margin, fpir))
-        threshold = lowest_threshold(outcomes.scores[~enrolled & passing, 0], allowed_false_positives(unknowns, fpir))
+        passing = decide(results.scores, DecisionRule(-np.inf, margin, fpir))
+        threshold = lowest_threshold(results.scores[~enrolled & passing, 0], allowed_false_positives(unknowns, fpir))
         rule = DecisionRule(threshold, margin, fpir)
-        detected = int((outcomes.retrieved & decide(outcomes.scores, rule)).sum())
+        detected = int((results.retrieved & decide(results.scores, rule)).sum())
         if detected > most:
             most, chosen = detected, rule
-    return with_room(chosen, outcomes.scores)
+    return with_room(chosen, results.scores)
 
 
 def with_room(rule: DecisionRule, scores: NDArray[np.float32]) -> DecisionRule:
@@ -130,9 +130,9 @@ def check_fitting(enrolled: int, unknowns: int, fpir: float) -> None:
         )
 
 
-def candidate_margins(outcomes: Outcomes) -> list[float]:
+def candidate_margins(results: SearchResults) -> list[float]:
     """The margins that are tried, ascending: none, and quantiles of the unknowns' margins."""
-    unknowns = outcomes.scores[~outcomes.enrolled].astype(np.float64)
+    unknowns = results.scores[~results.enrolled].astype(np.float64)
     gaps = unknowns[:, 0] - unknowns[:, 1]
     quantiles = np.quantile(gaps[np.isfinite(gaps)], MARGIN_QUANTILES) if np.isfinite(gaps).any() else np.empty(0)
     return [float(margin) for margin in np.unique(np.concatenate([[0.0], quantiles]))]

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from discern.evaluation.plots.answer_sheet import GAP, INK, MUTED, WRONG
 from discern.evaluation.plots.sheet import FRAME, LINE, Colour, Sheet
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.images import Pixels
 
@@ -74,15 +74,15 @@ class ConfusionTable(BaseModel):
         return text.getvalue()
 
 
-def confusion_pairs(outcomes: Outcomes, rule: DecisionRule) -> ConfusionTable:
+def confusion_pairs(results: SearchResults, rule: DecisionRule) -> ConfusionTable:
     """Count which classes are taken for each other: most wrong names first, then most that were merely nearest.
 
     An unknown is always nearest to something, so its class is listed only with classes whose name it was given.
     """
-    wrong = ~outcomes.retrieved
-    known = outcomes.answers(rule) == outcomes.found
-    nearest, named = (_directions(outcomes, np.flatnonzero(chosen)) for chosen in (wrong, wrong & known))
-    queries, labels = Counter(outcomes.names), frozenset(outcomes.labels)
+    wrong = ~results.retrieved
+    known = results.answers(rule) == results.best_class
+    nearest, named = (_directions(results, np.flatnonzero(chosen)) for chosen in (wrong, wrong & known))
+    queries, labels = Counter(results.query_labels), frozenset(results.labels)
     pairs = []
     for first, second in {_pair(truth, other, labels) for truth, other in nearest}:
         there, back = (first, second), (second, first)
@@ -149,9 +149,9 @@ def _counts(named: int, nearest: int, queries: int) -> str:
     return f"{named} of {queries} given the other's name, {nearest} nearest to it"
 
 
-def _directions(outcomes: Outcomes, rows: np.ndarray) -> Counter[tuple[str, str]]:
+def _directions(results: SearchResults, rows: np.ndarray) -> Counter[tuple[str, str]]:
     """How often each true class went with each found class, among `rows`."""
-    return Counter((outcomes.names[row], outcomes.labels[outcomes.found[row]]) for row in rows)
+    return Counter((results.query_labels[row], results.labels[results.best_class[row]]) for row in rows)
 
 
 def _pair(truth: str, other: str, labels: frozenset[str]) -> tuple[str, str]:

@@ -58,13 +58,13 @@ class MapPoints:
         vectors: [n, d] embeddings of unit length.
         labels: n class names.
         kinds: n: a row of the gallery, a query of an enrolled class, or a query of an unknown.
-        verdicts: n: what the answer to a query is worth; `right` for the gallery.
+        qualities: n: what the answer to a query is worth; `right` for the gallery.
     """
 
     vectors: NDArray[np.float32]
     labels: tuple[str, ...]
     kinds: tuple[Kind, ...]
-    verdicts: tuple[AnswerQuality, ...]
+    qualities: tuple[AnswerQuality, ...]
 
     def take(self, rows: NDArray[np.int64]) -> MapPoints:
         """Some of the points."""
@@ -72,7 +72,7 @@ class MapPoints:
             self.vectors[rows],
             tuple(self.labels[row] for row in rows),
             tuple(self.kinds[row] for row in rows),
-            tuple(self.verdicts[row] for row in rows),
+            tuple(self.qualities[row] for row in rows),
         )
 
 
@@ -205,7 +205,7 @@ def _draw_points(
     for kind in kinds:
         for row in np.flatnonzero([one == kind for one in points.kinds]):
             colour = colours.get(points.labels[row], PLAIN[kind])
-            _mark(draw, places[row], kind, colour, points.verdicts[row], FINER)
+            _mark(draw, places[row], kind, colour, points.qualities[row], FINER)
 
 
 def _mark(
@@ -213,7 +213,7 @@ def _mark(
     place: NDArray[np.float64],
     kind: Kind,
     colour: Colour,
-    verdict: AnswerQuality,
+    quality: AnswerQuality,
     scale: int,
 ) -> None:
     """A square for the gallery, a disc for a query, a cross for an unknown; a ring where the answer is not right."""
@@ -226,17 +226,17 @@ def _mark(
         draw.rectangle((x - r, y - r, x + r, y + r), colour, PAPER, scale)
     else:
         draw.ellipse((x - r, y - r, x + r, y + r), colour)
-    if verdict != "right":
+    if quality != "right":
         r += 3 * scale
-        draw.ellipse((x - r, y - r, x + r, y + r), outline=COLOURS[verdict], width=2 * scale)
+        draw.ellipse((x - r, y - r, x + r, y + r), outline=COLOURS[quality], width=2 * scale)
 
 
 def _draw_legend(sheet: Sheet, colours: Mapping[str, Colour], photo_of: Callable[[str], Pixels]) -> None:
     left, upper = SIDE + GAP, sheet.top + GAP
-    for number, (kind, verdict, words) in enumerate(SIGNS):
+    for number, (kind, quality, words) in enumerate(SIGNS):
         y = upper + number * SIGN
         colour = PLAIN[kind] if not colours or kind == "unknown" else QUERY
-        _mark(sheet.draw, np.array([left + 8, y + 8]), kind, colour, verdict, 1)
+        _mark(sheet.draw, np.array([left + 8, y + 8]), kind, colour, quality, 1)
         sheet.write(left + 24, y, words, LEGEND - 24, MUTED)
     upper += len(SIGNS) * SIGN + GAP
     for number, (label, colour) in enumerate(colours.items()):

@@ -12,7 +12,7 @@ from discern.evaluation.confidence import exact_rate
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.models import TorchEmbedder
-from discern.releases.candidate import PackagingConfig, asked, build_candidate, check_calibratable
+from discern.releases.candidate import PackagingConfig, build_candidate
 from edge_runtime.core.identify import Answer, Identifier
 from edge_runtime.core.images import decode
 from edge_runtime.core.release import Release, Represent, open_release
@@ -62,20 +62,6 @@ def test_what_is_evaluated_is_what_ships(candidate: Candidate, toy_version: Data
     assert metrics.auroc == pytest.approx(np.mean(wins))
     # The case shows something: neither everything nor nothing is right.
     assert 0.2 < metrics.accuracy < 1
-
-
-def test_a_class_that_trained_and_is_not_enrolled_is_neither_asked_nor_an_unknown(toy_version: DatasetVersion) -> None:
-    roles = toy_version.column("label"), toy_version.column("role")
-    trained = toy.TEST[1]  # as if photos of this class stood in the training split too
-    split = [
-        "train" if (label, role) == (trained, "gallery") else old
-        for label, role, old in zip(*roles, toy_version.column("split"), strict=True)
-    ]
-    table = toy_version.table.set_column(toy_version.table.schema.get_field_index("split"), "split", [split])
-    version = DatasetVersion(table, toy_version.shards)
-    rest = {label for label in toy.TEST if label != trained}
-    assert set(asked(version, "test", [*toy.TEST]).labels) == {*toy.TEST, *toy.TEST_UNKNOWNS}
-    assert set(asked(version, "test", rest).labels) == {*rest, *toy.TEST_UNKNOWNS}
 
 
 def test_the_manifest_carries_the_same_figures(candidate: Candidate) -> None:
@@ -188,9 +174,6 @@ def test_a_version_without_what_is_needed_is_an_error_and_leaves_nothing(
         with pytest.raises(DataError, match=message):
             _build(tmp_path / "release", version, toy_model)
         assert list(tmp_path.iterdir()) == []
-        with pytest.raises(DataError, match=message):
-            check_calibratable(version, candidates.GALLERY, candidates.CONFIG.fpir)
-    check_calibratable(toy_version, candidates.GALLERY, candidates.CONFIG.fpir)
 
 
 def test_a_rate_that_cannot_be_told_is_an_error(
@@ -198,8 +181,6 @@ def test_a_rate_that_cannot_be_told_is_an_error(
 ) -> None:
     with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 unknown queries: at least 100 are needed"):
         _build(tmp_path / "release", toy_version, toy_model, config=PackagingConfig(fpir=0.01))
-    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 unknown queries"):
-        check_calibratable(toy_version, candidates.GALLERY, 0.01)
 
 
 def test_a_release_is_not_written_over(
@@ -225,5 +206,5 @@ def _build(
     gallery: GalleryConfig = candidates.GALLERY,
     config: PackagingConfig = candidates.CONFIG,
 ) -> Candidate:
-    release, metrics, _ = build_candidate(folder, "toy", version, model, gallery, config, candidates.LINEAGE)
-    return release, metrics
+    built = build_candidate(folder, candidates.inputs(version, model, gallery=gallery, packaging=config))
+    return built.release, built.metrics

@@ -136,11 +136,11 @@ def test_many_classes_have_photos_on_the_map_below_the_points() -> None:
     assert picture.size == embedding_map(points(2), photo_of, "heading").size
 
 
-@pytest.mark.parametrize("verdict", ["wrong name", "refused"])
-def test_what_was_not_answered_right_is_ringed(verdict: AnswerQuality) -> None:
+@pytest.mark.parametrize("quality", ["wrong name", "refused"])
+def test_what_was_not_answered_right_is_ringed(quality: AnswerQuality) -> None:
     right = points(3)
-    wrong = replace(right, verdicts=(verdict,) * len(right.labels))
-    before, after = (count(embedding_map(one, photo_of, "heading"), COLOURS[verdict]) for one in (right, wrong))
+    wrong = replace(right, qualities=(quality,) * len(right.labels))
+    before, after = (count(embedding_map(one, photo_of, "heading"), COLOURS[quality]) for one in (right, wrong))
     assert after > before + 9 * 20  # the legend has one of each
 
 
