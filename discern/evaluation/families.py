@@ -10,12 +10,12 @@ from discern.evaluation.retrieval import SearchResults
 
 
 def family_recall_at_1(results: SearchResults, family: Callable[[str], str]) -> float | None:
-    """Share of the enrolled queries whose nearest class is of the right family, whatever the decision.
+    """Return the share of the enrolled queries whose nearest class is of the right family, whatever the decision.
 
-    It is never below recall@1; what lies between the two are errors among siblings.
+    It is never below recall@1; the difference is errors among siblings.
 
     Args:
-        results: queries and what was found.
+        results: of the queries.
         family: the family of a class.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Every photo a gallery row, or one mean of each class: what validation queries prefer, with the rule fitted to it."""
+"""The representation of a class that validation queries prefer: every photo a row, or one mean; with its rule."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class FittedGallery:
     """A gallery and the decision rule fitted to it.
 
     Attributes:
-        represent: what its rows are.
-        gallery: what is enrolled.
-        results: of the queries that the rule was fitted on.
+        represent: photos or means of classes.
+        gallery: the enrolled classes.
+        results: of the queries that the rule is fitted on.
         rule: the decision rule.
-        rates: what it does to those queries.
-        metrics: their figures under it.
+        rates: FPIR and TPIR of these queries under the rule.
+        metrics: all figures of these queries under the rule.
     """
 
     represent: Represent
@@ -39,14 +39,14 @@ class FittedGallery:
 def fit_galleries(
     vectors: Vectors, labels: list[str], config: GalleryConfig, queries: Queries, fpir: float
 ) -> tuple[FittedGallery, ...]:
-    """Enrol photos as `config` says and fit the rule; with `represent: auto` in both ways, the better one first.
+    """Enrol photos as `config` says and fit the rule; `represent: auto` tries both representations, the better one first.
 
-    The better one detects more at the stated rate, then has the higher AUROC, the higher recall@1, the fewer rows.
-    Where every class has one photo, that photo is also its mean, and nothing is to be chosen.
+    The better one has the higher TPIR at the stated FPIR, then the higher AUROC, the higher recall@1, the fewer rows.
+    Where every class has one photo, that photo is also its mean, and there is no choice.
 
     Args:
         vectors: [n, d] embedded gallery photos, unit length.
-        labels: n class names.
+        labels: n labels.
         config: how a class is represented.
         queries: of classes outside training, unknowns among them.
         fpir: the false-identification rate allowed, between 0 and 1.
@@ -60,7 +60,9 @@ def fit_galleries(
         tried = ("exemplars",)
     else:
         tried = BY_SIZE
-    fitted = [_fit(enrol(vectors, labels, config.represented(way)), way, queries, fpir) for way in tried]
+    fitted = [
+        _fit(enrol(vectors, labels, config.represented(represent)), represent, queries, fpir) for represent in tried
+    ]
     return tuple(sorted(fitted, key=_merit, reverse=True))
 
 

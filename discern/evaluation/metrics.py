@@ -1,8 +1,8 @@
-"""Retrieval and open-set figures of results.
+"""Retrieval and open-set figures of search results.
 
-Terms after ISO/IEC 19795-1 for open-set identification: the false-positive identification rate (FPIR) is the share of
-unknowns that get a name; true-positive identification rate is the share of enrolled queries that get the right one.
-A figure that cannot be computed is None, never a good number.
+Rates of open-set identification after ISO/IEC 19795-1: the true-positive identification rate (TPIR) is the share of the
+enrolled queries that get the right name, and FNIR = 1 - TPIR; the false-positive identification rate (FPIR) is the share
+of the unknowns that get a name, and TNIR = 1 - FPIR. A figure that cannot be computed is None, never a good number.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class Metrics(BaseModel):
     Attributes:
         recall_at_1: share of the enrolled queries whose nearest class is right, whatever the decision.
         unseen_recall_at_1: the same for enrolled classes that the model never trained on.
-        tpir: share of the enrolled queries answered with the right name.
+        tpir: share of the enrolled queries answered with the right name (1 - FNIR).
         unseen_tpir: the same for enrolled classes that the model never trained on.
         tnir: share of the unknowns answered `unknown` (1 - FPIR).
         auroc: area under the ROC curve of the best score, enrolled against unknowns.
-        precision: mean over answered classes of the share of right answers among all answers with that name.
+        precision: mean over the answered classes of the share of right answers among all answers with their name.
         recall: mean over enrolled classes of the TPIR.
-        accuracy: share of all queries answered right, `unknown` being right for unknowns.
+        accuracy: share of all queries answered right; `unknown` is the right answer to an unknown.
         expected_calibration_error: mean distance between the stated probability and the share that is right, in bins.
-        brier_score: mean squared distance between the stated probability and what came true.
+        brier_score: mean squared distance between the stated probability and the outcome, 1 or 0.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,7 +53,7 @@ class Metrics(BaseModel):
     gallery_classes: int
 
     def figures(self) -> dict[str, float]:
-        """Those that could be computed."""
+        """Return the figures that could be computed."""
         return {key: float(value) for key, value in self.model_dump().items() if value is not None}
 
 
@@ -84,7 +84,7 @@ def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator |
 
 
 def unknown_auroc(results: SearchResults) -> float | None:
-    """Area under the ROC curve of the best score, enrolled queries against unknowns; None if either is missing."""
+    """Return the area under the ROC curve of the best score, enrolled queries against unknowns; None if either is missing."""
     enrolled = results.enrolled
     if enrolled.all() or not enrolled.any():
         return None
@@ -92,7 +92,7 @@ def unknown_auroc(results: SearchResults) -> float | None:
 
 
 def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> tuple[float | None, float | None]:
-    """Macro precision over the answered classes and macro recall over the enrolled classes.
+    """Return macro precision over the answered classes and macro recall over the enrolled classes.
 
     Args:
         truth: [q] class, or -1 for an unknown.

@@ -31,7 +31,7 @@ def fit_calibrator(results: SearchResults) -> Calibrator | None:
     target = np.where(right, (hits + 1) / (hits + 2), 1 / (misses + 2))
     scaler = StandardScaler().fit(score_and_margin(results.scores))
     features = scaler.transform(score_and_margin(results.scores))
-    # Every query stands there twice, as right and as wrong, and weighs what its target says. Newton's method with
+    # Every query is given twice, as right and as wrong, weighted by its target. Newton's method with
     # conjugate gradients also ends where score and margin say the same, as in a gallery of one class.
     logistic = LogisticRegression(penalty=None, solver="newton-cg", tol=1e-6, max_iter=1000).fit(
         np.concatenate([features, features]),

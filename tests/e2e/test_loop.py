@@ -225,7 +225,7 @@ def test_a_student_is_taught_again_by_an_earlier_teacher(loop: Workplace) -> Non
 
 
 def test_a_version_of_which_no_release_could_come_is_refused_before_it_trains(loop: Workplace) -> None:
-    with pytest.raises(DataError, match="cannot be told from"):
+    with pytest.raises(DataError, match="cannot be measured on"):
         loop.run("training", packaging={"fpir": 0.0001})
     assert set(loop.newest_run("training").steps) == {"check_queries"}
 

@@ -1,4 +1,4 @@
-"""What an answer is worth, and the colour that says so on every picture."""
+"""The quality of an answer, and its colour on every picture."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ COLOURS: dict[AnswerQuality, Colour] = {"wrong name": WRONG, "refused": (214, 14
 
 
 def answer_qualities(results: SearchResults, rule: DecisionRule) -> list[AnswerQuality]:
-    """What each answer is worth: [q].
+    """Return the quality of each answer, q of them.
 
-    `unknown` is the right answer to an unknown, and a refusal where the class is enrolled, whichever was nearest.
+    `unknown` is the right answer to an unknown, and a refusal where the class is enrolled, whichever class is nearest.
     """
-    known, right = decide(results.scores, rule), results.right(rule)
-    return [WORST_FIRST[place] for place in np.select([right, known], [2, 0], 1)]
+    named, right = decide(results.scores, rule), results.right(rule)
+    indices = np.select([right, named], [WORST_FIRST.index("right"), WORST_FIRST.index("wrong name")], 1)
+    return [WORST_FIRST[index] for index in indices]

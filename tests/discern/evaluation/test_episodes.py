@@ -123,7 +123,7 @@ def test_two_models_are_asked_the_same_queries() -> None:
 
 
 def test_too_few_classes_is_an_error() -> None:
-    with pytest.raises(DataError, match="5 ways needs as many classes, but there are 2: ask fewer ways"):
+    with pytest.raises(DataError, match="5 ways needs as many classes, but there are 2: draw fewer ways"):
         accuracy_of(E, np.array([0, 0, 1, 1]), ways=5, shots=1, queries=1)
 
 
@@ -133,7 +133,7 @@ def test_no_item_is_an_error() -> None:
 
 
 def test_a_class_with_too_few_items_is_named() -> None:
-    with pytest.raises(DataError, match=r"1 shots and 1 queries of a class, but class 9 has 1 items: ask fewer"):
+    with pytest.raises(DataError, match=r"1 shots and 1 queries of a class, but class 9 has 1 items: draw fewer"):
         accuracy_of(E[:3], np.array([4, 4, 9]), ways=2, shots=1, queries=1)
 
 

@@ -79,5 +79,5 @@ def test_check_calibratable_accepts_a_version_for_rates_that_its_unknowns_can_re
     toy_version: DatasetVersion,
 ) -> None:
     check_calibratable(toy_version, candidates.GALLERY, candidates.CONFIG.fpir)
-    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 unknown queries"):
+    with pytest.raises(DataError, match=r"0\.01 cannot be measured on 12 unknown queries"):
         check_calibratable(toy_version, candidates.GALLERY, 0.01)

@@ -142,7 +142,7 @@ def test_no_enrolled_queries_is_an_error() -> None:
 
 
 def test_too_few_unknowns_for_the_rate_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"rate of 0.05 cannot be told from 3 unknown queries: at least 20"):
+    with pytest.raises(DataError, match=r"rate of 0.05 cannot be measured on 3 unknown queries: at least 20"):
         fit_rule(results([0, -1, -1, -1], [0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6]), 0.05)
 
 

@@ -10,10 +10,12 @@ from discern.errors import ConfigError, DataError
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.gates import GateConfig
 from discern.evaluation.metrics import Metrics
+from discern.releases import comparison as comparison_module
 from discern.releases.comparison import ReleaseComparison, compare_releases, evaluate_release
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
+from tests.discern.photo_counts import PhotoCounts
 
 GATES = GateConfig(resamples=300)
 Candidate = tuple[Release, Metrics]
@@ -70,6 +72,25 @@ def test_both_answer_the_same_queries_each_with_its_own_preprocessing(
     gain = new.answers.metrics.accuracy - old.answers.metrics.accuracy
     assert comparison.decision.differences["accuracy"].difference == pytest.approx(gain)
     assert len(comparison.decision.gates) == 8
+
+
+def test_evaluate_release_decodes_and_embeds_a_photo_once(
+    candidate: Candidate, toy_version: DatasetVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = PhotoCounts(monkeypatch)
+    evaluate_release(candidate[0], toy_version, candidates.GALLERY)
+    assert set(counts.decoded.values()) == set(counts.embedded.values()) == {1}
+    assert counts.photos_of_each_model() == [16 + 24]
+
+
+def test_compare_releases_decodes_a_photo_once_for_two_releases_of_one_preprocessing(
+    candidate: Candidate, toy_version: DatasetVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison_module, "gallery_of", lambda release, version: candidates.GALLERY)
+    counts = PhotoCounts(monkeypatch)
+    compare_releases(candidate[0], candidate[0], toy_version, GATES)
+    assert set(counts.decoded.values()) == {1}
+    assert counts.photos_of_each_model() == [16 + 24, 16 + 24]
 
 
 def test_a_release_against_itself_is_not_promoted(candidate: Candidate, toy_version: DatasetVersion) -> None:

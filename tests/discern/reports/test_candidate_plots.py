@@ -21,6 +21,7 @@ from edge_runtime.core.identify import Answer, Identifier
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
+from tests.discern.photo_counts import PhotoCounts
 
 Candidate = tuple[Release, Metrics]
 NAMES = {"retrieval_grid", "confusion_pairs", "embedding_map", "reliability"}
@@ -150,6 +151,17 @@ def test_the_map_holds_the_index_and_the_queries(
     assert {label for label, kind in zip(points.labels, points.kinds, strict=True) if kind == "unknown"} == set(
         toy.TEST_UNKNOWNS
     )
+
+
+def test_depict_release_decodes_a_photo_once_a_size_and_embeds_it_once(
+    candidate: Candidate, toy_version: DatasetVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidate_plots, "gallery_of", lambda release, version: candidates.GALLERY)
+    counts = PhotoCounts(monkeypatch)
+    depict_release(candidate[0], toy_version)
+    assert max(counts.decoded.values()) == 2  # for the model, and as a thumbnail
+    assert set(counts.embedded.values()) == {1}
+    assert counts.photos_of_each_model() == [24 + 16]
 
 
 def test_without_test_queries_the_map_is_left(candidate: Candidate, toy_version: DatasetVersion) -> None:

@@ -12,8 +12,8 @@ from discern.evaluation.plots.answer_quality import COLOURS, AnswerQuality
 from discern.evaluation.plots.embedding_map import (
     GREY,
     PALETTE,
-    THUMBNAIL,
-    THUMBNAILS,
+    PHOTO_SIDE,
+    MAX_PHOTOS,
     Kind,
     MapPoints,
     embedding_map,
@@ -128,11 +128,11 @@ def test_many_classes_have_photos_on_the_map_below_the_points() -> None:
 
     many = points(300, queries=1, unknowns=20)
     picture = embedding_map(many, counted, "heading")
-    assert 50 < len(asked) == len(set(asked)) <= THUMBNAILS
+    assert 50 < len(asked) == len(set(asked)) <= MAX_PHOTOS
     unknowns = {label for label, kind in zip(many.labels, many.kinds, strict=True) if kind == "unknown"}
     assert not unknowns & set(asked)
     # They lie beside each other, with points and lines on some.
-    assert 0.7 < count(picture, PHOTO) / (len(asked) * THUMBNAIL**2) < 1
+    assert 0.7 < count(picture, PHOTO) / (len(asked) * PHOTO_SIDE**2) < 1
     assert picture.size == embedding_map(points(2), photo_of, "heading").size
 
 
