@@ -72,8 +72,8 @@ def play_episodes(
     """Draw episodes and answer each query by its nearest prototype.
 
     An episode (Vinyals et al., NeurIPS 2016) draws `ways` classes, and of each class `shots` items for its prototype
-    (their mean, of unit length; likeness is the cosine) and `queries` further items to be told apart, without replacement.
-    The same seed draws the same episodes, so that two models can be compared query by query.
+    (their mean, of unit length; likeness is the cosine) and `queries` further items to be told apart, without
+    replacement. The same seed draws the same episodes, so that two models can be compared query by query.
 
     Args:
         vectors: [n, d] unit length.

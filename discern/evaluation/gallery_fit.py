@@ -39,7 +39,7 @@ class FittedGallery:
 def fit_galleries(
     vectors: Vectors, labels: list[str], config: GalleryConfig, queries: Queries, fpir: float
 ) -> tuple[FittedGallery, ...]:
-    """Enrol photos as `config` says and fit the rule; `represent: auto` tries both representations, the better one first.
+    """Enrol photos as `config` says and fit the rule; `represent: auto` tries both ways and gives the better one first.
 
     The better one has the higher TPIR at the stated FPIR, then the higher AUROC, the higher recall@1, the fewer rows.
     Where every class has one photo, that photo is also its mean, and there is no choice.

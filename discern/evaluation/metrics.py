@@ -1,8 +1,8 @@
 """Retrieval and open-set figures of search results.
 
 Rates of open-set identification after ISO/IEC 19795-1: the true-positive identification rate (TPIR) is the share of the
-enrolled queries that get the right name, and FNIR = 1 - TPIR; the false-positive identification rate (FPIR) is the share
-of the unknowns that get a name, and TNIR = 1 - FPIR. A figure that cannot be computed is None, never a good number.
+enrolled queries that get the right name, and FNIR = 1 - TPIR; the false-positive identification rate (FPIR) is the
+share of the unknowns that get a name, and TNIR = 1 - FPIR. A figure that cannot be computed is None, never a good number.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator |
 
 
 def unknown_auroc(results: SearchResults) -> float | None:
-    """Return the area under the ROC curve of the best score, enrolled queries against unknowns; None if either is missing."""
+    """Return the area under the ROC curve of the best score, enrolled queries against unknowns; None without both."""
     enrolled = results.enrolled
     if enrolled.all() or not enrolled.any():
         return None

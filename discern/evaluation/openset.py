@@ -17,8 +17,8 @@ from edge_runtime.core.identify import LOWEST_COSINE, DecisionRule, decide
 def tpir_at_fpir(results: SearchResults, fpir: float) -> float | None:
     """Return the TPIR at the lowest threshold at which at most `fpir` of the unknowns get a name.
 
-    The threshold is on the best score alone, without a margin, and is fitted on these very unknowns: the figure compares
-    embeddings, and a rule that is fitted beforehand reaches less.
+    The threshold is on the best score alone, without a margin, and is fitted on these very unknowns: the figure
+    compares embeddings, and a rule that is fitted beforehand reaches less.
 
     Args:
         results: queries, unknowns among them.
@@ -41,7 +41,7 @@ def tpir_at_fpir(results: SearchResults, fpir: float) -> float | None:
 
 
 def allowed_false_positives(unknowns: int, fpir: float) -> int:
-    """Return the largest number of `unknowns` whose share is not above `fpir`; 0 where they are too few to resolve it."""
+    """Return the largest number of `unknowns` whose share is at most `fpir`; 0 where they are too few to resolve it."""
     shares = np.arange(unknowns + 1) / unknowns
     return int(np.searchsorted(shares, fpir, side="right")) - 1
 

@@ -85,7 +85,7 @@ def fit_rule(results: SearchResults, fpir: float) -> DecisionRule:
 
 
 def with_room(rule: DecisionRule, scores: NDArray[np.float32]) -> DecisionRule:
-    """Return a rule that decides alike, with limits at least `ROOM` from every score, or midway where there is less room.
+    """Return a rule that decides alike, with limits at least `ROOM` from every score, or midway where room is less.
 
     A limit in the last digit above a score would let the same photo pass where its cosines are summed in another order,
     as on a device, which searches for one photo at a time.
@@ -105,7 +105,7 @@ def with_room(rule: DecisionRule, scores: NDArray[np.float32]) -> DecisionRule:
 
 
 def _apart_from(values: NDArray[np.float64], limit: float) -> float:
-    """Return the limit nearest to `limit` that is `ROOM` away from the values below and above it, or midway between them."""
+    """Return the limit nearest to `limit` that is `ROOM` away from the values on both sides, or midway between them."""
     below = values[values < limit].max(initial=-np.inf)
     above = values[values >= limit].min(initial=np.inf)
     room = min(ROOM, (above - below) / 2)
