@@ -30,7 +30,7 @@ class GalleryConfig(BaseModel):
     photos_per_class: int = Field(default=5, ge=1, description="at most; the first ones in the manifest's order")
     represent: Represent | Literal["auto"] = Field(
         default="exemplars",
-        description="exemplars: a row a photo; prototype: their mean (Snell et al., NeurIPS 2017); auto: the better one",
+        description="exemplars: a row a photo; prototype: their mean (Snell et al., NeurIPS 2017); auto: the better",
     )
     splits: tuple[Split, ...] = Field(
         default=("train", "validation", "test"), min_length=1, description="whose gallery photos are enrolled"

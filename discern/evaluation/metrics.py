@@ -2,7 +2,8 @@
 
 Rates of open-set identification after ISO/IEC 19795-1: the true-positive identification rate (TPIR) is the share of the
 enrolled queries that get the right name, and FNIR = 1 - TPIR; the false-positive identification rate (FPIR) is the
-share of the unknowns that get a name, and TNIR = 1 - FPIR. A figure that cannot be computed is None, never a good number.
+share of the unknowns that get a name, and TNIR = 1 - FPIR. A figure that cannot be computed is None, never a good
+number.
 """
 
 from __future__ import annotations

@@ -46,12 +46,10 @@ def gallery_of(release: Release, version: DatasetVersion) -> GalleryConfig:
         ConfigError: the release does not state it, and no gallery of `version` gives the rows of its index.
         ReleaseError: the release does not load.
     """
-    stated = getattr(release.manifest, "gallery", None)
-    if stated is not None:
-        return GalleryConfig(
-            photos_per_class=stated.photos_per_class, represent=representation(release), splits=stated.splits
-        )
-    return _gallery_by_rows(Identifier(release), version)
+    stated = release.manifest.gallery
+    if stated is None or stated.photos_per_class is None or stated.splits is None:
+        return _gallery_by_rows(Identifier(release), version)
+    return GalleryConfig.model_validate(stated.model_dump())
 
 
 def _gallery_by_rows(identifier: Identifier, version: DatasetVersion) -> GalleryConfig:

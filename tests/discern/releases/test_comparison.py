@@ -10,7 +10,6 @@ from discern.errors import ConfigError, DataError
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.gates import GateConfig
 from discern.evaluation.metrics import Metrics
-from discern.releases import comparison as comparison_module
 from discern.releases.comparison import ReleaseComparison, compare_releases, evaluate_release
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.release import Release
@@ -86,7 +85,6 @@ def test_evaluate_release_decodes_and_embeds_a_photo_once(
 def test_compare_releases_decodes_a_photo_once_for_two_releases_of_one_preprocessing(
     candidate: Candidate, toy_version: DatasetVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(comparison_module, "gallery_of", lambda release, version: candidates.GALLERY)
     counts = PhotoCounts(monkeypatch)
     compare_releases(candidate[0], candidate[0], toy_version, GATES)
     assert set(counts.decoded.values()) == {1}

@@ -14,13 +14,21 @@ from discern.evaluation.metrics import Metrics
 from discern.learning.models import TorchEmbedder
 from discern.releases.candidate import build_candidate
 from discern.releases.enrolled_gallery import gallery_of, representation
-from edge_runtime.core.release import Release
+from edge_runtime.core.release import GalleryEntry, Release
 from tests.discern import candidates, toy
 
 
-def without_gallery(release: Release) -> Release:
-    """The release as if its manifest had no such field."""
-    return replace(release, manifest=release.manifest.model_copy(update={"gallery": None}))
+def before_format_3(release: Release) -> Release:
+    """The release as an older format has it: how it represents a class, but not which photos it enrols."""
+    gallery = GalleryEntry(represent=representation(release))
+    return replace(release, manifest=release.manifest.model_copy(update={"gallery": gallery}))
+
+
+def test_gallery_of_a_release_that_states_it_is_what_it_states(
+    candidate: tuple[Release, Metrics], toy_version: DatasetVersion
+) -> None:
+    assert gallery_of(candidate[0], toy_version) == candidates.GALLERY
+    assert gallery_of(candidate[0], toy_version.select(role="query")) == candidates.GALLERY  # no photo is needed
 
 
 def test_representation_is_what_the_manifest_states_or_what_the_rows_look_like(
@@ -49,13 +57,13 @@ def test_gallery_of_a_release_that_does_not_state_it_follows_from_its_rows(
     # Where the validation classes are not enrolled, their queries are no longer those of enrolled classes.
     by_photos = toy_version if "validation" in gallery.splits else _validation_classes_in_test(toy_version)
     built = build_candidate(tmp_path / "release", candidates.inputs(by_photos, toy_model, gallery=gallery))
-    assert gallery_of(without_gallery(built.release), by_photos) == gallery
+    assert gallery_of(before_format_3(built.release), by_photos) == gallery
 
 
 def test_gallery_of_a_release_from_another_dataset_version_is_an_error(
     candidate: tuple[Release, Metrics], toy_version: DatasetVersion
 ) -> None:
-    release = without_gallery(candidate[0])
+    release = before_format_3(candidate[0])
     lacking = toy_version.select(labels=set(toy.LABELS) - {toy.TEST[0]})
     for version in (lacking, toy_version.select(role="query")):
         with pytest.raises(ConfigError, match=r"does not state its gallery, and no gallery of dataset version \w+ giv"):

@@ -11,9 +11,9 @@ from discern.evaluation.plots import embedding_map as module
 from discern.evaluation.plots.answer_quality import COLOURS, AnswerQuality
 from discern.evaluation.plots.embedding_map import (
     GREY,
+    MAX_PHOTOS,
     PALETTE,
     PHOTO_SIDE,
-    MAX_PHOTOS,
     Kind,
     MapPoints,
     embedding_map,
