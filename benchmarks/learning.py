@@ -47,7 +47,7 @@ from edge_runtime.core.images import Pixels, Preprocessing
 from orchestration.config_check import read_config
 
 PARITY_PHOTOS = 64
-FPIR = 0.01  # of the TPIR
+FPIR = 0.01  # at which the TPIR is measured
 LEARNING = ("discern.learning.recipes",)  # their code makes a model
 Embed = Callable[[Pixels], Vectors]
 Part = Literal["teacher", "student"]
@@ -155,7 +155,7 @@ def learn(recipe: Recipe, version: DatasetVersion, work: Path) -> Models:
 
 
 def open_set_figures(results: SearchResults) -> dict[str, float]:
-    """Recall@1, AUROC and detection at 1 % false identifications; not a number where one cannot be computed."""
+    """Return recall@1, AUROC and the TPIR at a FPIR of 1 %; not a number where one cannot be computed."""
     enrolled = results.enrolled
     return {
         "recall_at_1": float(results.retrieved[enrolled].mean()) if enrolled.any() else np.nan,

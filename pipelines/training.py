@@ -33,7 +33,7 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
 
     Args:
         use_case: whose version it is; later pipelines find the candidate by it.
-        image: size of the photos as the models see them.
+        image: size of the photos as the models see them; the student and the release take it from the teacher.
         teacher: the teacher's model and training.
         student: the student's.
         distillation: how it learns from the teacher.
@@ -42,7 +42,7 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
         dataset: id of the version, the first digits of it, or USE_CASE@N; in quotes, lest YAML takes it for a number.
             Without it, the newest one that passed its checks.
         teacher_version: number, in quotes, or id of an earlier artifact `teacher`, which the student then learns from
-            again, with the `image` of then; no teacher is trained.
+            again; no teacher is trained. One that was trained with another `image` is refused.
     """
     version = pinned(dataset, use_case)
     check_queries(dataset=version, gallery=gallery, fpir=packaging.fpir)
@@ -66,8 +66,6 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
         weights=weights_fingerprint(student.model),
         after="check_queries",
     )
-    release, metrics = assemble(
-        dataset=version, student=light, use_case=use_case, image=image, gallery=gallery, packaging=packaging
-    )
+    release, metrics = assemble(dataset=version, student=light, use_case=use_case, gallery=gallery, packaging=packaging)
     register(candidate=release, metrics=metrics, use_case=use_case)
     depict(candidate=release, dataset=version)

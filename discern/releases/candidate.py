@@ -25,7 +25,7 @@ from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import TorchEmbedder
 from discern.releases.build import CatalogueClass, ReleaseParts, build_release
 from discern.releases.numeric_format_search import EmbeddedTrial, FormatTrial, choose_numeric_format
-from edge_runtime.core.images import Preprocessing, encode_jpeg, encode_png
+from edge_runtime.core.images import encode_jpeg, encode_png
 from edge_runtime.core.release import GalleryEntry, Lineage, Release
 
 PARITY_PHOTOS = 64  # on which the export must give the student's embeddings
@@ -50,8 +50,7 @@ class CandidateInputs:
     Attributes:
         name: of the release, as people call it.
         version: the photos; validation queries calibrate, test queries measure, training photos calibrate int8.
-        student: the trained model.
-        preprocessing: as in training.
+        student: the trained model, with its preprocessing.
         gallery: which photos are enrolled, and how a class is represented.
         packaging: calibration, numeric format, golden images.
         lineage: where the release comes from.
@@ -60,7 +59,6 @@ class CandidateInputs:
     name: str
     version: DatasetVersion
     student: TorchEmbedder
-    preprocessing: Preprocessing
     gallery: GalleryConfig
     packaging: PackagingConfig
     lineage: Lineage
@@ -89,24 +87,24 @@ def build_candidate(folder: Path, inputs: CandidateInputs) -> Candidate:
         TrainingError: the export differs from the student.
         PublicationError: the release cannot be built; nothing is left at `folder`.
     """
-    version, packaging = inputs.version, inputs.packaging
-    gallery = decode_gallery(version, inputs.gallery, inputs.preprocessing)
+    version, packaging, preprocessing = inputs.version, inputs.packaging, inputs.student.preprocessing
+    gallery = decode_gallery(version, inputs.gallery, preprocessing)
     enrolled = set(gallery.rows.labels)
     with tempfile.TemporaryDirectory(prefix="export-") as temporary:
         exported = Path(temporary) / "fp32.onnx"
-        export_onnx(inputs.student, exported, inputs.preprocessing.size)
+        export_onnx(inputs.student, exported)
         check_parity(inputs.student, exported, gallery.pixels[:PARITY_PHOTOS])
-        validation = decode_queries(version, "validation", enrolled, inputs.preprocessing)
+        validation = decode_queries(version, "validation", enrolled, preprocessing)
         trial = FormatTrial(
             gallery=gallery,
             queries=validation,
             training=version.select(split="train"),
-            preprocessing=inputs.preprocessing,
+            preprocessing=preprocessing,
             gallery_config=inputs.gallery,
             fpir=packaging.fpir,
         )
         shipped, choice = choose_numeric_format(exported, trial, packaging.numeric_format)
-        test = decode_queries(version, "test", enrolled, inputs.preprocessing).embed(shipped.model)
+        test = decode_queries(version, "test", enrolled, preprocessing).embed(shipped.model)
         calibrated = calibrate(shipped.gallery, shipped.queries, test, inputs.gallery, packaging.fpir)
         release = _build(folder, inputs, shipped, calibrated, choice)
     return Candidate(release, calibrated.metrics, choice)
@@ -119,7 +117,7 @@ def _build(
     parts = ReleaseParts(
         name=inputs.name,
         onnx=shipped.onnx,
-        preprocessing=inputs.preprocessing,
+        preprocessing=inputs.student.preprocessing,
         vectors=calibrated.gallery.vectors,
         class_ids=calibrated.gallery.class_ids,
         classes=_catalogue(enrolled, calibrated.gallery.labels),

@@ -15,7 +15,6 @@ from zenml.logger import get_logger
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
-from discern.learning.config import ImageConfig
 from discern.learning.models import TorchEmbedder
 from discern.releases.candidate import CandidateInputs, PackagingConfig, build_candidate
 from edge_runtime.core.release import Lineage, Release
@@ -41,7 +40,6 @@ def assemble(
     dataset: DatasetVersion,
     student: TorchEmbedder,
     use_case: str,
-    image: ImageConfig,
     gallery: GalleryConfig,
     packaging: PackagingConfig,
 ) -> tuple[Annotated[Release, "release_candidate"], Annotated[Metrics, "test_metrics"]]:
@@ -52,14 +50,16 @@ def assemble(
         pipeline_run=get_step_context().pipeline_run.name,
         mlflow_run=tracking.run_id(),
     )
-    inputs = CandidateInputs(use_case, dataset, student, image.preprocessing, gallery, packaging, lineage)
+    inputs = CandidateInputs(use_case, dataset, student, gallery, packaging, lineage)
     temporary = Path(tempfile.mkdtemp(prefix="candidate-"))
     candidate = build_candidate(temporary / "release", inputs)
     release, metrics, choice = candidate.release, candidate.metrics, candidate.format_choice
     # ZenML stores what a step returns after the step: the folder goes when the release does.
     weakref.finalize(release, shutil.rmtree, temporary, ignore_errors=True)
-    for name, config in (("image", image), ("gallery", gallery), ("packaging", packaging)):
-        tracking.log_config(name, config)
+    tracking.log_config("gallery", gallery)
+    tracking.log_config("packaging", packaging)
+    image = student.preprocessing
+    mlflow.log_params({"image.size": image.size, "image.fit": image.fit})
     mlflow.log_params({"dataset_version": dataset.id, "numeric_format": choice.numeric_format})
     mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()})
     stated = release.manifest.metrics

@@ -70,7 +70,7 @@ def test_only_products_held_out_are_enrolled_and_asked(
         vectors = pixels.reshape(len(pixels), -1).astype(np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    results = grocery_heldout._asked(embed, version, recipe)
+    results = grocery_heldout._search(embed, version, recipe)
     trained = set(version.select(split="train").labels)
     asked = Counter(results.query_labels)
     assert embedded == [ENROLLED * photos_per_class, (ENROLLED + UNKNOWNS) * TEST]

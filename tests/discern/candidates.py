@@ -14,7 +14,7 @@ from discern.releases.build import CatalogueClass, ReleaseParts, build_release
 from discern.releases.candidate import CandidateInputs, PackagingConfig
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import DecisionRule
-from edge_runtime.core.images import Preprocessing, encode_jpeg, encode_png
+from edge_runtime.core.images import encode_jpeg, encode_png
 from edge_runtime.core.release import Lineage, Release
 from tests.discern import toy
 from tests.edge_runtime import toy_release
@@ -31,10 +31,9 @@ def inputs(
     *,
     gallery: GalleryConfig = GALLERY,
     packaging: PackagingConfig = CONFIG,
-    preprocessing: Preprocessing = toy.PREPROCESSING,
 ) -> CandidateInputs:
     """Inputs of a candidate of a toy model."""
-    return CandidateInputs(NAME, version, student, preprocessing, gallery, packaging, LINEAGE)
+    return CandidateInputs(NAME, version, student, gallery, packaging, LINEAGE)
 
 
 def by_colour(folder: Path, version: DatasetVersion) -> Release:

@@ -14,7 +14,7 @@ from discern.evaluation.numeric_format import FormatChoice, FormatMeasurement, N
 from discern.evaluation.queries import DecodedSplit, decode_gallery, decode_queries
 from discern.learning.config import ModelConfig
 from discern.learning.export import export_onnx
-from discern.learning.models import TorchEmbedder
+from discern.learning.models import TorchEmbedder, restored
 from discern.learning.quantise import stamp
 from discern.learning.recipes import train_teacher
 from discern.releases.candidate import Candidate, PackagingConfig, build_candidate
@@ -57,7 +57,7 @@ def trial(toy_version: DatasetVersion) -> FormatTrial:
 
 @pytest.fixture
 def fp32(toy_model: TorchEmbedder, tmp_path: Path) -> Path:
-    export_onnx(toy_model, tmp_path / "fp32.onnx", toy.PREPROCESSING.size)
+    export_onnx(toy_model, tmp_path / "fp32.onnx")
     return tmp_path / "fp32.onnx"
 
 
@@ -65,14 +65,15 @@ def fp32(toy_model: TorchEmbedder, tmp_path: Path) -> Path:
 def dense(toy_version: DatasetVersion) -> TorchEmbedder:
     """A net without depthwise convolutions, a little trained."""
     model = ModelConfig(backbone="resnet10t", embedding_dim=16)
-    return train_teacher(toy_version, toy.PREPROCESSING, toy.config(model=model, steps=10)).model
+    trained = train_teacher(toy_version, toy.PREPROCESSING, toy.config(model=model, steps=10)).model
+    return restored(trained.config, LARGE, trained.state_dict())
 
 
 @pytest.fixture(scope="module")
 def quantised(toy_version: DatasetVersion, dense: TorchEmbedder, tmp_path_factory: pytest.TempPathFactory) -> Candidate:
     config = candidates.CONFIG.model_copy(update={"numeric_format": LAX})
     folder = tmp_path_factory.mktemp("quantised") / "release"
-    return build_candidate(folder, candidates.inputs(toy_version, dense, packaging=config, preprocessing=LARGE))
+    return build_candidate(folder, candidates.inputs(toy_version, dense, packaging=config))
 
 
 def by_name(choice: FormatChoice) -> dict[str, FormatMeasurement]:
@@ -103,7 +104,7 @@ def test_gallery_rule_and_golden_embeddings_are_those_of_what_ships(
     np.testing.assert_allclose(identifier.index.vectors, identifier.model.embed(photos.pixels)[by_class], atol=1e-6)
     images, golden = release.golden()
     np.testing.assert_allclose(golden, identifier.embed(images), atol=1e-6)
-    export_onnx(dense, tmp_path / "fp32.onnx", LARGE.size)
+    export_onnx(dense, tmp_path / "fp32.onnx")
     whole = OnnxEmbedder(tmp_path / "fp32.onnx", LARGE).embed(photos.pixels)[by_class]
     assert np.abs(identifier.index.vectors - whole).max() > 1e-4  # and they differ from fp32's
     accuracy = by_name(choice)["int8"].accuracy
