@@ -57,6 +57,16 @@ class Metrics(BaseModel):
         """Return the figures that could be computed."""
         return {key: float(value) for key, value in self.model_dump().items() if value is not None}
 
+    def summary(self) -> str:
+        """Return the main figures in one line, each rate of right answers with its rate of errors."""
+        parts = [
+            _with_error("recall@1", self.recall_at_1),
+            _with_error("TPIR", self.tpir, "FNIR"),
+            _with_error("TNIR", self.tnir, "FPIR"),
+            _with_error("AUROC", self.auroc),
+        ]
+        return ", ".join(parts)
+
 
 def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator | None = None) -> Metrics:
     """Compute every figure of `results` under `rule`, and of the probabilities of `calibrator` where there is one."""
@@ -105,6 +115,12 @@ def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64])
     answered = np.bincount(answers[named], minlength=classes)
     present = np.bincount(truth[enrolled], minlength=classes)
     return _mean_ratio(hits, answered), _mean_ratio(hits, present)
+
+
+def _with_error(name: str, rate: float | None, error: str | None = None) -> str:
+    if rate is None:
+        return f"{name} not computed"
+    return f"{name} {rate:.3f}" + (f" ({error} {1 - rate:.3f})" if error else "")
 
 
 def _mean_ratio(hits: NDArray[np.int64], counts: NDArray[np.int64]) -> float | None:

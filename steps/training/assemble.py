@@ -66,6 +66,5 @@ def assemble(
     mlflow.log_metrics({name: value for name, value in stated.items() if name.startswith("validation_")})
     mlflow.log_metrics({f"numeric_format_{name}": value for name, value in choice.figures().items()})
     logger.info("Ships as %s", choice.reason)
-    figures = ", ".join(f"{name} {value:.3g}" for name, value in metrics.figures().items())
-    logger.info("Release candidate %s: %s", release.id, figures)
+    logger.info("Release candidate %s: %s", release.id, metrics.summary())
     return release, metrics

@@ -34,9 +34,8 @@ def test_a_table_is_filled_and_filled_again(tmp_path: Path) -> None:
 def test_render_fills_rows_and_columns_by_the_pattern_of_a_row(tmp_path: Path) -> None:
     figures = {"queries": 12, "teacher_recall": 0.98, "recall": 0.97, "recall_spread": 0.0123, "teacher_auroc": None}
     (tmp_path / "toy.json").write_text(json.dumps(CONTENT | {"figures": figures}))
-    filled = tables.render(
-        "<!-- figures: toy; rows: teacher, student=*; columns: recall, auroc -->\n<!-- /figures -->", tmp_path
-    )
+    head = "<!-- figures: toy; rows: teacher, student=*; columns: recall, auroc -->"
+    filled = tables.render(f"{head}\n<!-- /figures -->", tmp_path)
     assert filled.splitlines()[1:7] == [
         "|  | `recall` | `auroc` |",
         "| --- | --- | --- |",

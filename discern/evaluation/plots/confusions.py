@@ -151,7 +151,7 @@ def _caption(pair: ConfusionPair) -> list[tuple[str, Colour]]:
 def _counts(named: int, nearest: int, queries: int) -> str:
     if queries == 0:
         return "no query"
-    return f"{named} of {queries} get the other's name, {nearest} are nearest to it"
+    return f"{named} of {queries} get the other's name; nearest to it: {nearest}"
 
 
 def _directions(results: SearchResults, chosen: NDArray[np.bool_]) -> Counter[tuple[str, str]]:

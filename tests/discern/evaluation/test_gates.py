@@ -123,6 +123,15 @@ def test_a_class_of_few_queries_is_not_judged_alone() -> None:
     assert gate(apply_gates(answers(candidate), answers(TRUTH), groups, config), "no class loses").passed
 
 
+def test_a_class_of_just_enough_queries_is_judged_alone() -> None:
+    candidate = TRUTH.copy()
+    candidate[:3] = -1
+    config = CONFIG.model_copy(update={"class_queries": EACH})
+    result = gate(apply_gates(answers(candidate), answers(TRUTH), GROUPS, config), "no class loses")
+    assert not result.passed
+    assert result.detail == "class 00 loses 0.60 of its queries, 0.34 may"
+
+
 def test_where_every_class_has_few_queries_none_is_said_to_lose_nothing() -> None:
     config = CONFIG.model_copy(update={"class_queries": EACH + 1})
     groups = [f"{name} {row % 2}" for row, name in enumerate(GROUPS)]

@@ -167,3 +167,10 @@ def test_recall_at_1_is_pytorch_metric_learnings_on_a_closed_set() -> None:
     )["precision_at_1"]
     assert 0.3 < theirs < 0.95
     assert ours == pytest.approx(theirs)
+
+
+def test_summary_gives_fnir_beside_tpir_and_fpir_beside_tnir() -> None:
+    figures = measure(results([0, 1, 0, 1, -1], [0, 0, 0, 1, 1], [0.9, 0.8, 0.9, 0.9, 0.1]), RULE)
+    assert figures.summary() == "recall@1 0.750, TPIR 0.750 (FNIR 0.250), TNIR 1.000 (FPIR 0.000), AUROC 1.000"
+    known = measure(results([0, 1], [0, 1], [0.9, 0.8]), RULE)
+    assert known.summary().endswith("TNIR not computed, AUROC not computed")

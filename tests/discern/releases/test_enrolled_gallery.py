@@ -70,6 +70,18 @@ def test_gallery_of_a_release_from_another_dataset_version_is_an_error(
             gallery_of(release, version)
 
 
+def test_gallery_of_a_release_is_not_taken_from_as_many_other_photos(
+    candidate: tuple[Release, Metrics], toy_version: DatasetVersion
+) -> None:
+    """The same classes and numbers of photos, but the enrolled photos are what were queries."""
+    roles = ["query" if role == "gallery" else "gallery" for role in toy_version.column("role")]
+    column = toy_version.table.schema.get_field_index("role")
+    swapped = replace(toy_version, table=toy_version.table.set_column(column, "role", [roles]))
+    swapped = swapped.select(labels=(*toy.TRAINED, *toy.VALIDATION, *toy.TEST))
+    with pytest.raises(ConfigError, match="does not state its gallery"):
+        gallery_of(before_format_3(candidate[0]), swapped)
+
+
 def _validation_classes_in_test(version: DatasetVersion) -> DatasetVersion:
     """The same photos, where the gallery photos of validation classes lie in the test split."""
     rows = zip(*(version.column(name) for name in ("split", "role")), strict=True)
