@@ -215,6 +215,12 @@ def test_a_floor_on_what_could_not_be_computed_fails() -> None:
     assert failed(unknowns) == {"recall@1"}
 
 
+def test_a_floor_on_what_is_not_a_number_fails() -> None:
+    good = answers(TRUTH)
+    odd = good.model_copy(update={"metrics": good.metrics.model_copy(update={"recall_at_1": float("nan")})})
+    assert failed(apply_floors(odd, CONFIG)) == {"recall@1"}
+
+
 def test_the_release_in_production_is_not_promoted_again() -> None:
     decision = already_in_production("0123456789abcdef")
     assert not decision.promote
