@@ -25,7 +25,7 @@ from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
-from discern.datasets.splits.class_holdout import SplitConfig
+from discern.datasets.splits.config import SplitConfig
 from discern.evaluation.gallery import Vectors, embed_batches
 from discern.evaluation.metrics import unknown_auroc
 from discern.evaluation.openset import tpir_at_fpir

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import quantisation
 from benchmarks.learning import Recipe
-from discern.datasets.splits.class_holdout import SplitConfig
+from discern.datasets.splits.config import SplitConfig
 from discern.evaluation.numeric_format import FormatChoice, FormatMeasurement
 from discern.learning.config import ModelConfig
 from discern.sources.pills import PillsConfig

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, Joined, candidates, confirm
+from discern.datasets.disjoint_sets import DisjointSets
+from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, candidates, confirm
 from discern.datasets.ingest.rejected import Kind
 from discern.sources.base import Split
 from edge_runtime.core.images import Box, Pixels
@@ -131,7 +132,7 @@ def near_sets(kept: Sequence[int], sha256: Sequence[str], same: Sequence[tuple[i
     numbers: dict[str, int] = {}
     for i in kept:
         numbers.setdefault(sha256[i], len(numbers))
-    joined = Joined(len(numbers))
+    joined = DisjointSets(len(numbers))
     for one, other in same:
         if sha256[one] in numbers and sha256[other] in numbers:
             joined.join(numbers[sha256[one]], numbers[sha256[other]])
@@ -214,7 +215,7 @@ class _Pictures:
                 self.places.append(i)
                 self.labels.append(set())
             self.labels[number].add(rows.labels[i])
-        self.joined = Joined(len(self.places))
+        self.joined = DisjointSets(len(self.places))
         for number, i in enumerate(self.places):
             if (name := rows.near_before[i]) is not None:
                 self.joined.join(number, before.setdefault(name, number))
