@@ -17,12 +17,13 @@ from defusedxml.ElementTree import ParseError, fromstring  # type: ignore[import
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.errors import DataError
+from discern.map_ahead import map_ahead
 from discern.sources.base import Split
 from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
 from discern.sources.names import NamesConfig, clean_label
-from discern.sources.parsing import ahead, number, read_text, read_whole
+from discern.sources.parsing import number, read_text, read_whole
 from discern.sources.paths import Finder, folder_of, images_below, is_image, roots, stem
 
 # The lists in ImageSets/Main; what `trainval` alone holds trains.
@@ -88,7 +89,7 @@ class _Reader:
     def entries(self) -> Iterator[Entry]:
         described: dict[str, str] = {}  # image: its annotation
         things: dict[str, list[Entry]] = {}  # of each image that has objects
-        for path, data in ahead(partial(read_whole, self.tree), self.annotations):
+        for path, data in map_ahead(partial(read_whole, self.tree), self.annotations):
             root = _parse(path, data)
             image = self._image(path, (root.findtext("filename") or "").strip())
             if image in described:

@@ -9,7 +9,6 @@ Rules kept:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,6 +29,7 @@ from discern.datasets.splits.assign import Assignment, SplitConfig, SplitItem, a
 from discern.datasets.splits.sessions import sessions
 from discern.errors import DataError
 from discern.sources.base import Photo
+from discern.suggestions import suggest
 from edge_runtime.core.images import Box, Pixels, decode
 
 
@@ -87,8 +87,7 @@ def write_version(
 def _check_decisions(found: Read, cleaning: CleaningConfig) -> None:
     there = {thing(photo.name, photo.box) for photo in found.photos} | {one.name for one in found.rejected}
     if missing := sorted(cleaning.decisions.keys() - there):
-        near = difflib.get_close_matches(missing[0], there, n=1)
-        mend = f"did you mean {near[0]!r}?" if near else "correct the name."
+        mend = suggest(missing[0], there, otherwise="correct the name.")
         raise DataError(f"cleaning.decisions names {missing[0]}, which the source does not have: {mend}")
 
 

@@ -6,11 +6,11 @@ import os
 from urllib.parse import urlsplit
 
 from discern.errors import ConfigError
+from edge_runtime.service.settings import is_loopback
 
 VARIABLE = "LABELBOX_API_KEY"
 ADDRESS_VARIABLE = "LABELBOX_URL"
 ADDRESS = "https://api.labelbox.com"
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 HIDDEN = "[the key]"
 
 
@@ -38,7 +38,8 @@ def address() -> str:
     """
     url = (os.environ.get(ADDRESS_VARIABLE) or ADDRESS).rstrip("/")
     parts = urlsplit(url)
-    if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if not parts.hostname or not is_allowed:
         raise ConfigError(f"{ADDRESS_VARIABLE} is {url!r}, and the key is only sent over https: correct it.")
     return url
 

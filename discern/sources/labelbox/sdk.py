@@ -20,8 +20,8 @@ import requests
 import requests.adapters
 
 from discern.errors import ConfigError, DataError, DiscernError
+from discern.map_ahead import WORKERS
 from discern.sources.labelbox.key import address, api_key, without_key
-from discern.sources.parsing import WORKERS
 
 with warnings.catch_warnings():
     # google.api_core, which the SDK imports, warns of the age of Python 3.11.

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from PIL import Image
 
 from discern.errors import ConfigError, DataError
+from discern.map_ahead import map_ahead
 from discern.progress import bar
 from discern.sources.base import Photo
 from discern.sources.files.tree import READ_LIMIT
 from discern.sources.labelbox.live import MOST_KEYS, export
-from discern.sources.parsing import ahead
 from edge_runtime.core.images import DAMAGE, FORMATS
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def global_key(data: bytes) -> str:
 def _pictures(photos: Iterable[Photo]) -> dict[str, Photo]:
     """The photos by key, the first of each; every one was read and seen to be a picture."""
     found: dict[str, Photo] = {}
-    for photo, (key, _) in bar(ahead(_look, photos), name="reading photos", unit="photo"):
+    for photo, (key, _) in bar(map_ahead(_look, photos), name="reading photos", unit="photo"):
         found.setdefault(key, photo)
     if not found:
         raise DataError("there are no photos to send: point at some.")
@@ -175,7 +175,7 @@ def _upload(client: Client, dataset: Any, pictures: dict[str, Photo]) -> None:
     with bar(total=len(pictures), name="sending photos", unit="photo") as progress:
         for part in _parts(pictures.items(), AT_ONCE):
             rows = []
-            for _, row in ahead(lambda item: _upload_one(client, *item), part):
+            for _, row in map_ahead(lambda item: _upload_one(client, *item), part):
                 rows.append(row)
                 progress.update()
             _create(client, dataset, rows)

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from discern.errors import DataError
+from discern.errors import DataError, first_line
 from discern.sources.files.tree import Tree
 from discern.sources.parsing import LARGE, read_text, read_whole
 
@@ -130,8 +130,7 @@ class ParquetTable:
                 yield number, row
 
     def _damaged(self, error: Exception) -> DataError:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return DataError(f"{self.path} cannot be read as Parquet ({reason.rstrip('.')}): write it again.")
+        return DataError(f"{self.path} cannot be read as Parquet ({first_line(error)}): write it again.")
 
 
 def _plain(column: pa.Array) -> pa.Array:

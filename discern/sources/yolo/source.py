@@ -20,12 +20,13 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.errors import DataError
+from discern.map_ahead import map_ahead
 from discern.sources.base import Photo
 from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
 from discern.sources.names import NamesConfig
-from discern.sources.parsing import ahead, number, pixels, read_text
+from discern.sources.parsing import number, pixels, read_text
 from discern.sources.yolo.layout import YoloLayout, class_number, read_layout
 from edge_runtime.core.images import DAMAGE, FORMATS, Box
 
@@ -69,7 +70,7 @@ class YoloSource(ListedSource):
     def photos(self) -> Iterator[Photo]:
         """Stream the photos; the header of each that has labels is read."""
         groups = [list(group) for _, group in groupby(self._entries, key=attrgetter("path"))]
-        for group, size in ahead(self._size, groups):
+        for group, size in map_ahead(self._size, groups):
             for entry in group:
                 yield self._photo(entry if entry.box is None else entry._replace(box=_in_pixels(entry.box, size)))
 
@@ -98,7 +99,7 @@ def _in_pixels(box: Box, size: tuple[int, int] | None) -> Box | None:
 def _entries(tree: Tree, layout: YoloLayout) -> Iterator[Entry]:
     files = frozenset(tree.files)
     described = [path for path in layout.labels if path in files]
-    for path, text in ahead(partial(read_text, tree), described):
+    for path, text in map_ahead(partial(read_text, tree), described):
         image = layout.labels[path]
         things = [
             _thing(image, line.split(), layout, f"line {place} of {path}")
