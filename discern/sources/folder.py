@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
@@ -56,19 +57,9 @@ def _class_folder(path: str, top: str) -> str:
     return path.removeprefix(top).split("/")[0]
 
 
-def _check_classes(tree: Tree, top: str, images: list[str]) -> None:
-    for path in images:
-        if "/" not in path.removeprefix(top):
-            raise DataError(
-                f"{path} in {tree.place} lies beside the class folders: move it into the folder of its class."
-            )
-    counts = Counter(_class_folder(path, top) for path in images)
-    for path in tree.files:
-        if "/" in path.removeprefix(top) and _class_folder(path, top) not in counts:
-            raise DataError(
-                f"the class folder {_class_folder(path, top)} in {tree.place} holds no images: add photos of it, or "
-                "remove it."
-            )
+def _check_classes(tree: Tree, top: str, images: Iterable[str]) -> None:
+    counts = _count_classes(tree, top, images)
+    _check_folders(tree, top, counts)
     if len(counts) < 2:
         raise DataError(
             f"{tree.place} holds one class ({next(iter(counts))}), and to tell apart takes two: add a folder for each "
@@ -79,4 +70,24 @@ def _check_classes(tree: Tree, top: str, images: list[str]) -> None:
             raise DataError(
                 f"class {label} in {tree.place} has one image, and one to enrol and one to ask are needed: add photos "
                 "of it, or remove it."
+            )
+
+
+def _count_classes(tree: Tree, top: str, images: Iterable[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for path in images:
+        if "/" not in path.removeprefix(top):
+            raise DataError(
+                f"{path} in {tree.place} lies beside the class folders: move it into the folder of its class."
+            )
+        counts[_class_folder(path, top)] += 1
+    return counts
+
+
+def _check_folders(tree: Tree, top: str, counts: Counter[str]) -> None:
+    for path in tree.files:
+        folder = _class_folder(path, top)
+        if "/" in path.removeprefix(top) and folder not in counts:
+            raise DataError(
+                f"the class folder {folder} in {tree.place} holds no images: add photos of it, or remove it."
             )

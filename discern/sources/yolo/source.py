@@ -55,7 +55,7 @@ class YoloConfig(BaseModel):
 
 
 class YoloSource(ListedSource):
-    """Things in the photos of a YOLO data set, by image, box and label.
+    """Objects in the photos of a YOLO data set, by image, box and label.
 
     Raises:
         DataError: the layout is not YOLO's, a line of labels makes no sense, or labels have no image or two.
@@ -101,27 +101,28 @@ def _entries(tree: Tree, layout: YoloLayout) -> Iterator[Entry]:
     described = [path for path in layout.labels if path in files]
     for path, text in map_ahead(partial(read_text, tree), described):
         image = layout.labels[path]
-        things = [
-            _thing(image, line.split(), layout, f"line {place} of {path}")
-            for place, line in enumerate(text.splitlines(), start=1)
-            if line.strip()
-        ]
-        yield from things or [Entry(image, None, split=layout.splits.get(image))]
+        yield from list(_objects(path, text, image, layout)) or [Entry(image, None, split=layout.splits.get(image))]
     for path, image in layout.labels.items():
         if path not in files:
             yield Entry(image, None, split=layout.splits.get(image))
 
 
-def _thing(image: str, words: list[str], layout: YoloLayout, where: str) -> Entry:
-    kind = class_number(words[0])
-    label = None if kind is None else layout.names.get(kind)
+def _objects(path: str, text: str, image: str, layout: YoloLayout) -> Iterator[Entry]:
+    for number_of_line, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield _object(image, line.split(), layout, f"line {number_of_line} of {path}")
+
+
+def _object(image: str, cells: list[str], layout: YoloLayout, where: str) -> Entry:
+    class_of_object = class_number(cells[0])
+    label = None if class_of_object is None else layout.names.get(class_of_object)
     if label is None:
-        raise DataError(f"{where} has the class {words[0][:50]!r}, which has no name: correct it, or add the name.")
-    numbers = [number(word, where) for word in words[1:]]
+        raise DataError(f"{where} has the class {cells[0][:50]!r}, which has no name: correct it, or add the name.")
+    numbers = [number(cell, where) for cell in cells[1:]]
     shares = numbers[:4] if layout.keypoints else numbers  # a point's third number says whether it is seen: 0, 1 or 2
-    outside = next((x for x in shares if not -TOLERANCE <= x <= 1 + TOLERANCE), None)
-    if outside is not None:
-        raise DataError(f"{where} has {outside:g}, and shares of a picture's sides are 0 to 1: correct it.")
+    for share in shares:
+        if not -TOLERANCE <= share <= 1 + TOLERANCE:
+            raise DataError(f"{where} has {share:g}, and shares of a picture's sides are 0 to 1: correct it.")
     return Entry(image, label, _box(numbers, layout.keypoints, where), split=layout.splits.get(image))
 
 
