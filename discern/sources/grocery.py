@@ -112,12 +112,14 @@ class _Reader:
         self.files = frozenset(tree.files)
         tables = [path for path in tree.files if path.rpartition("/")[2] == "classes.csv"]
         if not tables:
-            raise DataError(f"{tree.place} holds no classes.csv: give the folder or .zip of the Grocery Store Dataset.")
+            raise DataError(
+                f"{tree.location} holds no classes.csv: give the folder or .zip of the Grocery Store Dataset."
+            )
         self.root = min(tables, key=len).removesuffix("classes.csv")
 
     def products(self) -> dict[str, _Product]:
         """Return the classes by their id."""
-        rows = csv.reader(io.StringIO(read_text(self.tree, self._existing("classes.csv", self.tree.place))))
+        rows = csv.reader(io.StringIO(read_text(self.tree, self._existing("classes.csv", self.tree.location))))
         next(rows, None)
         products = {}
         for line, row in enumerate(rows, start=2):
@@ -131,7 +133,7 @@ class _Reader:
     def photos(self, name: str, products: Mapping[str, _Product]) -> dict[str, list[str]]:
         """Return the paths in one of the lists, by class."""
         photos: dict[str, list[str]] = {product.label: [] for product in products.values()}
-        for where, text in text_lines(self.tree, self._existing(f"{name}.txt", self.tree.place)):
+        for where, text in text_lines(self.tree, self._existing(f"{name}.txt", self.tree.location)):
             cells = [cell.strip() for cell in text.split(",")]
             if len(cells) != 3 or cells[1] not in products:
                 raise DataError(f"{where} is not `path, class id, coarse id` of a known class: restore the file.")

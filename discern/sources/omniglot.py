@@ -15,7 +15,7 @@ protocols:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -75,7 +75,7 @@ class _Reader:
         tops = roots(tree.files, BACKGROUND)
         if len(tops) != 1:
             raise DataError(
-                f"{tree.place} holds {len(tops) or 'no'} folders named {BACKGROUND}: give the path of one Omniglot."
+                f"{tree.location} holds {len(tops) or 'no'} folders named {BACKGROUND}: give the path of one Omniglot."
             )
         self.root = tops[0]
 
@@ -131,7 +131,7 @@ class _Reader:
             start = f"{self.root}{folder}/"
             images = images_below(self.tree, start)
             if not images:
-                raise DataError(f"{self.tree.place} holds no images in {start}: restore the data set.")
+                raise DataError(f"{self.tree.location} holds no images in {start}: restore the data set.")
             for path in images:
                 characters[self._character(path, start)].append(path)
         return characters
@@ -139,7 +139,7 @@ class _Reader:
     def _character(self, path: str, start: str) -> str:
         alphabet, _, rest = path.removeprefix(start).partition("/")
         if rest.count("/") != 1:
-            raise DataError(f"{path} in {self.tree.place} is not alphabet/character/picture: move or remove it.")
+            raise DataError(f"{path} in {self.tree.location} is not alphabet/character/picture: move or remove it.")
         return clean_label(f"{alphabet}/{rest.split('/')[0]}", f"the folder of {path!r}")
 
     def _runs(self) -> dict[str, list[str]]:
@@ -149,32 +149,37 @@ class _Reader:
         for path in images_below(self.tree, start):
             runs[path.removeprefix(start).split("/")[0]].append(path)
         if not runs:
-            raise DataError(f"{self.tree.place} holds no images in {start}: add the one-shot runs.")
+            raise DataError(f"{self.tree.location} holds no images in {start}: add the one-shot runs.")
         return runs
 
     def _run(self, run: str, paths: Sequence[str]) -> Iterator[Entry]:
         """Yield a run's training pictures, and its test pictures with the classes that its list gives them."""
-        start = f"{self.root}{RUNS}/"
-        training = [path for path in paths if path.startswith(f"{start}{run}/training/")]
+        folder = f"{self.root}{RUNS}/{run}"
+        training = [path for path in paths if path.startswith(f"{folder}/training/")]
         labels = {path: f"{run}/{stem(path).rpartition('/')[2]}" for path in training}
         for path, label in labels.items():
             yield Entry(path, label, split="test", role="gallery")
-        unlisted = {path for path in paths if path.startswith(f"{start}{run}/test/")}
+        queries = [path for path in paths if path.startswith(f"{folder}/test/")]
+        yield from self._queries(run, queries, labels)
+
+    def _queries(self, run: str, queries: Iterable[str], labels: Mapping[str, str]) -> Iterator[Entry]:
+        """Yield a run's test pictures; each line of its list names one, and the training picture of its class."""
+        unlisted = set(queries)
         for where, text in self._lines(f"{RUNS}/{run}/class_labels.txt"):
-            paths_of_line = [start + path for path in text.split()]
-            if len(paths_of_line) != 2 or paths_of_line[0] not in unlisted or paths_of_line[1] not in labels:
+            paths = [f"{self.root}{RUNS}/{name}" for name in text.split()]
+            if len(paths) != 2 or paths[0] not in unlisted or paths[1] not in labels:
                 raise DataError(
                     f"{where} is not a test picture of {run} not named before and a training one: restore it."
                 )
-            query, example = paths_of_line
+            query, example = paths
             unlisted.remove(query)
             yield Entry(query, labels[example], split="test", role="query")
         if unlisted:
-            raise DataError(f"{min(unlisted)} is not in {start}{run}/class_labels.txt: restore the list.")
+            raise DataError(f"{min(unlisted)} is not in {self.root}{RUNS}/{run}/class_labels.txt: restore the list.")
 
     def _lines(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield what messages call each line of a list, and its text."""
         path = self.root + name
         if path not in self.tree.files:
-            raise DataError(f"{self.tree.place} holds no {path}: restore the data set.")
+            raise DataError(f"{self.tree.location} holds no {path}: restore the data set.")
         yield from text_lines(self.tree, path)

@@ -23,7 +23,7 @@ def read_whole(tree: Tree, path: str, limit: int = SMALL) -> bytes:
     """
     data = tree.read(path, limit + 1)
     if len(data) > limit:
-        raise DataError(f"{path} in {tree.place} has more than {limit:,} bytes: split it into smaller files.")
+        raise DataError(f"{path} in {tree.location} has more than {limit:,} bytes: split it into smaller files.")
     return data
 
 
@@ -36,7 +36,7 @@ def read_text(tree: Tree, path: str, limit: int = SMALL) -> str:
     try:
         return read_whole(tree, path, limit).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise DataError(f"{path} in {tree.place} is not UTF-8 text: save it as UTF-8.") from None
+        raise DataError(f"{path} in {tree.location} is not UTF-8 text: save it as UTF-8.") from None
 
 
 def text_lines(tree: Tree, path: str) -> Iterator[tuple[str, str]]:

@@ -80,7 +80,7 @@ class _Reader:
         self.folder = f"{self.root}JPEGImages/"
         self.images = images_below(tree, self.folder)
         if not self.images:
-            raise DataError(f"{tree.place} holds no images in {self.folder}: put them there, beside Annotations.")
+            raise DataError(f"{tree.location} holds no images in {self.folder}: put them there, beside Annotations.")
         self.finder = Finder(self.images)
         self.by_stem: dict[str, list[str]] = defaultdict(list)
         for image in self.images:
@@ -168,17 +168,17 @@ def _annotations(tree: Tree) -> tuple[str, list[str]]:
     annotations = [path for path in files if path.startswith(folder)]
     for path in annotations:
         if folder_of(path) != folder:
-            raise DataError(f"{path} in {tree.place} lies deeper than Annotations itself: move it up.")
+            raise DataError(f"{path} in {tree.location} lies deeper than Annotations itself: move it up.")
     return root, annotations
 
 
 def _root(tree: Tree, files: Iterable[str]) -> str:
     candidates = roots(files, "Annotations")
     if not candidates:
-        raise DataError(f"{tree.place} holds no Annotations/*.xml: give the folder or .zip of a VOC data set.")
+        raise DataError(f"{tree.location} holds no Annotations/*.xml: give the folder or .zip of a VOC data set.")
     if len(candidates) > 1:
         raise DataError(
-            f"{tree.place} holds {len(candidates)} folders named Annotations, in {candidates[0] or './'} and in "
+            f"{tree.location} holds {len(candidates)} folders named Annotations, in {candidates[0] or './'} and in "
             f"{candidates[1]}: give the path of one data set."
         )
     return candidates[0]

@@ -8,8 +8,8 @@ Rules kept:
 - `by: photos` (closed set) gives every class photos to train; what is held out is a query against them;
 - photos of one group (see `groups`) are never on two sides. A new photo that ties together what was on two sides before
   is left out rather than anything moved;
-- an image without a label (a negative) follows the group that it is of, else it is drawn by itself; it has no role, and
-  moves no labelled photo;
+- an empty image follows the labelled photos that it is nearly the same as, else it is drawn by itself; it has no role,
+  and moves no labelled photo;
 - a choice depends on the seed and on the name of what is chosen, so what joins later moves little, and nothing at all
   where the earlier version is given.
 """
@@ -47,7 +47,7 @@ def assign(items: Sequence[SplitItem], config: SplitConfig) -> list[Assignment |
     items = [replace(item, before=by_source[i]) if i in by_source else item for i, item in enumerate(items)]
     split = _split_photos if config.by == "photos" else _split_classes
     assigned = split(_of_unsplit_classes(items, by_source), items, config) | by_source
-    assigned |= _split_negatives(items, assigned, config)
+    assigned |= _split_empty_images(items, assigned, config)
     return [assigned.get(i) for i in range(len(items))]
 
 
@@ -76,7 +76,7 @@ def _assigned_by_source(items: Sequence[SplitItem], config: SplitConfig) -> Assi
 
 
 def _role_by_source(item: SplitItem, trained: set[str | None]) -> Role | None:
-    """Return the role that follows from the source; None for a negative, and where the photos to enrol are to choose.
+    """Return the role that follows from the source; None for an empty image, and where photos to enrol are to choose.
 
     Args:
         item: a photo that its source splits.
@@ -227,22 +227,22 @@ def _enrol(groups: Sequence[Group], split: Split, items: Sequence[SplitItem], co
     return {i: (split, role) for i, role in roles.items()}
 
 
-def _split_negatives(items: Sequence[SplitItem], assigned: Assignments, config: SplitConfig) -> Assignments:
-    """Split the images without a label: a group of them follows the labelled photos that it is tied to, or is drawn.
+def _split_empty_images(items: Sequence[SplitItem], assigned: Assignments, config: SplitConfig) -> Assignments:
+    """Split the empty images: a group of them follows the labelled photos that it is tied to, or is drawn.
 
-    Only equal pictures and near-duplicates tie a negative to a labelled photo: sessions and named groups are those of
-    one class, and negatives have their own.
+    Only equal pictures and near-duplicates tie an empty image to a labelled photo: sessions and named groups are those
+    of one class, and empty images have their own.
 
     Args:
         items: all items.
         assigned: the assignments of the labelled ones.
         config: seed and shares.
     """
-    negatives = [i for i, item in enumerate(items) if item.label is None]
-    if not negatives:
+    empty = [i for i, item in enumerate(items) if item.label is None]
+    if not empty:
         return {}
     labelled_splits = _splits_of_ties(items, assigned)
-    groups = [_tied_to_labelled(group, labelled_splits, items) for group in group_items(negatives, items)]
+    groups = [_tied_to_labelled(group, labelled_splits, items) for group in group_items(empty, items)]
     roleless = inherited(groups, items)
     for group in _new_groups(groups, config):
         roleless |= dict.fromkeys(group.members, (config.split_at(_draw(group, config)), None))
@@ -261,7 +261,7 @@ def _splits_of_ties(items: Sequence[SplitItem], assigned: Assignments) -> dict[H
 def _tied_to_labelled(
     group: Group, labelled_splits: Mapping[Hashable, set[Split]], items: Sequence[SplitItem]
 ) -> Group:
-    """Return a group of negatives that also counts the splits of labelled photos as its own."""
+    """Return a group of empty images that also counts the splits of labelled photos as its own."""
     before = set(group.before)
     for i in group.members:
         for tie in ties(items[i]):

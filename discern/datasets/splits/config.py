@@ -14,7 +14,7 @@ HELD_OUT: tuple[Split, ...] = ("test", "validation")
 
 
 class SplitConfig(BaseModel):
-    """How photos are split that come without a split of their own.
+    """The way that photos are split which come without a split of their own.
 
     Args:
         by: `classes` holds out whole classes, `photos` holds out photos of every class.

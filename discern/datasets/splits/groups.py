@@ -22,7 +22,7 @@ class SplitItem:
     """The facts about one photo, or one object in it, that its split depends on.
 
     Args:
-        label: its class; None for a negative, an image in which somebody said there is nothing.
+        label: its class; None for an empty image, in which somebody looked and found nothing.
         sha256: of its picture.
         group: name of the group that its source puts it into.
         near_duplicates: name of its set of near-duplicates.

@@ -58,10 +58,10 @@ def find_coco(tree: Tree) -> CocoFile:
     """
     files = list(islice(_coco_files(tree), 2))
     if not files:
-        raise DataError(f"{tree.place} holds no .json with {', '.join(KEYS)}: name your file in annotations.")
+        raise DataError(f"{tree.location} holds no .json with {', '.join(KEYS)}: name your file in annotations.")
     if len(files) > 1:
         raise DataError(
-            f"{files[0][0]} and {files[1][0]} in {tree.place} are both COCO files: name one in annotations, or one "
+            f"{files[0][0]} and {files[1][0]} in {tree.location} are both COCO files: name one in annotations, or one "
             "a split in splits."
         )
     return _checked(*files[0])
@@ -88,7 +88,7 @@ def read_coco(tree: Tree, path: str) -> CocoFile:
     file_path = file_at(tree, path)
     if file_path is None:
         jsons = [file for file in tree.files if file.lower().endswith(".json")]
-        raise DataError(f"{tree.place} holds no file {path!r}: its JSON files are {', '.join(jsons[:5]) or 'none'}.")
+        raise DataError(f"{tree.location} holds no file {path!r}: its JSON files are {', '.join(jsons[:5]) or 'none'}.")
     content = _parse(file_path, read_whole(tree, file_path, LARGE))
     if not isinstance(content, dict):
         raise DataError(f"{file_path} holds no object with {', '.join(KEYS)}: export it again as COCO.")

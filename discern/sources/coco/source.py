@@ -28,10 +28,10 @@ def _known_splits(value: Any) -> Any:
     """Rename keys to the names that splits have here; a key that is no split stays, and is refused later."""
     if not isinstance(value, Mapping):
         return value
-    named = {split_named(str(key)) or key: file for key, file in value.items()}
-    if len(named) < len(value):
+    renamed = {split_named(str(key)) or key: file for key, file in value.items()}
+    if len(renamed) < len(value):
         raise ValueError("two keys mean one split: give each split one file")
-    return named
+    return renamed
 
 
 class CocoConfig(BaseModel):
@@ -91,7 +91,7 @@ class _Resolver:
         self.images = images_below(tree, self.start)
         if not self.images:
             raise DataError(
-                f"{tree.place} holds no images{self._below}: put them there, or set images to their folder."
+                f"{tree.location} holds no images{self._below}: put them there, or set images to their folder."
             )
         self.finder = Finder(self.images)
 
@@ -128,8 +128,8 @@ class _Resolver:
         paths = self._meant_by(image.file_name)
         if not paths:
             raise DataError(
-                f"{image.where} names {image.file_name!r}, which {self.tree.place} does not hold{self._below}: add the "
-                "file, or remove the image from the JSON."
+                f"{image.where} names {image.file_name!r}, which {self.tree.location} does not hold{self._below}: add "
+                "the file, or remove the image from the JSON."
             )
         if len(paths) > 1:
             raise DataError(

@@ -31,7 +31,7 @@ def api_key() -> str:
 
 
 def address() -> str:
-    """Where Labelbox is; another place than its own only for those who run one.
+    """Return the address of Labelbox; it is another than its own only for those who run a server of theirs.
 
     Raises:
         ConfigError: it is not https; plain http is for this machine alone.

@@ -75,7 +75,7 @@ class CsvTable:
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
         """The cells of some columns, as text, with the number of the line that each row begins in."""
-        places = [self.header.index(column) for column in columns]
+        indices = [self.header.index(column) for column in columns]
         records = self._records()
         next(records)
         for line, cells in records:
@@ -84,7 +84,7 @@ class CsvTable:
                     f"line {line} of {self.path} has {len(cells)} cells, and its header has {len(self.header)}: "
                     "mend the line, perhaps with quotes around a cell."
                 )
-            yield line, [cells[place] for place in places]
+            yield line, [cells[index] for index in indices]
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter, strict=True)

@@ -1,4 +1,4 @@
-"""What the cells of a table's row mean."""
+"""The meaning of the cells of a table's row."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class RowReader:
         if missing:
             more = f" (nor those of {missing - 1} more {self._table.unit}s)" if missing > 1 else ""
             raise DataError(
-                f"{first_missing}, a file that {self._tree.place} does not hold{more}: add it, or mend the path."
+                f"{first_missing}, a file that {self._tree.location} does not hold{more}: add it, or mend the path."
             )
 
     def _find(self, name: str) -> str | None:

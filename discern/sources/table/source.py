@@ -102,18 +102,18 @@ class TableSource(ListedSource):
 
 def _table_path(tree: Tree, config: TableConfig) -> str:
     tables = [path for path in tree.files if path.lower().endswith(EXTENSIONS)]
-    held = f"(it holds {', '.join(tables[:5]) or 'none'})"
+    tables_held = f"(it holds {', '.join(tables[:5]) or 'none'})"
     if config.table is not None:
         path = file_at(tree, config.table)
         if path is None:
-            raise DataError(f"{tree.place} holds no file {config.table!r}: name one in table {held}.")
+            raise DataError(f"{tree.location} holds no file {config.table!r}: name one in table {tables_held}.")
         return path
     top = top_folder(tree, tree.files)
     at_top = [path for path in tables if folder_of(path) == top]
     if not at_top:
-        raise DataError(f"{tree.place} holds no .csv, .tsv or .parquet at its top: name one in table {held}.")
+        raise DataError(f"{tree.location} holds no .csv, .tsv or .parquet at its top: name one in table {tables_held}.")
     if len(at_top) > 1:
-        raise DataError(f"{tree.place} holds {len(at_top)} tables ({', '.join(at_top[:5])}): name one in table.")
+        raise DataError(f"{tree.location} holds {len(at_top)} tables ({', '.join(at_top[:5])}): name one in table.")
     return at_top[0]
 
 

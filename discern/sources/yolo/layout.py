@@ -59,15 +59,17 @@ def read_layout(tree: Tree, data: str | None = None) -> YoloLayout:
     if data is not None:
         path = file_at(tree, data)
         if path is None:
-            raise DataError(f"{tree.place} holds no file {data!r}: set data to the path of its YAML.")
+            raise DataError(f"{tree.location} holds no file {data!r}: set data to the path of its YAML.")
         return _by_yaml(tree, path)
     for names, read in ((YAMLS, _by_yaml), ((CLASSES,), _by_classes)):
         paths = [path for path in tree.files if path[len(folder_of(path)) :].lower() in names]
         if len(paths) > 1:
-            raise DataError(f"{tree.place} holds {paths[0]} and {paths[1]}: give the path of one data set.")
+            raise DataError(f"{tree.location} holds {paths[0]} and {paths[1]}: give the path of one data set.")
         if paths:
             return read(tree, paths[0])
-    raise DataError(f"{tree.place} holds no data.yaml and no classes.txt: give the folder or .zip of a YOLO data set.")
+    raise DataError(
+        f"{tree.location} holds no data.yaml and no classes.txt: give the folder or .zip of a YOLO data set."
+    )
 
 
 def _by_classes(tree: Tree, path: str) -> YoloLayout:
@@ -80,7 +82,7 @@ def _by_classes(tree: Tree, path: str) -> YoloLayout:
         root = root.removesuffix("labels/")
     images = images_below(tree, f"{root}images/")
     if not images:
-        raise DataError(f"{tree.place} holds no images in {root}images/, as {path} needs: put them there.")
+        raise DataError(f"{tree.location} holds no images in {root}images/, as {path} needs: put them there.")
     labels = _labels(images)
     _check_orphans(tree, [f"{root}images/"], labels)
     return YoloLayout(names, labels, {})
@@ -183,7 +185,7 @@ def _images(tree: Tree, path: str, where: str, images: Any, root: str, folders: 
             folders.append(folder)
             yield from inside
             return
-    raise DataError(f"{where} is {images[:200]!r}, where {tree.place} holds no images: correct the path.")
+    raise DataError(f"{where} is {images[:200]!r}, where {tree.location} holds no images: correct the path.")
 
 
 def _candidates(base: str, root: str, path: str) -> list[str]:
@@ -205,7 +207,7 @@ def _list(tree: Tree, path: str, base: str, root: str) -> Iterator[str]:
     for where, name in text_lines(tree, path):
         images = [image for start in starts if (image := finder.exact(name, start))]
         if not images:
-            raise DataError(f"{where} names {name[:200]!r}, which {tree.place} does not hold: mend it.")
+            raise DataError(f"{where} names {name[:200]!r}, which {tree.location} does not hold: mend it.")
         yield images[0]
 
 
@@ -231,4 +233,4 @@ def _check_orphans(tree: Tree, folders: Iterable[str], labels: Mapping[str, str]
     for path in tree.files:
         is_labels = path.endswith(".txt") and not path.endswith(f"/{CLASSES}")
         if is_labels and path.startswith(folders_of_labels) and path not in labels:
-            raise DataError(f"{path} in {tree.place} has no image: add the image, or remove the labels.")
+            raise DataError(f"{path} in {tree.location} has no image: add the image, or remove the labels.")

@@ -273,36 +273,37 @@ def test_a_grown_version_keeps_the_share_of_unknown_classes() -> None:
         assert classes.count(False) == round(0.3 * len(classes))
 
 
-def test_a_negative_is_drawn_by_itself_and_has_no_role() -> None:
-    negatives = [SplitItem(None, f"negative {i}") for i in range(1000)]
+@pytest.mark.parametrize("by", ["classes", "photos"])
+def test_an_empty_image_is_drawn_by_itself_and_has_no_role(by: Literal["classes", "photos"]) -> None:
+    empty = [SplitItem(None, f"empty {i}") for i in range(1000)]
     photos = items_of(20, 4)
-    config = SplitConfig(test_share=0.2, validation_share=0.3)
-    assigned = assign([*negatives, *photos], config)
+    config = SplitConfig(by=by, test_share=0.2, validation_share=0.3)
+    assigned = assign([*empty, *photos], config)
     counts = Counter(assigned[:1000])
     assert set(counts) == {("train", None), ("validation", None), ("test", None)}
     assert abs(counts["test", None] - 200) < 40
     assert abs(counts["validation", None] - 300) < 45
     assert assigned[1000:] == assign(photos, config)
-    assert assign(negatives[:1], config) == assigned[:1]
+    assert assign(empty[:1], config) == assigned[:1]
 
 
 @pytest.mark.parametrize("by", ["classes", "photos"])
-def test_negatives_of_one_group_stay_on_one_side(by: Literal["classes", "photos"]) -> None:
-    negatives = [SplitItem(None, f"n{i}", group=f"{i % 20}") for i in range(60)]
-    assigned = assign([*negatives, *items_of(20, 4)], SplitConfig(by=by))
+def test_empty_images_of_one_group_stay_on_one_side(by: Literal["classes", "photos"]) -> None:
+    empty = [SplitItem(None, f"n{i}", group=f"{i % 20}") for i in range(60)]
+    assigned = assign([*empty, *items_of(20, 4)], SplitConfig(by=by))
     assert assigned[:20] == assigned[20:40] == assigned[40:60]
     assert len(set(assigned[:20])) == 3
 
 
 @pytest.mark.parametrize("by", ["classes", "photos"])
-def test_a_negative_follows_the_labelled_photos_that_it_resembles(by: Literal["classes", "photos"]) -> None:
+def test_an_empty_image_follows_the_labelled_photos_that_it_resembles(by: Literal["classes", "photos"]) -> None:
     photos = [dataclasses.replace(item, near_duplicates=item.sha256) for item in items_of(20, 4)]
-    negatives = [SplitItem(None, f"{item.sha256} empty", near_duplicates=item.sha256) for item in photos]
-    assigned = assign([*photos, *negatives], SplitConfig(by=by))
+    empty = [SplitItem(None, f"{item.sha256} empty", near_duplicates=item.sha256) for item in photos]
+    assigned = assign([*photos, *empty], SplitConfig(by=by))
     assert assigned[80:] == [assignment and (assignment[0], None) for assignment in assigned[:80]]
 
 
-def test_a_negative_between_two_sides_gets_no_assignment_and_an_earlier_one_stays() -> None:
+def test_an_empty_image_between_two_sides_gets_no_assignment_and_an_earlier_one_stays() -> None:
     photos = items_of(20, 4)
     config = SplitConfig()
     assigned = assign(photos, config)
@@ -317,10 +318,48 @@ def test_a_negative_between_two_sides_gets_no_assignment_and_an_earlier_one_stay
     assert assign([*photos, *new], config) == [*assigned, None, None, ("validation", None)]
 
 
-def test_a_negative_keeps_the_split_of_its_source_and_those_of_its_group_follow() -> None:
-    negatives = [
+def test_an_empty_image_keeps_the_split_of_its_source_and_those_of_its_group_follow() -> None:
+    empty = [
         SplitItem(None, "1", group="g", split="test", role="query"),
         SplitItem(None, "2", group="g"),
         SplitItem(None, "3", split="train"),
     ]
-    assert assign(negatives, SplitConfig()) == [("test", None), ("test", None), ("train", None)]
+    assert assign(empty, SplitConfig()) == [("test", None), ("test", None), ("train", None)]
+
+
+def test_whole_groups_join_the_gallery_until_it_has_its_shots() -> None:
+    photos = [SplitItem(item.label, item.sha256, group=item.sha256[-1]) for item in items_of(20, 5) * 2]
+    photos = [dataclasses.replace(photo, sha256=f"{i} {photo.sha256}") for i, photo in enumerate(photos)]
+    assigned = assign(photos, SplitConfig(shots=3))
+    galleries = Counter(
+        photo.label for photo, assignment in zip(photos, assigned, strict=True) if assignment == ("test", "gallery")
+    )
+    assert set(galleries.values()) == {4}  # two groups of two photos
+
+
+def test_an_enrolled_class_gets_gallery_photos_up_to_its_shots_when_it_grows() -> None:
+    config = SplitConfig(shots=3)
+    earlier = as_earlier(items_of(20, 2), config)
+    enrolled = [item.label for item in earlier if item.before == ("test", "gallery")]
+    new = [SplitItem(label, f"{label} {i}") for label in enrolled for i in range(3)]
+    roles = Counter(assign([*earlier, *new], config)[len(earlier) :])
+    assert roles == {("test", "gallery"): 2 * len(enrolled), ("test", "query"): len(enrolled)}
+
+
+def test_a_class_with_a_photo_that_trains_is_not_held_out() -> None:
+    mixed = [SplitItem("mixed", "1", before=("train", "gallery")), SplitItem("mixed", "2", before=("test", "query"))]
+    assert assign([*mixed, SplitItem("mixed", "3"), *items_of(10, 4)], SplitConfig())[:3] == [
+        ("train", "gallery"),
+        ("test", "query"),
+        ("train", "gallery"),
+    ]
+
+
+def test_by_photos_leaves_every_class_a_photo_to_train_whatever_the_shares() -> None:
+    photos = items_of(30, 3)
+    for seed in range(5):
+        config = SplitConfig(by="photos", seed=seed, validation_share=0.49, test_share=0.49)
+        assigned = assign(photos, config)
+        assigned = assign(photos, config)
+        trained = {photos[i].label for i, assignment in enumerate(assigned) if assignment == ("train", "gallery")}
+        assert trained == {f"c{i}" for i in range(30)}

@@ -64,3 +64,8 @@ def test_draw_unknown_classes_enrols_all_new_classes_where_enough_are_unknown() 
     splits: dict[str, Split] = {f"c{i}": "test" for i in range(12)}
     before = {f"c{i}": i >= 5 for i in range(8)}
     assert draw_unknown_classes(splits, before, SplitConfig(unknown_share=0.3)) == {f"c{i}" for i in range(5)}
+
+
+def test_splits_of_classes_holds_out_every_drawn_class_where_enough_others_train() -> None:
+    splits = splits_of_classes(labels(30), {}, labels(10), SplitConfig(validation_share=0.49, test_share=0.5))
+    assert {label for label, split in splits.items() if split != "train"} == labels(10)
