@@ -137,7 +137,7 @@ def _lay(light: NDArray[np.float32], scene: Scene, design: PillDesign, surface: 
 def _shadow(
     rng: np.random.Generator, scene: Scene, design: PillDesign, relief: Relief, size: int
 ) -> NDArray[np.float32]:
-    """Return the light that reaches the table, [size, size]: a blurred shadow away from the lamp, one below the pill."""
+    """Return the light that reaches the table, [size, size]: a blurred shadow beside the pill, one below it."""
     thickness = max(design.wall, 0.2)
     outline = _project(Image.fromarray(relief.mask), scene, design.wall, size)
     reach = scene.scale * thickness / np.tan(np.arcsin(scene.light[2]))
