@@ -337,13 +337,15 @@ def test_whole_groups_join_the_gallery_until_it_has_its_shots() -> None:
     assert set(galleries.values()) == {4}  # two groups of two photos
 
 
-def test_an_enrolled_class_gets_gallery_photos_up_to_its_shots_when_it_grows() -> None:
+@pytest.mark.parametrize("new_photos", [2, 3])
+def test_an_enrolled_class_gets_gallery_photos_up_to_its_shots_when_it_grows(new_photos: int) -> None:
     config = SplitConfig(shots=3)
     earlier = as_earlier(items_of(20, 2), config)
     enrolled = [item.label for item in earlier if item.before == ("test", "gallery")]
-    new = [SplitItem(label, f"{label} {i}") for label in enrolled for i in range(3)]
-    roles = Counter(assign([*earlier, *new], config)[len(earlier) :])
-    assert roles == {("test", "gallery"): 2 * len(enrolled), ("test", "query"): len(enrolled)}
+    new = [SplitItem(label, f"{label} {i}") for label in enrolled for i in range(new_photos)]
+    assigned = Counter(assign([*earlier, *new], config)[len(earlier) :])
+    assert assigned["test", "gallery"] == 2 * len(enrolled)
+    assert assigned["test", "query"] == (new_photos - 2) * len(enrolled)
 
 
 def test_a_class_with_a_photo_that_trains_is_not_held_out() -> None:
