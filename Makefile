@@ -7,11 +7,11 @@ export UV_PYTHON_DOWNLOADS := never
 # The index brings hnswlib as source: built for any CPU of this kind, not for the builder's alone.
 export HNSWLIB_NO_NATIVE := 1
 ENV := source .envrc &&
-# By file: what a file's tests share is made once. More workers than these would make it anew more often than they save.
-TESTS_SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
+# By group (tests/suite.py): what tests share is made once. More workers would make it anew more often than they save.
+TESTS_SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 
-.PHONY: help setup demo test test-long lint types lock benchmarks figures clean
+.PHONY: help setup demo test test-long test-quick lint types lock benchmarks figures clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -40,10 +40,13 @@ demo: .venv/installed  ## sample pills, from photos to an answer on the device, 
 	@$(ENV) python -m cli.demo
 
 test: .venv/installed lint types  ## everything that CI runs
-	@$(ENV) python -m pytest $(TESTS_SIDE_BY_SIDE) -m "not long"
+	@$(ENV) python -m pytest $(TESTS_SIDE_BY_SIDE) --cpu-times 20 -m "not long"
 
-test-long: .venv/installed  ## the tests that take minutes
-	@$(ENV) python -m pytest -m long
+test-long: .venv/installed  ## the tests that take minutes, or repeat others at scale
+	@$(ENV) python -m pytest --cpu-times 20 -m long
+
+test-quick: .venv/installed  ## the tests nearest to what you changed, in 20 seconds
+	@$(ENV) python -m tests.quick
 
 lint: .venv/installed  ## style and the import rule
 	@$(ENV) ruff check . && ruff format --check . && lint-imports

@@ -5,28 +5,29 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
 
-from discern.datasets.ingest.write_version import write_version
-from discern.datasets.manifest import DatasetVersion
-from discern.evaluation.gates import GateConfig
-from discern.evaluation.metrics import Metrics
-from discern.learning.models import TorchEmbedder
-from discern.learning.recipes import train_teacher
-from discern.publication.repository import ReleaseRepository
-from discern.releases.candidate import build_candidate
-from discern.releases.comparison import ReleaseComparison, compare_releases
-from edge_runtime.core.release import Release
-from tests.discern import candidates, toy
 from tests.edge_runtime.toy_release import COLOURS, build_toy
-from tests.proxies import Proxy
+
+# These take seconds to import: a fixture that needs one imports it, for tests that need none are to start soon.
+if TYPE_CHECKING:
+    from discern.datasets.manifest import DatasetVersion
+    from discern.evaluation.metrics import Metrics
+    from discern.learning.models import TorchEmbedder
+    from discern.publication.repository import ReleaseRepository
+    from discern.releases.comparison import ReleaseComparison
+    from edge_runtime.core.release import Release
+    from tests.proxies import Proxy
 
 
 @pytest.fixture(scope="session")
 def toy_version(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
     """Discs of several classes; not to be changed."""
+    from discern.datasets.ingest.write_version import write_version
+    from tests.discern import toy
+
     version, rejected = write_version(toy.photos(), str(tmp_path_factory.mktemp("shards")), source="toy")
     assert not rejected
     return version
@@ -35,33 +36,25 @@ def toy_version(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
 @pytest.fixture(scope="session")
 def toy_model(toy_version: DatasetVersion) -> TorchEmbedder:
     """A model that learned the toy's training classes; not to be changed."""
-    config = toy.config(steps=60, classes_per_batch=12, photos_per_class=2)
-    return train_teacher(toy_version, toy.PREPROCESSING, config).model
+    from tests.discern.trained_toy import trained
 
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Torch on one thread: sums have one order, and tests beside these do not slow it twentyfold (measured)."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    return trained(toy_version)
 
 
 @pytest.fixture(scope="session")
-def candidate(
-    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Release, Metrics]:
+def candidate(toy_version: DatasetVersion) -> tuple[Release, Metrics]:
     """A release candidate of the toy model with its figures; not to be changed."""
-    folder = tmp_path_factory.mktemp("candidate") / "release"
-    built = build_candidate(folder, candidates.inputs(toy_version, toy_model))
-    return built.release, built.metrics
+    from tests.discern.built_candidates import built_candidate
+
+    return built_candidate(toy_version)
 
 
 @pytest.fixture(scope="session")
-def production(toy_version: DatasetVersion, tmp_path_factory: pytest.TempPathFactory) -> Release:
+def production(toy_version: DatasetVersion) -> Release:
     """Another release over the same classes; not to be changed."""
-    return candidates.by_colour(tmp_path_factory.mktemp("production") / "release", toy_version)
+    from tests.discern.built_candidates import built_production
+
+    return built_production(toy_version)
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +62,9 @@ def comparison(
     candidate: tuple[Release, Metrics], production: Release, toy_version: DatasetVersion
 ) -> ReleaseComparison:
     """The candidate against production."""
+    from discern.evaluation.gates import GateConfig
+    from discern.releases.comparison import compare_releases
+
     return compare_releases(candidate[0], production, toy_version, GateConfig(resamples=300))
 
 
@@ -103,6 +99,8 @@ def proxy(bucket: str, s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Ite
     """What the S3 clients of this test and its children go through from here on."""
     from s3fs import S3FileSystem
 
+    from tests.proxies import Proxy
+
     with Proxy(s3_endpoint) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
         S3FileSystem.clear_instance_cache()
@@ -126,6 +124,8 @@ def newer_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
 @pytest.fixture
 def repository(tmp_path: Path) -> ReleaseRepository:
     """A new repository in a folder."""
+    from discern.publication.repository import ReleaseRepository
+
     repository = ReleaseRepository(str(tmp_path / "repository"), tmp_path / "keys")
     repository.initialise()
     return repository

@@ -134,6 +134,7 @@ def test_the_command_line_says_one_sentence(loop: Workplace, tmp_path: Path) -> 
     assert "class-3/bad.jpg" in last
 
 
+@pytest.mark.long
 def test_a_typo_in_a_config_is_named_on_the_command_line(loop: Workplace, tmp_path: Path) -> None:
     config = yaml.safe_load((CONFIGS / "training.yaml").read_text())
     config["parameters"]["teacher"]["stepps"] = 3
@@ -152,6 +153,7 @@ def test_a_typo_in_a_config_is_named_on_the_command_line(loop: Workplace, tmp_pa
     assert "parameters.teacher.stepps: unknown key" in child.stderr
 
 
+@pytest.mark.long
 def test_a_missing_stack_is_named(loop: Workplace, tmp_path: Path) -> None:
     child = on_the_command_line(tmp_path, "zenml", "stack", "set", "nowhere")
     assert child.returncode == 1

@@ -48,11 +48,13 @@ def typed(tmp_path_factory: pytest.TempPathFactory, loop: Workplace) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_the_steps_leave_a_release(typed: Path) -> None:
     assert (typed / "home" / "releases" / "metadata" / "timestamp.json").is_file()
     assert list((typed / "home" / "reports" / "promotion").glob("*.html"))
 
 
+@pytest.mark.long
 def test_the_versions_are_listed_compared_and_restored(typed: Path) -> None:
     child = shell(VERSIONS.replace("old-pills", str(typed / "old")).replace("pills", "tiny"), typed)
     assert child.returncode == 0, child.stderr[-2000:]
@@ -60,6 +62,7 @@ def test_the_versions_are_listed_compared_and_restored(typed: Path) -> None:
     assert len(list((typed / "old").glob("*/*.*"))) == 240
 
 
+@pytest.mark.long
 def test_the_device_pulls_and_answers(typed: Path) -> None:
     child = shell(DEVICE, typed)
     assert child.returncode == 0, child.stderr[-2000:]
@@ -109,6 +112,7 @@ def answers(url: str) -> bool:
         return False
 
 
+@pytest.mark.long
 def test_the_service_answers(typed: Path, service: int) -> None:
     request = SERVICE.splitlines()[1].replace("8000", str(service))
     child = shell(request, typed)

@@ -52,6 +52,7 @@ def local_files(home: Path) -> set[Path]:
     return {path for folder in folders for path in (home / folder).rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 def test_the_same_three_pipelines_run_in_the_bucket(on_s3: Workplace, tmp_path: Path) -> None:
     from zenml.client import Client
 

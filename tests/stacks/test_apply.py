@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from tests.prepared import REPOSITORY, copy_zenml_config
 
 
 def apply(home: Path, *names: str) -> list[str]:
@@ -34,7 +34,10 @@ print('active', Client().active_stack_model.name)
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("stacks")
+    """A home that no stack was applied to."""
+    home = tmp_path_factory.mktemp("stacks")
+    copy_zenml_config(home / "config")
+    return home
 
 
 def test_the_first_time_creates_and_activates(home: Path) -> None:

@@ -52,6 +52,10 @@ class Client(labelbox.Client):
     def __repr__(self) -> str:
         return f"Client({self.endpoint!r})"
 
+    def unset_sdk_method(self) -> None:
+        """Name the caller "discern": without a name the SDK walks the whole call stack for one, at each request."""
+        self.set_sdk_method("discern")
+
     def execute(self, query: str | None = None, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Run one GraphQL operation; arguments as Labelbox's own."""
         # Without it the SDK gives None for what is not there, and stumbles over that.
@@ -82,6 +86,7 @@ def connect() -> Client:
     """
     url = address()
     client = Client(api_key=api_key(), endpoint=f"{url}/graphql", rest_endpoint=f"{url}/api/v1")
+    client.unset_sdk_method()
     client.connection.mount(url, requests.adapters.HTTPAdapter(pool_maxsize=WORKERS))  # one a thread that sends photos
     return client
 

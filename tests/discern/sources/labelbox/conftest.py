@@ -17,6 +17,8 @@ def labelbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLabelbox]:
     """The server; what waits in earnest waits a hundredth of it here."""
     from discern.sources.labelbox import sdk
 
+    # The SDK walks the stack for the name of its caller, which is deep under pytest: most of a test's time.
+    monkeypatch.setattr("labelbox.pagination.call_info_as_str", lambda: "discern")
     monkeypatch.setattr(sdk, "LIMIT_WAITS", (0.01, 0.01))
     monkeypatch.setattr(sdk, "BREAK_WAITS", ())
     monkeypatch.setattr(images, "FIRST_WAIT", 0.01)
