@@ -29,6 +29,7 @@ MARKS_BY_FIXTURE = {
     "loop": "slow",
 }
 SLOW = 1.0  # CPU seconds
+CPU_SECONDS = "cpu_seconds"  # a property of a report
 LAST_LOOK = pytest.StashKey[float]()
 DEADLINE = pytest.StashKey[float]()
 NOT_RUN = pytest.StashKey[list[str]]()
@@ -105,7 +106,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Note what a test's set-up, call and tear-down each cost."""
     report = yield
     now = _cpu_seconds()
-    report.cpu_seconds = now - item.stash[LAST_LOOK]
+    report.user_properties.append((CPU_SECONDS, now - item.stash[LAST_LOOK]))
     item.stash[LAST_LOOK] = now
     return report
 
@@ -128,7 +129,7 @@ def _tell_costs(terminalreporter: pytest.TerminalReporter, count: int) -> None:
     fixtures: Counter[str] = Counter()
     marked: set[str] = set()
     for report in _reports(terminalreporter):
-        (calls if report.when == "call" else fixtures)[report.nodeid] += report.cpu_seconds
+        (calls if report.when == "call" else fixtures)[report.nodeid] += dict(report.user_properties)[CPU_SECONDS]
         if {"slow", "long"} & set(report.keywords):
             marked.add(report.nodeid)
     total = Counter(calls)
@@ -145,7 +146,7 @@ def _tell_costs(terminalreporter: pytest.TerminalReporter, count: int) -> None:
 
 def _reports(terminalreporter: pytest.TerminalReporter) -> Sequence[Any]:
     reports = [report for group in terminalreporter.stats.values() for report in group]
-    return [report for report in reports if hasattr(report, "cpu_seconds")]
+    return [report for report in reports if CPU_SECONDS in dict(getattr(report, "user_properties", ()))]
 
 
 def _cpu_seconds() -> float:

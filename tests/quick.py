@@ -1,0 +1,148 @@
+"""`python -m tests.quick`: run the tests nearest to what was changed since the last commit, for 20 seconds at most.
+
+A test file is chosen when it was changed itself, when its path mirrors a changed module's, when it imports a changed
+module, directly or through others, or when its text names a changed file that is no module. What comes first:
+
+1. the test file that was changed;
+2. the test of the changed module: `tests/discern/datasets/test_diff.py` of `discern/datasets/diff.py`;
+3. tests of the same room; of these and of all others, those that import the fewest modules.
+
+Tests marked `slow` or `long` are left out, and so are fixtures' imports: `make test` runs everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from discern.source_code import imported_modules
+from tests.prepared import REPOSITORY
+
+SECONDS = 20.0
+LEFT_FOR_THE_END = 1.5  # seconds: the test that runs at the deadline ends, and fixtures are torn down
+MOST_FILES = 10  # their imports alone take seconds
+
+
+@dataclass(frozen=True)
+class TestFile:
+    """A file of tests, the files of this repository that it imports, and its text.
+
+    Paths are relative to the repository.
+    """
+
+    __test__ = False  # pytest would take it for a class of tests
+
+    path: Path
+    imports: frozenset[Path]
+    text: str
+
+
+def nearest(changed: Collection[Path], tests: Iterable[TestFile]) -> list[Path]:
+    """Return the test files that a change concerns, nearest first.
+
+    Args:
+        changed: paths relative to the repository.
+        tests: all test files.
+    """
+    concerned = [test for test in tests if any(_concerns(path, test) for path in changed)]
+    return [test.path for test in sorted(concerned, key=lambda test: _distance(changed, test))]
+
+
+def _concerns(path: Path, test: TestFile) -> bool:
+    if path in (test.path, _mirror(test.path)) or path in test.imports:
+        return True
+    if path.name == "conftest.py":
+        return path.parent in test.path.parents
+    if path.suffix == ".py":
+        return False
+    return path.name in test.text or f'"{path.parts[0]}"' in test.text
+
+
+def _distance(changed: Collection[Path], test: TestFile) -> tuple[int, int, str]:
+    """Return what sorts the nearest first: its step of the module's docstring, how much it imports, and its path."""
+    if test.path in changed:
+        step = 0
+    elif _mirror(test.path) in changed:
+        step = 1
+    elif any(path.parent == _mirror(test.path).parent for path in changed):
+        step = 2
+    else:
+        step = 3
+    return step, len(test.imports), str(test.path)
+
+
+def _mirror(test: Path) -> Path:
+    """Return the module that a test file is named after: `discern/x.py` of `tests/discern/test_x.py`."""
+    return Path(*test.parts[1:-1], test.name.removeprefix("test_"))
+
+
+def changed_since(revision: str) -> set[Path]:
+    """Return the paths that differ from a commit, and those that git does not know yet and does not ignore."""
+    differing = _git("diff", "--name-only", revision)
+    new = _git("ls-files", "--others", "--exclude-standard")
+    return {Path(line) for line in differing + new}
+
+
+def read_tests(root: Path) -> list[TestFile]:
+    """Return every test file below `root`/tests."""
+    files: list[TestFile] = []
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        relative = path.relative_to(root)
+        modules = imported_modules([".".join(relative.with_suffix("").parts)], root)
+        imports = frozenset(module.relative_to(root) for module in modules.values())
+        files.append(TestFile(relative, imports, path.read_text()))
+    return files
+
+
+def _git(*arguments: str) -> list[str]:
+    child = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return child.stdout.splitlines()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Choose, say what was chosen, and run it. Returns pytest's exit status."""
+    start = time.monotonic()
+    parser = argparse.ArgumentParser(prog="python -m tests.quick", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--since", default="HEAD", metavar="COMMIT", help="what counts as changed (default: HEAD)")
+    parser.add_argument("--list", action="store_true", help="name the test files, and run none")
+    options = parser.parse_args(arguments)
+    changed = changed_since(options.since)
+    chosen = nearest(changed, read_tests(REPOSITORY)) if changed else []
+    if not chosen:
+        reason = f"No test concerns {_names(changed)}" if changed else "Nothing was changed since the last commit"
+        _say(f"{reason}: no test is run.")
+        return 0
+    _say(f"{len(chosen)} test files concern {_names(changed)}; the nearest are run:")
+    for path in chosen[:MOST_FILES]:
+        _say("  ", str(path))
+    if options.list:
+        return 0
+    left = SECONDS - LEFT_FOR_THE_END - (time.monotonic() - start)
+    status = pytest.main(
+        ["-q", f"--stop-after={left:.1f}", "-m", "not long and not slow", *map(str, chosen[:MOST_FILES])]
+    )
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        _say("All tests of these files are slow: `make test` runs them.")
+        return 0
+    return int(status)
+
+
+def _names(paths: Collection[Path]) -> str:
+    first = sorted(map(str, paths))[:3]
+    return ", ".join(first) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+
+
+def _say(*words: str) -> None:
+    sys.stdout.write(" ".join(words) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
