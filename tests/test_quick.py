@@ -59,6 +59,7 @@ def test_without_a_change_nothing_runs_and_it_says_so(
     assert capsys.readouterr().out == "Nothing was changed since the last commit: no test is run.\n"
 
 
+@pytest.mark.slow
 def test_this_repositorys_tests_are_read_with_what_they_import() -> None:
     own = next(test for test in read_tests(REPOSITORY) if test.path == Path("tests/test_quick.py"))
     assert {Path("tests/quick.py"), Path("discern/source_code.py")} <= own.imports
