@@ -27,6 +27,7 @@ MARKS_BY_FIXTURE = {
     "s3_endpoint": "network",
     "labelbox": "network",
     "loop": "slow",
+    "grown": "slow",
 }
 SLOW = 1.0  # CPU seconds
 CPU_SECONDS = "cpu_seconds"  # a property of a report

@@ -8,7 +8,7 @@ import pytest
 
 from tests import quick
 from tests.prepared import REPOSITORY
-from tests.quick import TestFile, nearest, read_tests
+from tests.quick import MOST_FAR, MOST_NEAR, TestFile, few, nearest, read_tests
 
 
 def file_of(path: str, *imports: str, text: str = "") -> TestFile:
@@ -32,6 +32,19 @@ def chosen(*changed: Path | str) -> list[str]:
 def test_a_modules_own_test_comes_first_then_its_room_then_whoever_imports_it() -> None:
     assert chosen(DIFF) == ["test_diff.py", "test_ingest.py", "test_data.py"]
     assert chosen(INGEST) == ["test_ingest.py", "test_data.py"]
+
+
+def test_a_test_that_names_the_module_comes_before_one_that_imports_it_through_others() -> None:
+    by_name = file_of("tests/z/test_z.py", str(PAGE), "a.py", text="from discern.page import Page")
+    through_others = file_of("tests/a/test_a.py", str(PAGE))
+    assert nearest({PAGE}, [through_others, by_name]) == [by_name.path, through_others.path]
+
+
+def test_of_other_rooms_a_quick_run_starts_few() -> None:
+    room = [Path(f"tests/discern/datasets/test_{number}.py") for number in range(20)]
+    others = [Path(f"tests/cli/test_{number}.py") for number in range(20)]
+    assert few({DIFF}, room + others) == room[:MOST_NEAR]
+    assert few({DIFF}, room[:1] + others) == room[:1] + others[:MOST_FAR]
 
 
 def test_a_changed_test_comes_before_the_tests_of_changed_modules() -> None:

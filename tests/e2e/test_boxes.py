@@ -51,6 +51,7 @@ def newest(step: str, output: str) -> Any:
     return client.get_pipeline_run(page.items[0].id).steps[step].outputs[output][0].load()
 
 
+@pytest.mark.slow
 def test_voc_and_coco_give_one_version_and_the_page_says_why_it_may_pass(
     zenml_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,14 +21,20 @@ BUCKET = "discern-test"
 
 
 @pytest.fixture
-def on_s3(loop: Workplace, s3_environment: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]:
-    """The stack local-s3 is active, set by the command that a person types."""
-    from zenml.client import Client
-
+def applied(loop: Workplace, s3_environment: str, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    """ZenML knows the stack local-s3."""
     from cli.stacks import main
 
     monkeypatch.setenv("DISCERN_BUCKET", BUCKET)
     assert main(["apply", "local-s3", "--create-bucket"]) == 0
+    return loop
+
+
+@pytest.fixture
+def on_s3(applied: Workplace) -> Iterator[Workplace]:
+    """The stack local-s3 is active, set by the command that a person types."""
+    from zenml.client import Client
+
     client = Client()
     before = client.active_stack_model.id
     zenml = Path(sys.executable).parent / "zenml"
@@ -36,7 +42,7 @@ def on_s3(loop: Workplace, s3_environment: str, monkeypatch: pytest.MonkeyPatch)
         subprocess.run([zenml, "stack", "set", "local-s3"], check=True, capture_output=True)
         # This process has read its settings before: it is told as well.
         client.activate_stack("local-s3")
-        yield loop
+        yield applied
     finally:
         client.activate_stack(before)
 
@@ -86,7 +92,7 @@ def assert_all_in_bucket(run: Any) -> None:
     assert all(version.uri.startswith(f"s3://{BUCKET}/zenml/") for version in versions)
 
 
-def test_applying_twice_changes_nothing(on_s3: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_applying_twice_changes_nothing(applied: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
     from cli.stacks import main
 
     assert main(["apply", "local", "local-s3"]) == 0
@@ -94,7 +100,7 @@ def test_applying_twice_changes_nothing(on_s3: Workplace, capsys: pytest.Capture
 
 
 def test_a_changed_file_updates_the_stack(
-    on_s3: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    applied: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cli.stacks import main
 
@@ -106,7 +112,7 @@ def test_a_changed_file_updates_the_stack(
 
 
 def test_a_missing_bucket_is_named(
-    on_s3: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    applied: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from cli.stacks import main
 

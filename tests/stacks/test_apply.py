@@ -32,6 +32,9 @@ print('active', Client().active_stack_model.name)
 """
 
 
+pytestmark = [pytest.mark.slow, pytest.mark.zenml]
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home that no stack was applied to."""
