@@ -8,7 +8,7 @@ module, directly or through others, or when its text names a changed file that i
 3. tests of the same room;
 4. tests that name a changed module, and then all others; of each kind, those that import the fewest modules.
 
-Of the last kind few are run, for each may bring the heavy libraries of another room. Tests marked `slow` or `long` are
+Of the last kind few are run, and only if time is left, for each may bring heavy libraries. Tests marked `slow` or `long` are
 left out, and what a test gets from its fixtures counts for nothing here: `make test` runs everything.
 """
 
@@ -29,7 +29,8 @@ from tests.prepared import REPOSITORY
 
 SECONDS = 20.0
 LEFT_FOR_THE_END = 1.5  # seconds: the test that runs at the deadline ends, and fixtures are torn down
-MOST_NEAR, MOST_FAR = 8, 3  # files; their imports alone take seconds
+START_UP = 8.0  # seconds that the imports of another room's tests may take
+MOST_NEAR, MOST_FAR = 8, 3  # files
 NEAR = 2  # the step up to which a test is of the changed room
 
 
@@ -58,11 +59,14 @@ def nearest(changed: Collection[Path], tests: Iterable[TestFile]) -> list[Path]:
     return [test.path for test in sorted(concerned, key=lambda test: _distance(changed, test))]
 
 
-def few(changed: Collection[Path], ordered: Sequence[Path]) -> list[Path]:
-    """Return those of the test files, nearest first, that a quick run starts with."""
-    near = [path for path in ordered if _step(changed, path) <= NEAR]
-    far = [path for path in ordered if _step(changed, path) > NEAR]
-    return near[:MOST_NEAR] + far[: min(MOST_FAR, MOST_NEAR - len(near[:MOST_NEAR]))]
+def first_and_then(changed: Collection[Path], ordered: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Return the tests of the changed room that a quick run starts with, and those of others that may follow.
+
+    Where the changed room has no tests, those of others come first.
+    """
+    near = [path for path in ordered if _step(changed, path) <= NEAR][:MOST_NEAR]
+    far = [path for path in ordered if _step(changed, path) > NEAR][:MOST_FAR]
+    return (near, far) if near else (far, [])
 
 
 def _concerns(path: Path, test: TestFile) -> bool:
@@ -137,18 +141,30 @@ def main(arguments: list[str] | None = None) -> int:
         reason = f"No test concerns {_names(changed)}" if changed else "Nothing was changed since the last commit"
         _say(f"{reason}: no test is run.")
         return 0
-    first = few(changed, chosen)
+    first, then = first_and_then(changed, chosen)
     _say(f"{len(chosen)} test files concern {_names(changed)}; the nearest are run:")
     for path in first:
         _say("  ", str(path))
+    if then:
+        _say("and if time is left:", ", ".join(map(str, then)))
     if options.list:
         return 0
-    left = SECONDS - LEFT_FOR_THE_END - (time.monotonic() - start)
-    status = pytest.main(["-q", f"--stop-after={left:.1f}", "-m", "not long and not slow", *map(str, first)])
+    deadline = start + SECONDS - LEFT_FOR_THE_END
+    status = _run(first, deadline)
+    if status == 0 and then and deadline - time.monotonic() > START_UP:
+        status = _run(then, deadline)
+    return status
+
+
+def _run(tests: Sequence[Path], deadline: float) -> int:
+    """Run tests until the deadline, in a process of their own; return pytest's exit status."""
+    options = ["-q", f"--stop-after={deadline - time.monotonic():.1f}", "-m", "not long and not slow"]
+    command = [sys.executable, "-m", "pytest", *options, *map(str, tests)]
+    status = subprocess.run(command, cwd=REPOSITORY, check=False).returncode
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         _say("All tests of these files are slow: `make test` runs them.")
         return 0
-    return int(status)
+    return status
 
 
 def _names(paths: Collection[Path]) -> str:

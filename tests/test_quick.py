@@ -8,7 +8,7 @@ import pytest
 
 from tests import quick
 from tests.prepared import REPOSITORY
-from tests.quick import MOST_FAR, MOST_NEAR, TestFile, few, nearest, read_tests
+from tests.quick import MOST_FAR, MOST_NEAR, TestFile, first_and_then, nearest, read_tests
 
 
 def file_of(path: str, *imports: str, text: str = "") -> TestFile:
@@ -40,11 +40,11 @@ def test_a_test_that_names_the_module_comes_before_one_that_imports_it_through_o
     assert nearest({PAGE}, [through_others, by_name]) == [by_name.path, through_others.path]
 
 
-def test_of_other_rooms_a_quick_run_starts_few() -> None:
+def test_tests_of_other_rooms_follow_if_time_is_left_or_where_the_room_has_none() -> None:
     room = [Path(f"tests/discern/datasets/test_{number}.py") for number in range(20)]
     others = [Path(f"tests/cli/test_{number}.py") for number in range(20)]
-    assert few({DIFF}, room + others) == room[:MOST_NEAR]
-    assert few({DIFF}, room[:1] + others) == room[:1] + others[:MOST_FAR]
+    assert first_and_then({DIFF}, room + others) == (room[:MOST_NEAR], others[:MOST_FAR])
+    assert first_and_then({DIFF}, others) == (others[:MOST_FAR], [])
 
 
 def test_a_changed_test_comes_before_the_tests_of_changed_modules() -> None:
