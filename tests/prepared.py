@@ -20,8 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from discern.source_code import code_fingerprint
-
 REPOSITORY = Path(__file__).resolve().parent.parent
 CACHE = REPOSITORY / ".pytest_cache" / "d" / "prepared"
 LIBRARIES = ("numpy", "onnx", "onnxruntime", "timm", "torch")
@@ -39,6 +37,8 @@ def prepared(name: str, module: str, make: Callable[[Path], Made]) -> Made:
         module: the module that makes it; a change in what it imports makes it anew.
         make: takes a new folder for its files, and returns something that pickle can store.
     """
+    from discern.source_code import code_fingerprint  # the device's tests run where discern is not installed
+
     key = hashlib.sha256(f"{code_fingerprint([module], REPOSITORY)} {_machine()}".encode()).hexdigest()[:16]
     folder = CACHE / name / key
     pickled = folder / "made.pickle"

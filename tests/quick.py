@@ -8,8 +8,8 @@ module, directly or through others, or when its text names a changed file that i
 3. tests of the same room;
 4. tests that name a changed module, and then all others; of each kind, those that import the fewest modules.
 
-Of the last kind few are run, and only if time is left, for each may bring heavy libraries. Tests marked `slow` or `long` are
-left out, and what a test gets from its fixtures counts for nothing here: `make test` runs everything.
+Of the last kind few are run, and only if time is left, for each may bring heavy libraries. Tests marked `slow` or
+`long` are left out, and what a test gets from its fixtures counts for nothing here: `make test` runs everything.
 """
 
 from __future__ import annotations
