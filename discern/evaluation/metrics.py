@@ -8,14 +8,24 @@ number.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from sklearn.metrics import roc_auc_score
 
 from discern.evaluation.reliability import reliability_of
 from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from edge_runtime.core.identify import Calibrator, DecisionRule
+
+# Names of figures in what was stored before they were called by the field's terms.
+FORMER_NAMES = {
+    "detection_rate": "tpir",
+    "unseen_detection_rate": "unseen_tpir",
+    "stranger_refusal": "tnir",
+    "stranger_queries": "unknown_queries",
+}
 
 
 class Metrics(BaseModel):
@@ -52,6 +62,14 @@ class Metrics(BaseModel):
     unseen_queries: int
     unknown_queries: int
     gallery_classes: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename(cls, data: Any) -> Any:
+        """Accept figures under their former names."""
+        if not isinstance(data, dict):
+            return data
+        return {FORMER_NAMES.get(name, name): value for name, value in data.items()}
 
     def figures(self) -> dict[str, float]:
         """Return the figures that could be computed."""

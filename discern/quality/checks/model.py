@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from discern.errors import GateError
 
@@ -101,6 +101,12 @@ class Condition(BaseModel):
     passed: bool
     detail: str
     waived: str | None = None
+
+    @field_validator("check", mode="before")
+    @classmethod
+    def _rename(cls, name: Any) -> Any:
+        """Accept the former name of a check, which stored reports hold."""
+        return "unknowns" if name == "strangers" else name
 
 
 class CheckReport(BaseModel):
