@@ -47,7 +47,7 @@ class State:
     timestamp_bytes: bytes
 
 
-def make_root(keys: Path, expiries: Expiries) -> bytes:
+def make_root(keys: str | Path, expiries: Expiries) -> bytes:
     """Sign the first root: one key a role, threshold 1, consistent snapshots.
 
     Raises:
@@ -59,7 +59,7 @@ def make_root(keys: Path, expiries: Expiries) -> bytes:
     return sign(keys, root)
 
 
-def sign(keys: Path, content: Root | Targets | Snapshot | Timestamp) -> bytes:
+def sign(keys: str | Path, content: Root | Targets | Snapshot | Timestamp) -> bytes:
     """Sign `content` with the key of its role and return the metadata file's bytes.
 
     Raises:
@@ -111,17 +111,17 @@ def check_state(root: Root, timestamp: bytes, read: Callable[[str], bytes]) -> S
     return State(targets.signed, snapshot.signed, signed_timestamp.signed, timestamp)
 
 
-def make_targets(keys: Path, version: int, targets: Mapping[str, TargetFile], expiries: Expiries) -> bytes:
+def make_targets(keys: str | Path, version: int, targets: Mapping[str, TargetFile], expiries: Expiries) -> bytes:
     """Sign a list of targets."""
     return sign(keys, Targets(version=version, expires=_in(expiries.targets), targets=dict(targets)))
 
 
-def make_snapshot(keys: Path, version: int, targets: MetaFile, expiries: Expiries) -> bytes:
+def make_snapshot(keys: str | Path, version: int, targets: MetaFile, expiries: Expiries) -> bytes:
     """Sign a snapshot that names one list of targets."""
     return sign(keys, Snapshot(version=version, expires=_in(expiries.snapshot), meta={TARGETS: targets}))
 
 
-def make_timestamp(keys: Path, version: int, snapshot: MetaFile, expiries: Expiries) -> bytes:
+def make_timestamp(keys: str | Path, version: int, snapshot: MetaFile, expiries: Expiries) -> bytes:
     """Sign a timestamp that names one snapshot."""
     return sign(keys, Timestamp(version=version, expires=_in(expiries.timestamp), snapshot_meta=snapshot))
 

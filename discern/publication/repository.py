@@ -25,7 +25,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import MetaFile, TargetFile
 
 from discern.errors import PublicationError
-from discern.publication.keys import ROOT_FILE, make_keys
+from discern.publication import keys as key_files
 from discern.publication.metadata import (
     HASHES,
     TARGETS,
@@ -40,11 +40,10 @@ from discern.publication.metadata import (
     make_timestamp,
 )
 from discern.storage.atomic_folder import is_free, new_folder
-from discern.storage.remote import Storage
+from discern.storage.remote import Storage, write_file
 from edge_runtime.core.release import MANIFEST_FILE, Release, ReleaseManifest, open_release, parse_manifest
 from edge_runtime.device.repository_paths import channel_path, file_path, make_pointer, manifest_path, parse_pointer
 from edge_runtime.errors import EdgeError
-from edge_runtime.files import write_atomically
 
 TIMESTAMP = "metadata/timestamp.json"
 STALE = 600.0  # seconds after which numbered metadata that never went live counts as left by a publisher that died
@@ -66,16 +65,16 @@ class ReleaseRepository:
 
     Args:
         url: a folder, or an address that fsspec knows, such as s3://bucket/releases.
-        keys: the folder with `signers.json`, see `discern.publication.keys`.
+        keys: the folder with `signers.json`, a path or an address, see `discern.publication.keys`.
         expiries: how long signatures are good for.
 
     Raises:
         PublicationError: `url` cannot be opened.
     """
 
-    def __init__(self, url: str, keys: Path, expiries: Expiries | None = None) -> None:
+    def __init__(self, url: str, keys: str | Path, expiries: Expiries | None = None) -> None:
         self.url = url
-        self.keys = keys
+        self.keys = str(keys)
         self.expiries = expiries or Expiries()
         try:
             self._storage = Storage(url)
@@ -83,9 +82,9 @@ class ReleaseRepository:
             raise PublicationError(str(error)) from None
 
     @property
-    def root(self) -> Path:
-        """The root of trust that devices are given once; public."""
-        return self.keys / ROOT_FILE
+    def root(self) -> str:
+        """The address of the root of trust that devices are given once; public."""
+        return key_files.address(self.keys, key_files.ROOT_FILE)
 
     def initialise(self) -> None:
         """Make keys, root and the first metadata; what exists is kept, so it may be called again.
@@ -94,13 +93,13 @@ class ReleaseRepository:
             PublicationError: the repository exists under another root, or cannot be written.
         """
         with self._errors():
-            make_keys(self.keys)
+            key_files.make_keys(self.keys)
             published = self._storage.read("metadata/1.root.json")
-            if not self.root.exists():
+            if not key_files.exists(self.keys, key_files.ROOT_FILE):
                 if published is not None:
                     raise PublicationError(f"{self.root} is missing although {self.url} has a root: restore the keys.")
-                write_atomically(self.root, make_root(self.keys, self.expiries))
-            data = self.root.read_bytes()
+                write_file(self.root, make_root(self.keys, self.expiries))
+            data = key_files.read(self.keys, key_files.ROOT_FILE)
             check_root(data)
             if not self._storage.create("metadata/1.root.json", data):
                 self._check_same_root(data)
@@ -187,10 +186,10 @@ class ReleaseRepository:
 
     def _state(self) -> State:
         try:
-            root = check_root(self.root.read_bytes())
+            root = check_root(key_files.read(self.keys, key_files.ROOT_FILE))
         except OSError as error:
             raise PublicationError(
-                f"{self.root} cannot be read ({error.strerror}): run `python -m cli.releases init`."
+                f"{self.root} cannot be read ({key_files.reason(error)}): run `python -m cli.releases init`."
             ) from None
         timestamp = self._storage.read(TIMESTAMP)
         if timestamp is None:

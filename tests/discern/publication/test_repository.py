@@ -107,7 +107,7 @@ def test_a_release_goes_live_with_the_timestamp_alone(
     repository.publish(newer_release, "production")
     after = timestamp.read_bytes()
     timestamp.write_bytes(before)
-    assert pull(repository.url, tmp_path / "home", trusted_root=repository.root).release == toy_release.id
+    assert pull(repository.url, tmp_path / "home", trusted_root=Path(repository.root)).release == toy_release.id
     timestamp.write_bytes(after)
     assert pull(repository.url, tmp_path / "home").release == newer_release.id
 
@@ -134,7 +134,7 @@ def test_refresh_signs_the_targets_again_before_they_run_out(
     short = ReleaseRepository(repository.url, repository.keys, Expiries(targets=timedelta(days=5 * 365)))
     short.refresh()
     assert short._state().targets.version == 3
-    assert pull(repository.url, tmp_path / "home", trusted_root=repository.root).release == toy_release.id
+    assert pull(repository.url, tmp_path / "home", trusted_root=Path(repository.root)).release == toy_release.id
 
 
 def test_fetch_brings_a_release_back(repository: ReleaseRepository, toy_release: Release, tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_publishing_again_mends_a_file_that_was_altered_at_equal_length(
     flip(model)
     repository.publish(toy_release, "production")
     assert files(repository) == before
-    assert pull(repository.url, tmp_path / "home", trusted_root=repository.root).release == toy_release.id
+    assert pull(repository.url, tmp_path / "home", trusted_root=Path(repository.root)).release == toy_release.id
 
 
 def test_a_release_is_laid_out_as_the_devices_tests_have_it(
@@ -259,7 +259,7 @@ def test_of_publishers_at_once_the_losers_hear_it_and_nothing_is_lost(
         repository.publish(toy_release, f"channel{number}")
     assert {repository.current(f"channel{number}") for number in range(6)} == {toy_release.id}
     home = tmp_path / "home"
-    assert pull(repository.url, home, "channel5", trusted_root=repository.root).release == toy_release.id
+    assert pull(repository.url, home, "channel5", trusted_root=Path(repository.root)).release == toy_release.id
 
 
 @pytest.mark.parametrize("role", ["targets", "snapshot"])
@@ -274,7 +274,7 @@ def test_a_publisher_that_died_blocks_the_next_one_for_a_while_only(
     os.utime(orphan, (time.time() - STALE - 60,) * 2)
     repository.publish(toy_release, "production")
     assert repository.current("production") == toy_release.id
-    assert pull(repository.url, tmp_path / "home", trusted_root=repository.root).release == toy_release.id
+    assert pull(repository.url, tmp_path / "home", trusted_root=Path(repository.root)).release == toy_release.id
 
 
 def test_what_others_signed_is_not_built_on(
@@ -307,7 +307,7 @@ def test_without_keys_or_repository_it_says_what_to_run(tmp_path: Path, reposito
         ReleaseRepository(repository.url, tmp_path / "nothing").current("production")
     with pytest.raises(PublicationError, match="is not a repository yet: run"):
         ReleaseRepository(str(tmp_path / "nothing"), repository.keys).current("production")
-    repository.root.unlink()
+    Path(repository.root).unlink()
     with pytest.raises(PublicationError, match=r"root\.json is missing although"):
         repository.initialise()
 
@@ -344,7 +344,7 @@ def test_publish_and_pull_through_a_bucket(
     repository.initialise()
     repository.publish(toy_release, "production")
     home = tmp_path / "home"
-    assert pull(url, home, trusted_root=repository.root).release == toy_release.id
+    assert pull(url, home, trusted_root=Path(repository.root)).release == toy_release.id
     repository.publish(newer_release, "production")
     assert pull(url, home).release == newer_release.id
     repository.rollback("production", toy_release.id)
@@ -356,3 +356,17 @@ def test_publish_and_pull_through_a_bucket(
 def test_an_address_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(PublicationError, match="nonsense://x cannot be opened"):
         ReleaseRepository("nonsense://x", tmp_path / "keys")
+
+
+def test_a_publisher_needs_no_folder_of_its_own(s3_environment: str, toy_release: Release, tmp_path: Path) -> None:
+    boto3.client("s3").create_bucket(Bucket="shop")
+    repository = ReleaseRepository("s3://shop/releases", "s3://shop/keys")
+    for _ in range(2):
+        repository.initialise()
+    assert repository.root == "s3://shop/keys/root.json"
+    repository.publish(toy_release, "production")
+    root = tmp_path / "root.json"
+    boto3.client("s3").download_file("shop", "keys/root.json", str(root))
+    assert pull(repository.url, tmp_path / "home", trusted_root=root).release == toy_release.id
+    with pytest.raises(PublicationError, match=r"^s3://shop/other/root\.json cannot be read .*`python -m cli\.rel"):
+        ReleaseRepository("s3://shop/releases", "s3://shop/other").current("production")
