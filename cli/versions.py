@@ -24,7 +24,7 @@ from discern.errors import DiscernError
 from discern.progress import bar
 
 if TYPE_CHECKING:
-    from orchestration.version_names import Made
+    from orchestration.version_names import VersionRecord
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +73,7 @@ def _list(options: argparse.Namespace, console: Console) -> None:
     console.print(table)
 
 
-def _cells(one: Made) -> list[str]:
+def _cells(one: VersionRecord) -> list[str]:
     told = one.artifact.run_metadata
     photos = told.get("photos")
     return [

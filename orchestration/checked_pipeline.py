@@ -2,6 +2,7 @@
 
 Rules kept:
 - a config is checked against the run-config schema, the pipeline's parameters and its step names before a run;
+- a run is tagged with its use case, by which later pipelines find it; a config may name further tags;
 - the first failed step ends the run (ZenML's default would go on with sibling branches);
 - on the command line an error of ours is one sentence and exit status 1; in Python it is the exception itself.
 """
@@ -38,8 +39,10 @@ class CheckedPipeline(Pipeline):
                 path = Path(config_path)
                 config = read_config(path, os.environ)
                 check_config(config, path, self.entrypoint, self._known_steps())
+                parameters = config.get("parameters") or {}
                 # ZenML fills in variables only after the pipeline's body has run.
-                kwargs.setdefault("parameters", config.get("parameters") or {})
+                kwargs.setdefault("parameters", parameters)
+                kwargs.setdefault("tags", _tags(config.get("tags") or [], parameters.get("use_case")))
         return cast(CheckedPipeline, super().with_options(config_path=config_path, **kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -65,6 +68,11 @@ def checked_pipeline(function: Callable[..., None]) -> CheckedPipeline:
         # A machine's load is nobody's business here, and collecting it costs more than a short step.
         enable_heartbeat=False,
     )
+
+
+def _tags(further: list[Any], use_case: str | None) -> list[Any]:
+    """Return the tags of a run, each once."""
+    return list(further) if use_case is None or use_case in further else [use_case, *further]
 
 
 class _SentencesOnTheCommandLine:

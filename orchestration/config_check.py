@@ -1,6 +1,6 @@
 """A config file is checked before anything runs: ZenML itself ignores unknown keys and unknown step names in silence.
 
-Pure: a config and what the pipeline accepts go in, a sentence comes out.
+Pure: a config and what the pipeline accepts go in, one sentence for each problem comes out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from zenml.config.step_configurations import StepConfigurationUpdate
 from discern.environment import fill_in
 from discern.errors import ConfigError
 from discern.suggestions import suggest
+from orchestration.former_keys import DROPPED_KEYS, FORMER_KEYS
+
+Problems = dict[str, str]  # the key in dots -> one sentence
 
 
 def read_config(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -48,53 +51,82 @@ def check_config(config: dict[str, Any], path: Path, function: Callable[..., Any
         steps: names of the pipeline's steps.
 
     Raises:
-        ConfigError: it names the first unknown key, parameter, step or step key, and the nearest that exists; or the
-            first value that does not fit.
+        ConfigError: keys, parameters, steps or values are unknown, missing or do not fit: one sentence each, on lines
+            of their own, with the nearest name that exists.
     """
-    _known(config, PipelineRunConfiguration.model_fields, path, "")
-    _check_parameters(config.get("parameters") or {}, path, function)
-    _known(config.get("steps") or {}, steps, path, "steps.")
-    for name, step in (config.get("steps") or {}).items():
-        _known(step or {}, StepConfigurationUpdate.model_fields, path, f"steps.{name}.")
-    _fits(TypeAdapter(PipelineRunConfiguration), config, path, "")
-    use_case = (config.get("parameters") or {}).get("use_case")
-    if use_case is not None and use_case not in (config.get("tags") or []):
-        # Later pipelines find a run by its tag: without it they would take another use case's artifacts, or none.
-        raise ConfigError(f"{path}: tags must name the use case: write `tags: [{use_case}]`.")
+    problems = _unknown_keys(config, PipelineRunConfiguration.model_fields, "")
+    problems |= _check_parameters(config.get("parameters") or {}, function)
+    problems |= _check_steps(config.get("steps") or {}, steps)
+    for key, sentence in _check_value(TypeAdapter(PipelineRunConfiguration), config, "").items():
+        problems.setdefault(key, sentence)
+    if problems:
+        raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in problems.values()))
 
 
-def _check_parameters(given: Any, path: Path, function: Callable[..., Any]) -> None:
+def _check_steps(given: Any, steps: Collection[str]) -> Problems:
+    problems = _unknown_keys(given, steps, "steps.")
+    if isinstance(given, dict):
+        for name, step in given.items():
+            problems |= _unknown_keys(step or {}, StepConfigurationUpdate.model_fields, f"steps.{name}.")
+    return problems
+
+
+def _check_parameters(given: Any, function: Callable[..., Any]) -> Problems:
     signature = inspect.signature(function).parameters
-    _known(given, signature, path, "parameters.")
+    problems = _unknown_keys(given, signature, "parameters.")
+    if not isinstance(given, dict):
+        return problems
     hints = get_type_hints(function, include_extras=True)
+    for key, value in given.items():
+        # What stands under a former key is checked too, so that all is said at once.
+        name = key if key in signature else FORMER_KEYS.get(key)
+        if name is not None and name in signature:
+            problems |= _check_value(TypeAdapter(hints[name]), value, f"parameters.{key}")
+    known = {*given, *(FORMER_KEYS.get(key) for key in given)}
     for name, parameter in signature.items():
-        if name in given:
-            _fits(TypeAdapter(hints[name]), given[name], path, f"parameters.{name}")
-        elif parameter.default is inspect.Parameter.empty:
-            raise ConfigError(f"{path}: parameters.{name} is missing.")
+        if parameter.default is inspect.Parameter.empty and name not in known:
+            problems[f"parameters.{name}"] = f"parameters.{name} is missing."
+    return problems
 
 
-def _fits(adapter: TypeAdapter[Any], value: Any, path: Path, prefix: str) -> None:
+def _check_value(adapter: TypeAdapter[Any], value: Any, prefix: str) -> Problems:
+    """Return one sentence for each key of `value` that does not fit."""
     try:
         adapter.validate_python(value)
     except ValidationError as error:
-        problems = error.errors()
-        # A key that is not known explains another that is missing.
-        problem = next((one for one in problems if one["type"] == "extra_forbidden"), problems[0])
-        key = ".".join([*([prefix] if prefix else []), *_keys(value, problem["loc"])])
-        raise ConfigError(f"{path}: {key}: {_complaint(adapter, problem)}") from None
+        errors = error.errors()
+        if any(problem["type"] == "extra_forbidden" for problem in errors):
+            # A key that is not known explains another that is missing.
+            errors = [problem for problem in errors if problem["type"] != "missing"]
+        problems: Problems = {}
+        for problem in errors:
+            key = ".".join([*([prefix] if prefix else []), *_keys(value, problem["loc"])])
+            problems.setdefault(key, _complaint(adapter, problem, key))
+        return problems
+    return {}
 
 
-def _complaint(adapter: TypeAdapter[Any], problem: Mapping[str, Any]) -> str:
+def _complaint(adapter: TypeAdapter[Any], problem: Mapping[str, Any], key: str) -> str:
     if problem["type"] == "extra_forbidden":
-        return f"unknown key; {_suggestion(str(problem['loc'][-1]), _keys_beside(adapter, problem['loc']))}"
+        name, allowed = str(problem["loc"][-1]), _keys_beside(adapter, problem["loc"])
+        return _former(name, allowed, key) or f"{key}: unknown key; {_suggestion(name, allowed)}"
     if problem["type"] == "union_tag_invalid":
-        tags = problem["ctx"]["expected_tags"].replace("'", "").split(", ")
-        return f"there is no {problem['ctx']['tag']!r}; {_suggestion(problem['ctx']['tag'], tags)}"
+        name, allowed = problem["ctx"]["tag"], problem["ctx"]["expected_tags"].replace("'", "").split(", ")
+        return f"{key}: there is no {name!r}; {_suggestion(name, allowed)}"
     if problem["type"] == "literal_error":
+        name = str(problem["input"])
         allowed = str(problem["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        return f"there is no {problem['input']!r}; {_suggestion(str(problem['input']), allowed)}"
-    return f"does not fit ({problem['msg']})."
+        return _former(name, allowed, key) or f"{key}: there is no {name!r}; {_suggestion(name, allowed)}"
+    return f"{key}: does not fit ({problem['msg']})."
+
+
+def _former(name: str, allowed: Collection[str], key: str) -> str | None:
+    """Return what became of a key of earlier configs, None where nothing is known."""
+    if FORMER_KEYS.get(name) in allowed:
+        return f"{key} was renamed to {FORMER_KEYS[name]!r}."
+    if name in DROPPED_KEYS:
+        return f"{key} is no key any more: delete it, for {DROPPED_KEYS[name]}."
+    return None
 
 
 def _keys(value: Any, loc: Sequence[int | str]) -> Iterator[str]:
@@ -144,9 +176,12 @@ def _suggestion(name: str, allowed: Collection[str]) -> str:
     return suggest(name, allowed, otherwise=f"known are {', '.join(sorted(allowed))}.")
 
 
-def _known(given: Any, allowed: Collection[str], path: Path, prefix: str) -> None:
+def _unknown_keys(given: Any, allowed: Collection[str], prefix: str) -> Problems:
     if not isinstance(given, dict):
-        raise ConfigError(f"{path}: {prefix.rstrip('.')} must hold keys and values.")
-    for key in given:
-        if key not in allowed:
-            raise ConfigError(f"{path}: unknown key {prefix}{key}; {_suggestion(str(key), allowed)}")
+        key = prefix.rstrip(".")
+        return {key: f"{key} must hold keys and values."}
+    return {f"{prefix}{key}": _unknown(str(key), allowed, f"{prefix}{key}") for key in given if key not in allowed}
+
+
+def _unknown(name: str, allowed: Collection[str], key: str) -> str:
+    return _former(name, allowed, key) or f"unknown key {key}; {_suggestion(name, allowed)}"

@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Collection
 from typing import Any
+from uuid import UUID
 
 from zenml import get_step_context
 from zenml.client import Client
@@ -29,6 +30,18 @@ def _git(*arguments: str) -> str:
     return subprocess.run(
         ["git", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True
     ).stdout.strip()
+
+
+def load_input(version: str) -> Any:
+    """Load an artifact by the id of its version; ZenML records it as an input of the running step.
+
+    Args:
+        version: the id; empty for none.
+
+    Returns:
+        The artifact, None for none.
+    """
+    return Client().get_artifact_version(UUID(version)).load() if version else None
 
 
 def versions_of_run(names: Collection[str]) -> list[ArtifactVersionResponse]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -18,6 +17,7 @@ from discern.learning.config import ImageConfig, ModelConfig
 from discern.learning.models import TorchEmbedder, count_parameters, restored
 from edge_runtime.core.release import Release, open_release
 from orchestration.lineage import producer_parameters
+from orchestration.scratch import scratch_folder
 
 MANIFEST = "manifest.parquet"
 
@@ -119,15 +119,14 @@ class ReleaseMaterializer(BaseMaterializer):
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.MODEL
 
     def load(self, data_type: type[Any]) -> Release:  # noqa: ARG002
-        """Copy the folder here and check it."""
-        with self.get_temporary_directory(delete_at_exit=False) as temporary:
-            folder = Path(temporary)
-            with self.artifact_store.open(f"{self.uri}/files.json", "r") as file:
-                names = json.load(file)
-            for name in names:
-                with self.artifact_store.open(f"{self.uri}/{name}", "rb") as file:
-                    (folder / name).write_bytes(file.read())
-            return open_release(folder)
+        """Copy the folder here and check it; the copy is there until the process ends."""
+        folder = scratch_folder()
+        with self.artifact_store.open(f"{self.uri}/files.json", "r") as file:
+            names = json.load(file)
+        for name in names:
+            with self.artifact_store.open(f"{self.uri}/{name}", "rb") as file:
+                (folder / name).write_bytes(file.read())
+        return open_release(folder)
 
     def save(self, data: Release) -> None:
         """Copy every file of the release, then the list of them."""

@@ -9,32 +9,33 @@ from discern.errors import ConfigError
 FIELD = "api_key"
 
 
-def provide(name: str = "labelbox", variable: str = "LABELBOX_API_KEY") -> None:
+def provide(name: str = "labelbox", variable: str = "LABELBOX_API_KEY", field: str = FIELD) -> None:
     """Set a variable of the environment from a ZenML secret, unless it is set already.
 
     Args:
-        name: of the secret; its value `api_key` is taken.
+        name: of the secret.
         variable: of the environment.
+        field: key of the secret under which the value lies.
 
     Raises:
         ConfigError: neither is there.
     """
     if os.environ.get(variable, "").strip():
         return
-    value = _stored(name)
+    value = _stored(name, field)
     if not value:
         raise ConfigError(
-            f"there is no ZenML secret {name!r} with a value {FIELD!r}: run `zenml secret create {name} "
-            f"--{FIELD}=...`, or set {variable}."
+            f"there is no ZenML secret {name!r} with a value {field!r}: run `zenml secret create {name} "
+            f"--{field}=...`, or set {variable}."
         )
     os.environ[variable] = value
 
 
-def _stored(name: str) -> str | None:
+def _stored(name: str, field: str) -> str | None:
     from zenml.client import Client
 
     try:
         secret = Client().get_secret(name, allow_partial_name_match=False, allow_partial_id_match=False)
     except (KeyError, NotImplementedError):  # no such secret, or no secret store at all
         return None
-    return (secret.secret_values.get(FIELD) or "").strip() or None
+    return (secret.secret_values.get(field) or "").strip() or None

@@ -10,12 +10,12 @@ from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.splits.assign import SplitConfig
 from discern.learning.preview import preview_of
 from discern.quality.checks import CheckConfig
-from discern.sources.registry import SourceConfig, open_source
-from orchestration.artifact_lookup import version_before
+from discern.sources.registry import SourceConfig
+from orchestration.artifact_lookup import plain
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.config_check import read_config
-from orchestration.secrets import provide
 from steps.data.check import check
+from steps.data.fingerprint import fingerprint_source, previous_version
 from steps.data.gate import gate
 from steps.data.ingest import ingest
 
@@ -39,16 +39,10 @@ def data_pipeline(
         cleaning: what is left out.
         training: path of the training pipeline's config, so that the report shows the photos as it changes them.
     """
-    if source.kind == "labelbox":
-        provide()
-    asked: dict[str, Any] = {
-        "source": source.model_dump(mode="json"),
-        "fingerprint": open_source(source).fingerprint(),
-        "splits": splits,
-        "cleaning": cleaning,
-    }
-    before = version_before(use_case, asked)
-    version, rejected = ingest(**asked, before=before)
+    asked: dict[str, Any] = {"source": source.model_dump(mode="json"), "splits": splits, "cleaning": cleaning}
+    fingerprint = fingerprint_source(source=asked["source"])
+    previous = previous_version(use_case=use_case, fingerprint=fingerprint, asked=plain(asked))
+    version, rejected = ingest(**asked, fingerprint=fingerprint, previous=previous)
     report, _ = check(
         version=version,
         rejected=rejected,
@@ -57,6 +51,6 @@ def data_pipeline(
         preview=preview_of(read_config(Path(training), os.environ).get("parameters") or {}, training)
         if training
         else None,
-        before=before,
+        previous=previous,
     )
     gate(version=version, report=report)

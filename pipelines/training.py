@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from discern.evaluation.gallery import GalleryConfig
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
-from discern.learning.models import weights_fingerprint
 from discern.releases.candidate import PackagingConfig
 from orchestration.artifact_lookup import earlier
 from orchestration.checked_pipeline import checked_pipeline
@@ -13,6 +12,7 @@ from steps.training.assemble import assemble
 from steps.training.check_queries import check_queries
 from steps.training.depict import depict
 from steps.training.distil import distil
+from steps.training.fingerprint_weights import fingerprint_weights
 from steps.training.register import register
 from steps.training.teach import teach
 
@@ -45,13 +45,16 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
             again; no teacher is trained. One that was trained with another `image` is refused.
     """
     version = pinned(dataset, use_case)
+    teacher_weights, student_weights = fingerprint_weights(
+        teacher=teacher.model if teacher_version is None else None, student=student.model
+    )
     check_queries(dataset=version, gallery=gallery, fpir=packaging.fpir)
     taught = (
         teach(
             dataset=version,
             image=image,
             config=teacher,
-            weights=weights_fingerprint(teacher.model),
+            weights=teacher_weights,
             after="check_queries",
         )
         if teacher_version is None
@@ -63,7 +66,7 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
         image=image,
         config=student,
         distillation=distillation,
-        weights=weights_fingerprint(student.model),
+        weights=student_weights,
         after="check_queries",
     )
     release, metrics = assemble(dataset=version, student=light, use_case=use_case, gallery=gallery, packaging=packaging)

@@ -84,6 +84,7 @@ class TorchEmbedder(nn.Module):
 
 EmbeddingModel = TorchEmbedder  # the name under which stored artifacts know the class
 
+
 def restored(config: ModelConfig, preprocessing: Preprocessing, weights: dict[str, Tensor]) -> TorchEmbedder:
     """The model of `config` with `weights`, its own state dict, in evaluation mode; nothing is fetched or read.
 

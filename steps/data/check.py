@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 from zenml import step
@@ -14,10 +12,10 @@ from discern.datasets.diff import diff_versions
 from discern.datasets.manifest import DatasetVersion
 from discern.learning.preview import PreviewConfig, augmenter
 from discern.quality.checks import CheckConfig, CheckReport, check_version
-from discern.quality.review import LIBRARY, Review, report_html, write_report
-from discern.storage.remote import write_file
-from orchestration import workspace
+from discern.quality.review import LIBRARY, Review, build_report, publish_report
+from orchestration import storage_layout
 from orchestration.caching import by_code, code_of
+from orchestration.lineage import load_input
 from steps.data.ingest import RejectedPhotos
 
 logger = get_logger(__name__)
@@ -36,30 +34,35 @@ def check(
     use_case: str,
     checks: CheckConfig,
     preview: PreviewConfig | None = None,
-    before: DatasetVersion | None = None,
+    previous: str = "",
 ) -> tuple[Annotated[CheckReport, "check_report"], Annotated[HTMLString, "data_report"]]:
-    """Check the version; a failure is in the report, and `gate` acts on it, so that the report is kept either way."""
+    """Check the version; a failure is in the report, and `gate` acts on it, so that the report is kept either way.
+
+    Args:
+        version: the dataset version.
+        rejected: photos of the source that are not in it.
+        use_case: what it is for.
+        checks: limits of the checks, and waivers.
+        preview: what training does to photos, which the report then shows.
+        previous: id of the artifact of the version that this one grew from, empty where there is none.
+    """
     checked = check_version(version, checks, rejected.photos)
-
-    def review() -> Review:
-        return Review(
-            version=version,
-            checked=checked,
-            rejected=rejected.photos,
-            before=before.id if before else None,
-            changes=diff_versions(before, version) if before else None,
-            augment=augmenter(preview) if preview else None,
-            use_case=use_case,
-        )
-
-    with tempfile.TemporaryDirectory(prefix="report-") as temporary:
-        site = Path(temporary)
-        write_report(site / "data" / use_case / version.id, review(), SHARED_LIBRARY)
-        for file in sorted(path for path in site.rglob("*") if path.is_file()):
-            write_file(f"{workspace.reports()}/{file.relative_to(site)}", file.read_bytes())
-    met = sum(one.passed for one in checked.report.conditions)
-    logger.info(
-        "Dataset version %s meets %d of %d conditions: see %s/data/%s/%s/index.html",
-        *(version.id, met, len(checked.report.conditions), workspace.reports(), use_case, version.id),
+    before: DatasetVersion | None = load_input(previous)
+    review = Review(
+        version=version,
+        checked=checked,
+        rejected=rejected.photos,
+        before=before.id if before else None,
+        changes=diff_versions(before, version) if before else None,
+        augment=augmenter(preview) if preview else None,
+        use_case=use_case,
     )
-    return checked.report, HTMLString(report_html(review()))
+    report = build_report(review, SHARED_LIBRARY)
+    url = f"{storage_layout.reports()}/data/{use_case}/{version.id}"
+    publish_report(report, url)
+    conditions = checked.report.conditions
+    met = sum(condition.passed for condition in conditions)
+    logger.info(
+        "Dataset version %s meets %d of %d conditions: see %s/index.html", version.id, met, len(conditions), url
+    )
+    return checked.report, HTMLString(report.html)

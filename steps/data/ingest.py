@@ -15,8 +15,9 @@ from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError
 from discern.progress import bar
 from discern.sources.registry import SourceConfig, open_source
-from orchestration import workspace
+from orchestration import storage_layout
 from orchestration.caching import by_code, code_of
+from orchestration.lineage import load_input
 from orchestration.materializers import DatasetVersionMaterializer
 from orchestration.secrets import provide
 
@@ -43,9 +44,16 @@ def ingest(
     fingerprint: str,
     splits: SplitConfig,
     cleaning: CleaningConfig,
-    before: DatasetVersion | None = None,
+    previous: str = "",
 ) -> tuple[Annotated[DatasetVersion, "ingested"], Annotated[RejectedPhotos, "rejected"]]:
-    """Read what the version before does not hold. The fingerprint makes the cache notice a change of the source.
+    """Read what the previous version does not hold.
+
+    Args:
+        source: config of the source.
+        fingerprint: of the source; it makes the cache notice a change.
+        splits: how photos are split.
+        cleaning: what is left out.
+        previous: id of the artifact of the version that this one grows from, empty where there is none.
 
     Raises:
         DataError: the source cannot be used, or changed since the run was started.
@@ -62,11 +70,11 @@ def ingest(
     with bar(total=len(opened), name="reading photos", unit="photo") as progress:
         version, rejected = write_version(
             opened.photos(),
-            workspace.shards(),
+            storage_layout.shards(),
             source=opened.name,
             splits=splits,
             cleaning=cleaning,
-            before=before,
+            before=load_input(previous),
             progress=lambda taken: progress.update(taken - progress.n),
         )
     return version, RejectedPhotos(photos=tuple(rejected))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -12,9 +11,8 @@ from zenml.enums import ModelStages
 from zenml.logger import get_logger
 
 from discern.evaluation.gates import PromotionDecision
-from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
-from orchestration import workspace
+from orchestration.signing import release_repository, signing_repository
 
 logger = get_logger(__name__)
 
@@ -51,23 +49,29 @@ class Publication(BaseModel):
 # Never from the cache: what counts is the repository's state, and publishing the same again changes nothing.
 @step(enable_cache=False)
 def publish(
-    candidate: Release, decision: PromotionDecision, use_case: str, keys: str, approval: Approval, channels: Channels
+    candidate: Release,
+    decision: PromotionDecision,
+    use_case: str,
+    keys: str | None,
+    approval: Approval,
+    channels: Channels,
 ) -> Annotated[Publication, "publication"]:
     """Publish the candidate if the decision says so; a losing candidate changes nothing."""
-    address = workspace.releases()
     if not decision.promote:
-        _agree_on_the_stage(use_case, candidate, channels, address, keys)
+        repository = release_repository(keys)
+        # A run that died between publishing and the line below left the Model Control Plane behind.
+        if repository.current(channels.production) == candidate.id:
+            _set_stage(use_case, candidate.id, ModelStages.PRODUCTION)
         logger.info("Release %s is not promoted (%s); nothing changes.", candidate.id, decision.reason)
-        return Publication(release=candidate.id, channel=None, repository=address, reason=decision.reason)
-    channel = channels.production if approval == "automatic" else channels.staging
-    ReleaseRepository(address, Path(keys)).publish(candidate, channel)
-    stage = ModelStages.PRODUCTION if approval == "automatic" else ModelStages.STAGING
-    Client().update_model_version(use_case, candidate.id, stage=stage, force=True)
-    logger.info("Release %s is live on channel %s of %s (%s).", candidate.id, channel, address, decision.reason)
-    return Publication(release=candidate.id, channel=channel, repository=address, reason=decision.reason)
+        return Publication(release=candidate.id, channel=None, repository=repository.url, reason=decision.reason)
+    repository = signing_repository(keys)
+    automatic = approval == "automatic"
+    channel = channels.production if automatic else channels.staging
+    repository.publish(candidate, channel)
+    _set_stage(use_case, candidate.id, ModelStages.PRODUCTION if automatic else ModelStages.STAGING)
+    logger.info("Release %s is live on channel %s of %s (%s).", candidate.id, channel, repository.url, decision.reason)
+    return Publication(release=candidate.id, channel=channel, repository=repository.url, reason=decision.reason)
 
 
-def _agree_on_the_stage(use_case: str, candidate: Release, channels: Channels, address: str, keys: str) -> None:
-    """A run that died between publishing and this would leave the Model Control Plane behind for good."""
-    if ReleaseRepository(address, Path(keys)).current(channels.production) == candidate.id:
-        Client().update_model_version(use_case, candidate.id, stage=ModelStages.PRODUCTION, force=True)
+def _set_stage(use_case: str, release: str, stage: ModelStages) -> None:
+    Client().update_model_version(use_case, release, stage=stage, force=True)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
-from pathlib import Path
 from typing import Annotated
 
 import mlflow
@@ -22,6 +18,7 @@ from orchestration import tracking
 from orchestration.caching import by_code, code_of
 from orchestration.lineage import git_commit
 from orchestration.materializers import ReleaseMaterializer
+from orchestration.scratch import scratch_folder
 
 logger = get_logger(__name__)
 
@@ -51,11 +48,8 @@ def assemble(
         mlflow_run=tracking.run_id(),
     )
     inputs = CandidateInputs(use_case, dataset, student, gallery, packaging, lineage)
-    temporary = Path(tempfile.mkdtemp(prefix="candidate-"))
-    candidate = build_candidate(temporary / "release", inputs)
+    candidate = build_candidate(scratch_folder() / "release", inputs)
     release, metrics, choice = candidate.release, candidate.metrics, candidate.format_choice
-    # ZenML stores what a step returns after the step: the folder goes when the release does.
-    weakref.finalize(release, shutil.rmtree, temporary, ignore_errors=True)
     tracking.log_config("gallery", gallery)
     tracking.log_config("packaging", packaging)
     image = student.preprocessing

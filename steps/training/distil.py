@@ -11,7 +11,7 @@ from discern.learning.checkpoints import Checkpoint, training_fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import check_preprocessing, distil_student
-from orchestration import tracking, workspace
+from orchestration import storage_layout, tracking
 from orchestration.caching import by_code, code_of
 from orchestration.materializers import TorchEmbedderMaterializer
 
@@ -43,7 +43,7 @@ def distil(
         teacher=teacher.fingerprint(),
         distillation=distillation,
     )
-    checkpoint = Checkpoint(workspace.checkpoint(fingerprint), fingerprint)
+    checkpoint = Checkpoint(storage_layout.checkpoint(fingerprint), fingerprint)
     result = distil_student(
         dataset, config, distillation, teacher, log=tracking.logger("student"), checkpoint=checkpoint
     )

@@ -11,7 +11,7 @@ from discern.learning.checkpoints import Checkpoint, training_fingerprint
 from discern.learning.config import ImageConfig, TrainingConfig
 from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import train_teacher
-from orchestration import tracking, workspace
+from orchestration import storage_layout, tracking
 from orchestration.caching import by_code, code_of
 from orchestration.materializers import TorchEmbedderMaterializer
 
@@ -29,7 +29,7 @@ def teach(
     tracking.log_config("teacher", config)
     preprocessing = image.preprocessing
     fingerprint = training_fingerprint(config, dataset.id, preprocessing, weights, code())
-    checkpoint = Checkpoint(workspace.checkpoint(fingerprint), fingerprint)
+    checkpoint = Checkpoint(storage_layout.checkpoint(fingerprint), fingerprint)
     result = train_teacher(dataset, preprocessing, config, log=tracking.logger("teacher"), checkpoint=checkpoint)
     tracking.log_result("teacher", result)
     checkpoint.remove()

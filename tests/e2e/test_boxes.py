@@ -55,7 +55,7 @@ def newest(step: str, output: str) -> Any:
 def test_voc_and_coco_give_one_version_and_the_page_says_why_it_may_pass(
     zenml_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from orchestration import workspace
+    from orchestration import storage_layout
     from pipelines.data import data_pipeline
 
     monkeypatch.setenv("METAL_TAGS", str(planted(tmp_path / "tags")))
@@ -73,6 +73,6 @@ def test_voc_and_coco_give_one_version_and_the_page_says_why_it_may_pass(
     assert all(len(roles) == 1 for roles in sides.values())
     kinds = {photo.kind for photo in newest("ingest", "rejected").photos}
     assert kinds == {"unlabelled"}  # every fourth photo shows no scratch
-    page = Path(workspace.reports(), "data", "metal_tags", one.id, "index.html").read_text()
+    page = Path(storage_layout.reports(), "data", "metal_tags", one.id, "index.html").read_text()
     assert "Waived: There is one class, so nothing is an unknown" in page
     assert "nobody said what it shows" in page

@@ -11,20 +11,20 @@ from cli.versions import main
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import save_manifest
 from discern.errors import ConfigError, DataError
-from orchestration.version_names import Made, _listed, _starting, open_version
+from orchestration.version_names import VersionRecord, _listed, _with_id, open_version
 from tests.discern.pictures import photos
 
-MADE = [Made(name, ()) for name in ("2d1f503f7d4fc810", "2d1fffff7d4fc810", "4d41bd3fe0c7db13")]
+RECORDS = [VersionRecord(name, ()) for name in ("2d1f503f7d4fc810", "2d1fffff7d4fc810", "4d41bd3fe0c7db13")]
 
 
 def test_an_id_may_be_shortened_and_in_capitals() -> None:
-    assert _starting(MADE, "4D41").id == "4d41bd3fe0c7db13"
-    assert _starting(MADE, "2d1f503f7d4fc810").id == "2d1f503f7d4fc810"
+    assert _with_id(RECORDS, "4D41").id == "4d41bd3fe0c7db13"
+    assert _with_id(RECORDS, "2d1f503f7d4fc810").id == "2d1f503f7d4fc810"
 
 
 def test_a_start_that_two_ids_have_is_refused() -> None:
     with pytest.raises(ConfigError, match="'2d1f' may be 2d1f503f7d4fc810, 2d1fffff7d4fc810: write more of the id"):
-        _starting(MADE, "2d1f")
+        _with_id(RECORDS, "2d1f")
 
 
 def test_a_long_list_is_cut() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import PurePosixPath
@@ -18,6 +19,7 @@ from edge_runtime.core.images import Box, Pixels, decode, encode_jpeg
 
 LARGE = 1024  # pixels, longer side of the picture beside the page
 BOX_INK = (255, 64, 64)
+LINKED = re.compile(r'<a href="(?:photos|\.\.)/[^"]*">(.*?)</a>')  # pictures, and other pages, that lie beside a page
 
 
 class PhotoBook:
@@ -25,14 +27,13 @@ class PhotoBook:
 
     Args:
         version: the photos.
-        links: whether pictures lie beside the page; a page that has to be one file has none.
 
     Attributes:
         files: path beside the page -> JPEG.
     """
 
-    def __init__(self, version: DatasetVersion, links: bool) -> None:
-        self.version, self.links = version, links
+    def __init__(self, version: DatasetVersion) -> None:
+        self.version = version
         self.files: dict[str, bytes] = {}
 
     def rows(self, rows: Sequence[int]) -> str:
@@ -61,12 +62,15 @@ class PhotoBook:
 
     def _linked(self, key: str, whole: Pixels, shown: Pixels, box: Box | None, source: str) -> str:
         image = f'<img alt="{escape(source)}" src="{data_uri(CELL.apply(shown))}">'
-        if not self.links:
-            return image
         path = f"photos/{key}.jpg"
         if path not in self.files:
             self.files[path] = _large(whole, box)
         return f'<a href="{path}">{image}</a>'
+
+
+def without_links(html: str) -> str:
+    """Return HTML for a page that has to be one file: it links to nothing that lies beside it."""
+    return LINKED.sub(r"\1", html)
 
 
 def _large(whole: Pixels, box: Box | None) -> bytes:

@@ -96,7 +96,7 @@ def changed(changes: VersionDiff | None, before: str | None, book: PhotoBook) ->
     """What differs from the version before."""
     if changes is None or before is None:
         return _section("changes", "VersionDiff", "<p>There is no version before this one.</p>")
-    link = f'<a href="../{before}/index.html">{before}</a>' if book.links else before
+    link = f'<a href="../{before}/index.html">{before}</a>'
     if changes.is_empty:
         return _section("changes", "VersionDiff", "<p>Nothing changed: this is the version that was there before.</p>")
     rows = "".join(

@@ -159,7 +159,7 @@ def test_a_photo_in_a_box_is_shown_cut_out_and_linked_whole(tmp_path: Path) -> N
     whole = jpeg(5, 200)
     given = [*photos(12, 9), Photo("scene.jpg", "c03", whole, box=(10.0, 20.0, 60.0, 70.0), split="test", role="query")]
     version, _ = write_version(given, str(tmp_path / "shards"))
-    book = PhotoBook(version, links=True)
+    book = PhotoBook(version)
     html = book.rows([len(version) - 1])
     assert 'title="scene.jpg"' in html
     (large,) = book.files.values()
