@@ -55,12 +55,18 @@ def check_config(config: dict[str, Any], path: Path, function: Callable[..., Any
             of their own, with the nearest name that exists.
     """
     problems = _unknown_keys(config, PipelineRunConfiguration.model_fields, "")
-    problems |= _check_parameters(config.get("parameters") or {}, function)
-    problems |= _check_steps(config.get("steps") or {}, steps)
+    problems |= _check_parameters(_mapping(config, "parameters"), function)
+    problems |= _check_steps(_mapping(config, "steps"), steps)
     for key, sentence in _check_value(TypeAdapter(PipelineRunConfiguration), config, "").items():
         problems.setdefault(key, sentence)
     if problems:
         raise ConfigError("\n".join(f"{path}: {sentence}" for sentence in problems.values()))
+
+
+def _mapping(config: dict[str, Any], key: str) -> Any:
+    """Return what stands under a key; a key with nothing under it counts as empty."""
+    content = config.get(key)
+    return {} if content is None else content
 
 
 def _check_steps(given: Any, steps: Collection[str]) -> Problems:

@@ -54,7 +54,7 @@ def run(folder: Path, name: str, steps: dict[str, Any] | None = None, **paramete
     pipeline = {"data": data_pipeline, "training": training_pipeline, "promotion": promotion_pipeline}[name]
     config = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
     config["parameters"] |= {"use_case": USE_CASE, **parameters}
-    config |= {"tags": [USE_CASE], "steps": steps or {}}
+    config |= {"steps": steps or {}}
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(config))
     pipeline.with_options(config_path=str(folder / f"{name}.yaml"))()
     return newest_run(name)

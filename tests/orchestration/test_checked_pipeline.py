@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
 
 from discern.errors import ConfigError, DataError
 from edge_runtime.errors import ImageError
-from orchestration.checked_pipeline import _is_not_ours, _SentencesOnTheCommandLine
+from orchestration.checked_pipeline import CheckedPipeline, _is_not_ours, _SentencesOnTheCommandLine
 from pipelines.data import data_pipeline
 
 
@@ -51,3 +53,34 @@ def test_only_records_of_our_errors_are_kept_quiet() -> None:
 def test_a_missing_config_is_named() -> None:
     with pytest.raises(ConfigError, match=r"none\.yaml cannot be read"):
         data_pipeline.with_options(config_path="none.yaml")
+
+
+def configured(tmp_path: Path, text: str) -> CheckedPipeline:
+    path = tmp_path / "data.yaml"
+    path.write_text(f"parameters: {{use_case: parts, source: {{kind: folder, path: /photos}}}}\n{text}")
+    return data_pipeline.with_options(config_path=str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "tags"),
+    [
+        ("", ["parts"]),
+        ("tags: [parts]", ["parts"]),
+        ("tags: [nightly]", ["parts", "nightly"]),
+        ("tags: [nightly, parts]", ["nightly", "parts"]),
+    ],
+)
+def test_a_run_is_tagged_with_its_use_case_and_with_what_its_config_names(
+    tmp_path: Path, text: str, tags: list[str]
+) -> None:
+    assert configured(tmp_path, text).configuration.tags == tags
+
+
+def test_the_parameters_of_a_config_reach_the_pipeline_filled_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARTS", "/photos/of/parts")
+    path = tmp_path / "data.yaml"
+    path.write_text("parameters: {use_case: parts, source: {kind: folder, path: '${PARTS}'}}")
+    pipeline = data_pipeline.with_options(config_path=str(path))
+    assert pipeline.configuration.parameters["source"]["path"] == "/photos/of/parts"

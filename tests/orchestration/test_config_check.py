@@ -31,7 +31,7 @@ def toy(use_case: str, part: Part, level: float = 0.5) -> None:
     """A pipeline's function."""
 
 
-GOOD: dict[str, Any] = {"tags": ["toy"], "parameters": {"use_case": "toy", "part": {"size": 3}}}
+GOOD: dict[str, Any] = {"parameters": {"use_case": "toy", "part": {"size": 3}}}
 
 
 def complaint(config: dict[str, Any]) -> str:
@@ -60,8 +60,8 @@ def test_a_good_config_passes() -> None:
             "parameters.part.sise: unknown key; did you mean 'size'?",
         ),
         ({"parameters": {"use_case": "toy"}}, "parameters.part is missing"),
-        ({"parameters": []}, ""),
-        ({"tags": ["other"]}, "tags must name the use case"),
+        ({"parameters": []}, "parameters must hold keys and values"),
+        ({"steps": []}, "steps must hold keys and values"),
         ({"enable_cache": "sometimes"}, "enable_cache: does not fit"),
     ],
 )
@@ -96,6 +96,82 @@ def test_a_typo_anywhere_is_answered_with_what_is_nearest(parameters: dict[str, 
     assert "\n" not in str(caught.value)
 
 
+def test_all_problems_are_told_at_once_each_in_a_sentence_of_its_own() -> None:
+    config = {
+        "paramters": {},
+        "parameters": {"part": {"sise": 3}, "level": "high"},
+        "steps": {"tarin": {}, "train": {"enable_cash": True}},
+    }
+    with pytest.raises(ConfigError) as caught:
+        check_config(config, Path("toy.yaml"), toy, ["load", "train"])
+    assert str(caught.value).split("\n") == [
+        "toy.yaml: unknown key paramters; did you mean 'parameters'?",
+        "toy.yaml: parameters.part.sise: unknown key; did you mean 'size'?",
+        "toy.yaml: parameters.level: does not fit (Input should be a valid number, "
+        "unable to parse string as a number).",
+        "toy.yaml: parameters.use_case is missing.",
+        "toy.yaml: unknown key steps.tarin; did you mean 'train'?",
+        "toy.yaml: unknown key steps.train.enable_cash; did you mean 'enable_cache'?",
+    ]
+
+
+class Packing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    fpir: float
+    numeric_format: str = "fp32"
+
+
+def pack(use_case: str, packaging: Packing) -> None:
+    """A pipeline's function whose config was called otherwise."""
+
+
+def test_a_key_that_was_renamed_is_told_its_new_name_and_what_stands_under_it_is_checked() -> None:
+    config = {"parameters": {"use_case": "x", "candidate": {"precision": "int8", "fpri": 0.1}, "gallery": {}}}
+    with pytest.raises(ConfigError) as caught:
+        check_config(config, Path("x.yaml"), pack, [])
+    assert str(caught.value).split("\n") == [
+        "x.yaml: parameters.candidate was renamed to 'packaging'.",
+        "x.yaml: parameters.gallery is no key any more: delete it, for the release carries the gallery that its "
+        "training config names.",
+        "x.yaml: parameters.candidate.precision was renamed to 'numeric_format'.",
+        "x.yaml: parameters.candidate.fpri: unknown key; did you mean 'fpir'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({"splits": {"stranger_share": 0.2}}, "parameters.splits.stranger_share was renamed to 'unknown_share'."),
+        (
+            {"source": {"kind": "pills", "strangers": 3}},
+            "parameters.source.strangers was renamed to 'unknowns'.",
+        ),
+        (
+            {"source": {"kind": "grocery", "path": "/x", "strangers": 3}},
+            "parameters.source.strangers was renamed to 'unknowns'.",
+        ),
+        (
+            {"checks": {"waive": {"strangers": "A closed set."}}},
+            "parameters.checks.waive.strangers was renamed to 'unknowns'.",
+        ),
+    ],
+)
+def test_keys_that_earlier_data_configs_hold_are_told_their_new_names(
+    parameters: dict[str, Any], expected: str
+) -> None:
+    config = {"parameters": {"use_case": "x", "source": {"kind": "folder", "path": "/photos"}, **parameters}}
+    with pytest.raises(ConfigError) as caught:
+        check_config(config, Path("data.yaml"), data_pipeline.entrypoint, ["ingest"])
+    assert str(caught.value) == f"data.yaml: {expected}"
+
+
+def test_keys_that_earlier_promotion_configs_hold_are_told_their_new_names() -> None:
+    config = {"parameters": {"use_case": "x", "gates": {"least_stranger_refusal": 0.5}}}
+    with pytest.raises(ConfigError, match=r"gates\.least_stranger_refusal was renamed to 'least_tnir'\.$"):
+        check_config(config, Path("promotion.yaml"), promotion_pipeline.entrypoint, [])
+
+
 def test_a_missing_variable_is_named(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("# ${NOT_NEEDED}\nparameters:\n  path: ${PHOTOS}\n")
@@ -125,14 +201,10 @@ def test_every_shipped_config_passes(path: Path) -> None:
 
 
 @pytest.mark.parametrize("use_case", sorted({path.parent.name for path in SHIPPED}))
-def test_a_use_case_has_data_and_one_tag(use_case: str) -> None:
+def test_a_use_case_has_data_and_says_its_name_once_a_file(use_case: str) -> None:
     files = {path.stem: yaml.safe_load(path.read_text()) for path in (REPOSITORY / "configs" / use_case).glob("*.yaml")}
     assert "data" in files
     # Closed sets train for benchmarks alone: without unknowns no release can be calibrated.
     assert "training" in files or "promotion" not in files
-    assert {tuple(content["tags"]) for content in files.values()} == {(use_case,)}
-
-
-def test_the_steps_of_a_pipeline_are_known() -> None:
-    assert data_pipeline._known_steps() == ["ingest", "check", "gate"]
-    assert training_pipeline._known_steps() == ["check_queries", "teach", "distil", "assemble", "register", "depict"]
+    assert {content["parameters"]["use_case"] for content in files.values()} == {use_case}
+    assert not [name for name, content in files.items() if "tags" in content]
