@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from cli.failing import fail
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import ConfigError, DiscernError
 from discern.evaluation.plots.answer_sheet import Exhibit, answer_sheet
@@ -70,8 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError("DISCERN_HOME is not set: run `source .envrc` first.")
         result = run(Path(os.environ["DISCERN_HOME"]), console, options.configs)
     except UserError as error:
-        Console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True, markup=False)
-        return 1
+        return fail(error)
     if options.json:
         options.json.write_text(json.dumps(asdict(result)))
     return 0

@@ -9,11 +9,12 @@ from functools import partial
 
 from rich.console import Console
 
-from discern.errors import DiscernError
+from cli.failing import fail
 from discern.sources.base import Photo
 from discern.sources.files.open import open_tree
 from discern.sources.labelbox.upload import Sent, send
 from discern.sources.paths import images_below
+from edge_runtime.errors import UserError
 from orchestration.secrets import provide
 
 
@@ -29,9 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         provide()
         sent = send(_photos(options.photos), options.project, options.batch, options.dataset, options.priority)
-    except DiscernError as error:
-        Console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True, markup=False)
-        return 1
+    except UserError as error:
+        return fail(error)
     Console().print(_line(sent, options.batch), highlight=False, soft_wrap=True, markup=False)
     return 0
 

@@ -6,15 +6,15 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from discern.errors import DiscernError
+from cli.failing import fail
 from discern.publication.repository import ReleaseRepository
+from edge_runtime.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,9 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         repository = ReleaseRepository(options.repository, options.keys)
         options.run(repository, options, console)
-    except DiscernError as error:
-        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
-        return 1
+    except UserError as error:
+        return fail(error)
     return 0
 
 
@@ -56,7 +55,9 @@ def _command(
         **places["releases"],
     )
     parser.add_argument(
-        "--keys", type=Path, help="folder with signers.json and root.json [DISCERN_HOME/keys]", **places["keys"]
+        "--keys",
+        help="folder or s3://bucket/prefix with signers.json and root.json [DISCERN_HOME/keys]",
+        **places["keys"],
     )
     parser.set_defaults(run=run)
     return parser

@@ -8,7 +8,9 @@ import sys
 
 from rich.console import Console
 
+from cli.failing import fail
 from discern.errors import ConfigError
+from edge_runtime.errors import UserError
 from stacks.spec import available, read_spec
 
 
@@ -33,9 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
             buckets.prepare(spec, create_bucket=options.create_bucket)
             console.print(f"stack {spec.stack_name}: {apply.apply(spec)}")
         apply.activate_if_default(specs[0].stack_name)
-    except ConfigError as error:
-        Console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True)
-        return 1
+    except UserError as error:
+        return fail(error)
     return 0
 
 

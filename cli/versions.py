@@ -18,10 +18,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli.failing import fail
 from discern.datasets.diff import diff_versions
 from discern.datasets.export import TABLE, restore
-from discern.errors import DiscernError
 from discern.progress import bar
+from edge_runtime.errors import UserError
 
 if TYPE_CHECKING:
     from orchestration.version_names import VersionRecord
@@ -34,9 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("ZENML_LOGGING_VERBOSITY", "WARN")
     try:
         options.run(options, Console(highlight=False, soft_wrap=True))
-    except DiscernError as error:
-        Console(stderr=True).print(str(error), style="red", highlight=False, soft_wrap=True, markup=False)
-        return 1
+    except UserError as error:
+        return fail(error)
     return 0
 
 

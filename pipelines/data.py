@@ -15,9 +15,10 @@ from orchestration.artifact_lookup import plain
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.config_check import read_config
 from steps.data.check import check
-from steps.data.fingerprint import fingerprint_source, previous_version
+from steps.data.fingerprint_source import fingerprint_source
 from steps.data.gate import gate
 from steps.data.ingest import ingest
+from steps.data.previous_version import previous_version
 
 
 @checked_pipeline
@@ -39,10 +40,10 @@ def data_pipeline(
         cleaning: what is left out.
         training: path of the training pipeline's config, so that the report shows the photos as it changes them.
     """
-    asked: dict[str, Any] = {"source": source.model_dump(mode="json"), "splits": splits, "cleaning": cleaning}
-    fingerprint = fingerprint_source(source=asked["source"])
-    previous = previous_version(use_case=use_case, fingerprint=fingerprint, asked=plain(asked))
-    version, rejected = ingest(**asked, fingerprint=fingerprint, previous=previous)
+    parameters: dict[str, Any] = {"source": source.model_dump(mode="json"), "splits": splits, "cleaning": cleaning}
+    fingerprint = fingerprint_source(source=parameters["source"])
+    previous = previous_version(use_case=use_case, fingerprint=fingerprint, parameters=plain(parameters))
+    version, rejected = ingest(**parameters, fingerprint=fingerprint, previous=previous)
     report, _ = check(
         version=version,
         rejected=rejected,

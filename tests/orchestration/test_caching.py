@@ -20,7 +20,8 @@ STEPS = sorted(
     if path.name != "__init__.py"
 )
 NEVER_CACHED = {
-    "steps.data.fingerprint",
+    "steps.data.fingerprint_source",
+    "steps.data.previous_version",
     "steps.promotion.production_release",
     "steps.promotion.publish",
     "steps.training.fingerprint_weights",

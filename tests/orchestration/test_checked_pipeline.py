@@ -83,4 +83,4 @@ def test_the_parameters_of_a_config_reach_the_pipeline_filled_in(
     path = tmp_path / "data.yaml"
     path.write_text("parameters: {use_case: parts, source: {kind: folder, path: '${PARTS}'}}")
     pipeline = data_pipeline.with_options(config_path=str(path))
-    assert pipeline.configuration.parameters["source"]["path"] == "/photos/of/parts"
+    assert (pipeline.configuration.parameters or {})["source"]["path"] == "/photos/of/parts"

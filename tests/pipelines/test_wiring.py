@@ -1,0 +1,73 @@
+"""Which steps a pipeline runs, in which order; wiring a run reads neither photos nor weights nor repositories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.checked_pipeline import CheckedPipeline
+from pipelines.data import data_pipeline
+from pipelines.promotion import promotion_pipeline
+from pipelines.training import training_pipeline
+from tests.orchestration.toy_pipelines import run_data, run_training
+
+USE_CASE = "wired"
+MODEL = {"model": {"backbone": "resnet10t", "weights": "s3://nobody-made-this/weights.pt"}, "steps": 1}
+
+
+@pytest.fixture(scope="module")
+def _earlier_runs(zenml_database: Path) -> None:
+    """A version and a candidate of the use case, which the later pipelines start from."""
+    from zenml.client import Client
+
+    client = Client()
+    before = client.active_stack_model.id
+    client.activate_stack("local")
+    run_data(USE_CASE)
+    run_training(USE_CASE)
+    client.activate_stack(before)
+
+
+def wire(pipeline: CheckedPipeline, **parameters: Any) -> dict[str, set[str]]:
+    """Run the pipeline's body alone; returns the steps that each step waits for."""
+    copy = pipeline.copy()
+    copy.prepare(use_case=USE_CASE, **parameters)
+    return {name: set(invocation.upstream_steps) for name, invocation in copy.invocations.items()}
+
+
+def test_the_data_pipeline_decides_in_steps_what_it_reads() -> None:
+    assert wire(data_pipeline, source={"kind": "folder", "path": "/nothing/here"}) == {
+        "fingerprint_source": set(),
+        "previous_version": {"fingerprint_source"},
+        "ingest": {"fingerprint_source", "previous_version"},
+        "check": {"ingest", "previous_version"},
+        "gate": {"ingest", "check"},
+    }
+
+
+@pytest.mark.usefixtures("local_stack", "_earlier_runs")
+def test_the_training_pipeline_checks_the_queries_before_anything_is_trained() -> None:
+    steps = wire(training_pipeline, image={"size": 32}, teacher=MODEL, student=MODEL)
+    assert steps["fingerprint_weights"] == set()
+    assert steps["teach"] == {"fingerprint_weights", "check_queries"}
+    assert steps["distil"] == {"fingerprint_weights", "check_queries", "teach"}
+    assert steps["assemble"] == {"distil"}
+    assert steps["register"] == {"assemble"}
+    assert steps["depict"] == {"assemble"}
+
+
+@pytest.mark.usefixtures("local_stack", "_earlier_runs")
+def test_the_promotion_pipeline_asks_the_repository_in_a_step() -> None:
+    steps = wire(promotion_pipeline, keys="s3://nobody-made-this/keys")
+    assert steps["production_release"] == set()
+    (comparison,) = [name for name, waits_for in steps.items() if waits_for == {"production_release"}]
+    assert steps["publish"] == {comparison}
+
+
+@pytest.mark.parametrize("pipeline", [data_pipeline, training_pipeline, promotion_pipeline])
+def test_every_step_of_a_pipeline_may_be_named_in_a_config(pipeline: CheckedPipeline) -> None:
+    known = pipeline._known_steps()
+    assert "publish" in known or len(known) >= 5
+    assert len(set(known)) == len(known)

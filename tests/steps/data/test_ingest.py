@@ -1,0 +1,66 @@
+"""Steps of the data pipeline by their functions: from a folder of photos to a version, its report and the gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from discern.datasets.ingest.cleaning import CleaningConfig
+from discern.datasets.splits.assign import SplitConfig
+from discern.errors import DataError, GateError
+from discern.quality.checks import CheckConfig
+from orchestration import storage_layout
+from steps.data.check import check
+from steps.data.fingerprint_source import fingerprint_source
+from steps.data.gate import gate
+from steps.data.ingest import RejectedPhotos, ingest
+from tests.discern.pictures import fill
+
+pytestmark = pytest.mark.usefixtures("local_stack")
+SPLITS = SplitConfig(validation_share=0.3, test_share=0.3)
+
+
+def test_ingest_writes_shards_beside_the_artifact_store_and_says_what_it_left_out(
+    tmp_path: Path, local_stack: Path
+) -> None:
+    fill(tmp_path, classes=6, each=4)
+    (tmp_path / "broken.jpg").write_bytes(b"not a photo")
+    (tmp_path / "class-broken").mkdir()
+    (tmp_path / "broken.jpg").rename(tmp_path / "class-broken" / "broken.jpg")
+    source = {"kind": "folder", "path": str(tmp_path)}
+    fingerprint = fingerprint_source.entrypoint(source)
+    cleaning = CleaningConfig(max_rejected_share=0.2)
+    version, rejected = ingest.entrypoint(source, fingerprint, SPLITS, cleaning)
+    assert len(version) == 24
+    assert version.shards == storage_layout.shards() == str(local_stack / "datasets" / "shards")
+    assert [photo.kind for photo in rejected.photos] == ["broken"]
+
+
+def test_ingest_refuses_a_source_that_changed_since_the_run_was_started(tmp_path: Path) -> None:
+    fill(tmp_path, classes=2, each=2)
+    source = {"kind": "folder", "path": str(tmp_path)}
+    with pytest.raises(DataError, match="changed after the run was started: wait until nothing changes it"):
+        ingest.entrypoint(source, "another fingerprint", SPLITS, CleaningConfig())
+
+
+def test_check_puts_the_report_where_people_find_it_and_gate_acts_on_it(tmp_path: Path, local_stack: Path) -> None:
+    fill(tmp_path, classes=12, each=6)
+    source = {"kind": "folder", "path": str(tmp_path)}
+    version, rejected = ingest.entrypoint(source, fingerprint_source.entrypoint(source), SPLITS, CleaningConfig())
+    config = CheckConfig(samples_per_split=32, min_photos_per_class=100)
+    report, html = check.entrypoint(version, rejected, "checked", config)
+    folder = local_stack / "reports" / "data" / "checked" / version.id
+    assert (folder / "index.html").read_text().startswith("<!doctype html>")
+    assert (local_stack / "reports" / "plotly.min.js").is_file()
+    assert f"Dataset version {version.id} of checked" in html
+    assert "photos/" not in html.split("</nav>")[1].replace("data:", "")
+    with pytest.raises(GateError, match="class_counts"):
+        gate.entrypoint(version, report)
+    passing = report.model_copy(update={"passed": True})
+    assert gate.entrypoint(version, passing) is version
+
+
+def test_rejected_photos_come_back_from_json() -> None:
+    content = {"photos": [{"name": "a.jpg", "reason": "a.jpg: no image.", "kind": "broken"}]}
+    assert RejectedPhotos.model_validate(content).photos[0].name == "a.jpg"

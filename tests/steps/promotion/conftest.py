@@ -1,0 +1,40 @@
+"""A toy release, and a repository beside the artifact store."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from zenml.client import Client
+
+from discern.publication.repository import ReleaseRepository
+from edge_runtime.core.release import Release
+from orchestration import storage_layout
+from tests.discern.conftest import toy_release
+from tests.stack import local_stack, zenml_database
+
+__all__ = ["local_stack", "toy_release", "zenml_database"]
+
+USE_CASE = "published"
+
+
+@pytest.fixture
+def repository(local_stack: Path) -> Iterator[ReleaseRepository]:
+    """An empty repository of the local stack, with the keys that lie beside it."""
+    repository = ReleaseRepository(storage_layout.releases(), storage_layout.keys())
+    repository.initialise()
+    yield repository
+    for folder in ("releases", "keys"):
+        shutil.rmtree(local_stack / folder)
+
+
+@pytest.fixture
+def candidate(local_stack: Path, toy_release: Release) -> Iterator[Release]:
+    """A release that the Model Control Plane knows."""
+    client = Client()
+    client.create_model(name=USE_CASE, save_models_to_registry=False)
+    client.create_model_version(USE_CASE, name=toy_release.id)
+    yield toy_release
+    client.delete_model(USE_CASE)
