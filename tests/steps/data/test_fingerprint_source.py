@@ -16,8 +16,7 @@ def test_fingerprint_source_changes_with_the_photos(tmp_path: Path) -> None:
     source = {"kind": "folder", "path": str(tmp_path)}
     before = fingerprint_source.entrypoint(source)
     assert fingerprint_source.entrypoint(source) == before
-    (tmp_path / "more").mkdir()
-    (tmp_path / "more" / "1.jpg").write_bytes(next(tmp_path.glob("*/*.jpg")).read_bytes())
+    (tmp_path / "c00" / "more.jpg").write_bytes((tmp_path / "c00" / "0.jpg").read_bytes())
     assert fingerprint_source.entrypoint(source) != before
 
 

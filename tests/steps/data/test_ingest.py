@@ -25,9 +25,7 @@ def test_ingest_writes_shards_beside_the_artifact_store_and_says_what_it_left_ou
     tmp_path: Path, local_stack: Path
 ) -> None:
     fill(tmp_path, classes=6, each=4)
-    (tmp_path / "broken.jpg").write_bytes(b"not a photo")
-    (tmp_path / "class-broken").mkdir()
-    (tmp_path / "broken.jpg").rename(tmp_path / "class-broken" / "broken.jpg")
+    (tmp_path / "c00" / "broken.jpg").write_bytes(b"not a photo")
     source = {"kind": "folder", "path": str(tmp_path)}
     fingerprint = fingerprint_source.entrypoint(source)
     cleaning = CleaningConfig(max_rejected_share=0.2)
