@@ -128,6 +128,7 @@ def test_data_and_promotion_steps_run_with_the_code_and_the_stack_alone(
     environment = {
         **stack_in_the_bucket,
         "PYTHONPATH": str(code),
+        "ZENML_CUSTOM_SOURCE_ROOT": str(code),
         "PYTHONDONTWRITEBYTECODE": "1",
         "HOME": str(empty),
         "DISCERN_CACHE": str(tmp_path / "cache"),
