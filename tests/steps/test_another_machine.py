@@ -17,10 +17,7 @@ from zenml.client import Client
 from discern.publication.keys import ROLES
 from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
-from tests.discern.conftest import toy_release
 from tests.discern.pictures import fill
-
-__all__ = ["toy_release"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CODE = ("discern", "edge_runtime", "orchestration", "steps")

@@ -1,4 +1,4 @@
-"""A toy release, and a repository beside the artifact store."""
+"""A repository beside the artifact store, and a candidate for it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from zenml.client import Client
 from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from orchestration import storage_layout
-from tests.discern.conftest import toy_release
-from tests.stack import local_stack, zenml_database
-
-__all__ = ["local_stack", "toy_release", "zenml_database"]
 
 USE_CASE = "published"
 
