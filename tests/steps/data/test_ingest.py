@@ -24,13 +24,13 @@ SPLITS = SplitConfig(validation_share=0.3, test_share=0.3)
 def test_ingest_writes_shards_beside_the_artifact_store_and_says_what_it_left_out(
     tmp_path: Path, local_stack: Path
 ) -> None:
-    fill(tmp_path, classes=6, each=4)
+    fill(tmp_path, classes=8, each=4)
     (tmp_path / "c00" / "broken.jpg").write_bytes(b"not a photo")
     source = {"kind": "folder", "path": str(tmp_path)}
     fingerprint = fingerprint_source.entrypoint(source)
     cleaning = CleaningConfig(max_rejected_share=0.2)
     version, rejected = ingest.entrypoint(source, fingerprint, SPLITS, cleaning)
-    assert len(version) == 24
+    assert len(version) == 32
     assert version.shards == storage_layout.shards() == str(local_stack / "datasets" / "shards")
     assert [photo.kind for photo in rejected.photos] == ["broken"]
 
