@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from discern.errors import ConfigError, DataError
+from discern.sources.base import UNSTATED, Provenance
 from discern.sources.labelbox.config import LabelboxReading
 from discern.sources.labelbox.export import ExportedAnswer, Labelling, Picture
 from discern.sources.names import clean_label
@@ -28,6 +29,7 @@ class Thing(NamedTuple):
 
     label: str | None
     box: Box | None
+    provenance: Provenance = UNSTATED
 
 
 UNKNOWN = (Thing(None, None),)
@@ -101,10 +103,14 @@ def _things(picture: Picture, config: LabelboxReading, question: str | None) -> 
     labellings = _valid(picture) if counts and picture.is_image else ()
     where = f"data row {picture.id}"
     if not config.objects:
-        said = {text for labelling in labellings for text in _texts(labelling.answers, question)}
-        return tuple(Thing(clean_label(text, where), None) for text in sorted(said)) or UNKNOWN
+        by_text: dict[str, Provenance] = {}
+        for labelling in labellings:
+            for text in sorted(_texts(labelling.answers, question)):
+                by_text.setdefault(text, labelling.provenance)
+        return tuple(Thing(clean_label(text, where), None, by_text[text]) for text in sorted(by_text)) or UNKNOWN
     opinions = [
-        [Thing(_name(mark.name, mark.answers, config, where), mark.box) for mark in one.marks] for one in labellings
+        [Thing(_name(mark.name, mark.answers, config, where), mark.box, one.provenance) for mark in one.marks]
+        for one in labellings
     ]
     if not opinions or any(_names(other) != _names(opinions[0]) for other in opinions):
         return UNKNOWN

@@ -1,0 +1,119 @@
+"""Split and role of every row: instances by the rules of `discern.datasets.splits`, empty images by their ties.
+
+Rules kept:
+- an empty image has a split and no role; an unlabelled image has neither;
+- what its source or the earlier version says of an empty image's split stays;
+- an empty image follows the photos of its near-duplicates, group and session. Where those are on several sides it
+  trains if one of them does, for the model sees its like anyway;
+- one that belongs to nothing is drawn by its own content.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+
+from discern.datasets.ingest.earlier_version import Assignment
+from discern.datasets.ingest.rows import IngestRow
+from discern.datasets.ingest.ties import Ties
+from discern.datasets.splits.assign import SplitItem, assign
+from discern.datasets.splits.class_holdout import SplitConfig, draw
+from discern.sources.base import SPLITS, Split
+
+
+def assign_rows(
+    numbers: Sequence[int], rows: Sequence[IngestRow], ties: Mapping[int, Ties], config: SplitConfig
+) -> dict[int, Assignment]:
+    """Give rows their split and role.
+
+    Args:
+        numbers: of the rows that are in the version.
+        rows: all rows.
+        ties: of each row in `numbers`.
+        config: how to split.
+
+    Returns:
+        Number of the row -> split and role. Unlabelled rows are missing, and so are instances that would tie both sides
+        of a split together.
+
+    Raises:
+        DataError: there are too few classes, or too few whose photos can be told apart.
+    """
+    instances = [i for i in numbers if rows[i].kind == "instance"]
+    answers = assign([_split_item(rows[i], ties[i]) for i in instances], config)
+    assigned = {i: answer for i, answer in zip(instances, answers, strict=True) if answer is not None}
+    empty = [i for i in numbers if rows[i].kind == "empty"]
+    return {**assigned, **{i: (split, None) for i, split in _splits_of_empty(empty, rows, ties, assigned, config)}}
+
+
+def _split_item(row: IngestRow, ties: Ties) -> SplitItem:
+    photo = row.photo
+    before = _earlier(row)
+    return SplitItem(
+        label=row.label or "",
+        sha256=row.sha256,
+        group=photo.group,
+        near_duplicates=ties.near_duplicates,
+        session=ties.session,
+        split=photo.split,
+        role=photo.role,
+        before=None if before is None or before[1] is None else (before[0], before[1]),
+    )
+
+
+def _earlier(row: IngestRow) -> Assignment | None:
+    """The earlier version's split and role, unless the source now says another split."""
+    before = row.earlier_assignment
+    if before is None or row.photo.split not in {None, before[0]}:
+        return None
+    return before
+
+
+def _splits_of_empty(
+    empty: Sequence[int],
+    rows: Sequence[IngestRow],
+    ties: Mapping[int, Ties],
+    assigned: Mapping[int, Assignment],
+    config: SplitConfig,
+) -> Iterator[tuple[int, Split]]:
+    splits_of_tie: dict[Hashable, set[Split]] = defaultdict(set)
+    for i, (split, _) in assigned.items():
+        for tie in _tie_keys(rows[i], ties[i]):
+            splits_of_tie[tie].add(split)
+    fixed = {i: _fixed_split(rows[i]) for i in empty}
+    for i, fixed_split in fixed.items():
+        if fixed_split is not None:
+            for tie in _tie_keys(rows[i], ties[i]):
+                splits_of_tie[tie].add(fixed_split)
+    for i in empty:
+        keys = list(_tie_keys(rows[i], ties[i]))
+        tied = {split for tie in keys for split in splits_of_tie[tie]}
+        chosen = fixed[i] or _first_of(tied) or _drawn_split(rows[i], config)
+        for tie in keys:  # the next empty image of the same set, group or session follows this one
+            splits_of_tie[tie].add(chosen)
+        yield i, chosen
+
+
+def _fixed_split(row: IngestRow) -> Split | None:
+    earlier = _earlier(row)
+    return row.photo.split or (earlier[0] if earlier else None)
+
+
+def _tie_keys(row: IngestRow, ties: Ties) -> Iterator[Hashable]:
+    if row.photo.group is not None:
+        yield "group", row.photo.group
+    if ties.near_duplicates is not None:
+        yield "near_duplicates", ties.near_duplicates
+    if ties.session is not None:
+        yield "session", ties.session
+
+
+def _first_of(splits: set[Split]) -> Split | None:
+    return next((split for split in SPLITS if split in splits), None)
+
+
+def _drawn_split(row: IngestRow, config: SplitConfig) -> Split:
+    drawn = draw(config.seed, "photo", row.sha256)
+    if drawn < config.test_share:
+        return "test"
+    return "validation" if drawn < config.test_share + config.validation_share else "train"
