@@ -10,7 +10,7 @@ from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.splits.assign import SplitConfig
 from discern.learning.preview import preview_of
 from discern.quality.checks import CheckConfig
-from discern.sources.registry import SourceConfig, open_source
+from discern.sources.registry import NamedSources, SourceConfig, needed_keys, one_config, open_source
 from orchestration.artifact_lookup import version_before
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.config_check import read_config
@@ -23,7 +23,8 @@ from steps.data.ingest import ingest
 @checked_pipeline
 def data_pipeline(
     use_case: str,
-    source: SourceConfig,
+    source: SourceConfig | None = None,
+    sources: NamedSources | None = None,
     splits: SplitConfig = SplitConfig(),
     checks: CheckConfig = CheckConfig(),
     cleaning: CleaningConfig = CleaningConfig(),
@@ -34,16 +35,21 @@ def data_pipeline(
     Args:
         use_case: the name that later pipelines find the version by.
         source: where the photos are.
+        sources: where they are, if there are several sources; each has a name, a config and perhaps a provenance.
         splits: how they are split.
         checks: limits of the checks, and waivers.
         cleaning: what is left out.
         training: path of the training pipeline's config, so that the report shows the photos as it changes them.
+
+    Raises:
+        ConfigError: there is neither `source` nor `sources`, or there are both.
     """
-    if source.kind == "labelbox":
-        provide()
+    config = one_config(source, sources)
+    for key in needed_keys(config):
+        provide(key.secret_name, key.variable)
     asked: dict[str, Any] = {
-        "source": source.model_dump(mode="json"),
-        "fingerprint": open_source(source).fingerprint(),
+        "source": config.model_dump(mode="json"),
+        "fingerprint": open_source(config).fingerprint(),
         "splits": splits,
         "cleaning": cleaning,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 from zenml import step
 
 from discern.datasets.ingest.cleaning import CleaningConfig
@@ -14,7 +14,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError
 from discern.progress import bar
-from discern.sources.registry import SourceConfig, open_source
+from discern.sources.registry import needed_keys, open_source, read_source_config
 from orchestration import workspace
 from orchestration.caching import by_code, code_of
 from orchestration.materializers import DatasetVersionMaterializer
@@ -45,17 +45,25 @@ def ingest(
     cleaning: CleaningConfig,
     before: DatasetVersion | None = None,
 ) -> tuple[Annotated[DatasetVersion, "ingested"], Annotated[RejectedPhotos, "rejected"]]:
-    """Read what the version before does not hold. The fingerprint makes the cache notice a change of the source.
+    """Make a version of a source, or of several; photos that the version before holds are not read again.
+
+    The fingerprint makes the cache notice a change of the source.
+
+    Args:
+        source: the config of one source, or `{sources: [...]}` with several.
+        fingerprint: the source's, when the run was started.
+        splits: how photos are split.
+        cleaning: what is left out.
+        before: the version that this one grows from.
 
     Raises:
         DataError: the source cannot be used, or changed since the run was started.
     """
-    config: SourceConfig = TypeAdapter(SourceConfig).validate_python(source)
-    is_live = config.kind == "labelbox"  # people go on labelling; what is exported here is whole in itself
-    if is_live:
-        provide()
+    config = read_source_config(source)
+    for key in needed_keys(config):
+        provide(key.secret_name, key.variable)
     opened = open_source(config)
-    if not is_live and opened.fingerprint() != fingerprint:
+    if not opened.is_live and opened.fingerprint() != fingerprint:
         raise DataError(
             f"{opened.name} changed after the run was started: wait until nothing changes it, and run again."
         )
@@ -64,6 +72,7 @@ def ingest(
             opened.photos(),
             workspace.shards(),
             source=opened.name,
+            has_full_names=opened.has_full_names,
             splits=splits,
             cleaning=cleaning,
             before=before,

@@ -24,7 +24,7 @@ class PhotoBook:
     """Makes the HTML of photos, and keeps the pictures that it links to.
 
     Args:
-        version: the photos.
+        version: the photos; rows are numbered as in its `all_rows`.
         links: whether pictures lie beside the page; a page that has to be one file has none.
 
     Attributes:
@@ -32,7 +32,7 @@ class PhotoBook:
     """
 
     def __init__(self, version: DatasetVersion, links: bool) -> None:
-        self.version, self.links = version, links
+        self.version, self.links = version.all_rows(), links
         self.files: dict[str, bytes] = {}
 
     def rows(self, rows: Sequence[int]) -> str:
@@ -48,14 +48,15 @@ class PhotoBook:
         return self._linked(f"{one.shard[:16]}-{one.row}", whole, whole, None, one.name)
 
     def _card(self, row: int) -> str:
-        sha256, source, label, box = (
-            self.version.table[name][row].as_py() for name in ("sha256", "source", "label", "box")
+        sha256, source, label, box, kind = (
+            self.version.table[name][row].as_py() for name in ("sha256", "source", "label", "box", "row_kind")
         )
+        caption = f"{kind} image" if label is None else label
         whole = decode(self.version.image_bytes(row), source)
         key = sha256 if box is None else f"{sha256}-{'-'.join(f'{side:.0f}' for side in box)}"
         image = self._linked(key, whole, self.version.pixels(row), box, source)
         return (
-            f'<figure>{image}<figcaption title="{escape(source)}">{escape(label)}<br>'
+            f'<figure>{image}<figcaption title="{escape(source)}">{escape(caption)}<br>'
             f'<span class="muted">{escape(PurePosixPath(source).name)}</span></figcaption></figure>'
         )
 
