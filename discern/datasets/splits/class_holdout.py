@@ -130,7 +130,8 @@ def draw_unknown_classes(chosen: Mapping[str, Split], before: Mapping[str, bool]
         wanted = _within(
             round(config.unknown_share * len(labels)), config.min_unknown_classes, len(labels) - MIN_ENROLLED_CLASSES
         )
-        new = sorted((label for label in labels if label not in before), key=lambda x: draw(config.seed, "unknown", x))
+        # The word is part of what is drawn: with another one, the same data set would be split otherwise.
+        new = sorted((label for label in labels if label not in before), key=lambda x: draw(config.seed, "stranger", x))
         unknowns.update(new[: max(0, wanted - sum(label in unknowns for label in labels))])
     return unknowns
 

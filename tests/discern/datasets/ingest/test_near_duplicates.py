@@ -13,7 +13,15 @@ from PIL import Image
 
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.image_facts import measure_image
-from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, Joined, candidates, confirm, correlation, thumbnail
+from discern.datasets.ingest.near_duplicates import (
+    MAX_DISTANCE,
+    MIN_CORRELATION,
+    Joined,
+    candidates,
+    confirm,
+    correlation,
+    thumbnail,
+)
 from discern.sources.pills import PillsConfig, PillSource
 from edge_runtime.core.images import Pixels, decode
 from tests.discern.pictures import jpeg
@@ -122,3 +130,29 @@ def test_sets_join() -> None:
     assert joined.sets(range(6)) == {0: [0, 2], 1: [1, 4, 5], 3: [3]}
     assert joined.together(5, 1)
     assert not joined.together(0, 1)
+
+
+def drawing(row: int) -> Pixels:
+    """A thin line on white."""
+    pixels: Pixels = np.full((96, 96, 3), 255, np.uint8)
+    pixels[row : row + 2, 20:76] = 0
+    return pixels
+
+
+def test_two_thin_drawings_on_white_are_no_near_duplicates() -> None:
+    pictures = [drawing(30), drawing(60), drawing(30)]
+    pictures[2][31, 70:76] = 255
+    pairs = np.array([[0, 1], [0, 2]])
+    confirmed = {
+        (pair.first, pair.second) for pair in confirm(pairs, lambda i: pictures[i], CONFIG.near_similarity, never)
+    }
+    assert confirmed == {(0, 2)}
+    thumbnails = [thumbnail(picture) for picture in pictures]
+    assert ssim(thumbnails[0], thumbnails[1]) >= CONFIG.near_similarity, "structure alone takes them for one picture"
+    assert correlation(thumbnails[0], thumbnails[1]) < MIN_CORRELATION
+
+
+def ssim(first: Pixels, second: Pixels) -> float:
+    from skimage.metrics import structural_similarity
+
+    return float(structural_similarity(first, second, channel_axis=2, data_range=255))
