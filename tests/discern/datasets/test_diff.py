@@ -246,9 +246,9 @@ def test_one_picture_with_thousands_of_boxes() -> None:
 
 
 def test_an_image_that_somebody_labels_is_relabelled_and_does_not_move() -> None:
-    by_ann = {"labelled_by": "ann", "label_method": "correction"}
+    corrected = Thing("new", "bolt", "mine/None/new.jpg", labelled_by="ann", label_method="correction")
     before = version(A, unlabelled("new"), empty("belt"))
-    after = version(A, Thing("new", "bolt", "mine/None/new.jpg", **by_ann), Thing("belt", "nut", "mine/None/belt.jpg"))
+    after = version(A, corrected, Thing("belt", "nut", "mine/None/belt.jpg"))
     changes = diff_versions(before, after)
     assert found(changes) == {"classes_added": 1, "relabelled": 2}
     assert list(changes.lines())[-2:] == [

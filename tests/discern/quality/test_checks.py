@@ -382,7 +382,7 @@ def test_images_without_an_instance_count_as_photos_that_are_not_left_out(with_n
 def test_an_empty_image_that_is_nearly_a_picture_of_another_split_leaks(with_negatives: DatasetVersion) -> None:
     tested = with_negatives.column("split").index("test")
     table = with_negatives.all_rows().table
-    names = [None] * table.num_rows
+    names: list[str | None] = [None] * table.num_rows
     names[tested] = names[len(with_negatives)] = "set"  # the first row after the instances is the empty image
     place = table.schema.get_field_index("near_duplicates")
     table = table.set_column(place, table.schema.field(place), pa.array(names, pa.string()))
