@@ -77,21 +77,26 @@ def _splits_of_empty(
     config: SplitConfig,
 ) -> Iterator[tuple[int, Split]]:
     splits_of_tie: dict[Hashable, set[Split]] = defaultdict(set)
-    for i, (split, _) in assigned.items():
-        for tie in _tie_keys(rows[i], ties[i]):
-            splits_of_tie[tie].add(split)
-    fixed = {i: _fixed_split(rows[i]) for i in empty}
-    for i, fixed_split in fixed.items():
-        if fixed_split is not None:
-            for tie in _tie_keys(rows[i], ties[i]):
-                splits_of_tie[tie].add(fixed_split)
+    assigned_before = {i: split for i, (split, _) in assigned.items()}
+    assigned_before |= {i: split for i in empty if (split := _fixed_split(rows[i])) is not None}
+    for i, split in assigned_before.items():
+        _note_split(splits_of_tie, _tie_keys(rows[i], ties[i]), split)
     for i in empty:
-        keys = list(_tie_keys(rows[i], ties[i]))
-        tied = {split for tie in keys for split in splits_of_tie[tie]}
-        chosen = fixed[i] or _first_of(tied) or _drawn_split(rows[i], config)
-        for tie in keys:  # the next empty image of the same set, group or session follows this one
-            splits_of_tie[tie].add(chosen)
-        yield i, chosen
+        keys = _tie_keys(rows[i], ties[i])
+        split = assigned_before.get(i) or _split_by_ties(splits_of_tie, keys) or _drawn_split(rows[i], config)
+        _note_split(splits_of_tie, keys, split)  # the next empty image that is tied to this one follows it
+        yield i, split
+
+
+def _note_split(splits_of_tie: dict[Hashable, set[Split]], keys: Sequence[Hashable], split: Split) -> None:
+    for key in keys:
+        splits_of_tie[key].add(split)
+
+
+def _split_by_ties(splits_of_tie: Mapping[Hashable, set[Split]], keys: Sequence[Hashable]) -> Split | None:
+    """The first split, training before the others, that holds something with one of these ties."""
+    splits = {split for key in keys for split in splits_of_tie.get(key, ())}
+    return next((split for split in SPLITS if split in splits), None)
 
 
 def _fixed_split(row: IngestRow) -> Split | None:
@@ -99,17 +104,10 @@ def _fixed_split(row: IngestRow) -> Split | None:
     return row.photo.split or (earlier[0] if earlier else None)
 
 
-def _tie_keys(row: IngestRow, ties: Ties) -> Iterator[Hashable]:
-    if row.photo.group is not None:
-        yield "group", row.photo.group
-    if ties.near_duplicates is not None:
-        yield "near_duplicates", ties.near_duplicates
-    if ties.session is not None:
-        yield "session", ties.session
-
-
-def _first_of(splits: set[Split]) -> Split | None:
-    return next((split for split in SPLITS if split in splits), None)
+def _tie_keys(row: IngestRow, ties: Ties) -> list[Hashable]:
+    """The near-duplicates, the group and the session of a row, whatever its class."""
+    named = [("group", row.photo.group), ("near_duplicates", ties.near_duplicates), ("session", ties.session)]
+    return [key for key in named if key[1] is not None]
 
 
 def _drawn_split(row: IngestRow, config: SplitConfig) -> Split:

@@ -16,20 +16,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from discern.datasets.ingest.assignments import assign_rows
-from discern.datasets.ingest.cleaning import CleaningConfig, Rejects, clean
-from discern.datasets.ingest.earlier_version import Assignment, EarlierVersion
+from discern.datasets.ingest.cleaning import Cleaned, CleaningConfig, Rejects, clean
+from discern.datasets.ingest.earlier_version import EarlierVersion
 from discern.datasets.ingest.journal import Journal
+from discern.datasets.ingest.manifest_table import VersionRow, manifest_table
 from discern.datasets.ingest.reader import PhotosRead, read
 from discern.datasets.ingest.rejected import Kind, Rejected, check_share
 from discern.datasets.ingest.reuse import KnownImages
 from discern.datasets.ingest.rows import IngestRow, decision_name, ingest_rows, picture_reader
-from discern.datasets.ingest.ties import Ties, find_ties
+from discern.datasets.ingest.ties import find_ties
 from discern.datasets.ingest.writer import PictureWriter, ShardLimits
-from discern.datasets.manifest import SCHEMA, DatasetVersion
+from discern.datasets.manifest import DatasetVersion
 from discern.datasets.shards import ShardStore
 from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError
-from discern.sources.base import PROVENANCE, Photo
+from discern.sources.base import Photo
 
 
 def write_version(  # noqa: PLR0913  photos, where they go, and the settings of the data pipeline's config
@@ -79,9 +80,9 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     earlier = EarlierVersion(before, splits.model_dump_json(), cleaning.limits)
     rows = ingest_rows(photos_read, earlier, cleaning.decisions)
     cleaned = clean(rows, cleaning, picture_reader(photos_read, store))
-    chosen, bridges = _choose(rows, cleaned.rejected, cleaned.same, splits)
     lookalikes = _lookalikes(rows, cleaned.lookalikes, prefix)
-    table = _manifest_table(rows, chosen, lookalikes, photos_read.pictures, prefix)
+    chosen, bridges = _choose(rows, cleaned, lookalikes, splits)
+    table = manifest_table(chosen, photos_read.pictures, prefix)
     version = DatasetVersion.of_rows(table, store.url, splits.model_dump_json(), cleaning.limits)
     store.publish(pc.unique(photos_read.pictures["shard"].slice(known.published)).to_pylist())
     journal.clear()
@@ -102,24 +103,18 @@ def _check_decisions(photos_read: PhotosRead, decisions: Mapping[str, str]) -> N
         raise DataError(f"cleaning.decisions names {missing[0]}, which the source does not have: {mend}")
 
 
-_Chosen = dict[int, tuple[Assignment | tuple[None, None], Ties]]  # number of the row -> split and role, ties
-
-
 def _choose(
-    rows: Sequence[IngestRow],
-    rejected: Mapping[int, tuple[Kind, str]],
-    same: Sequence[tuple[int, int]],
-    config: SplitConfig,
-) -> tuple[_Chosen, Rejects]:
+    rows: Sequence[IngestRow], cleaned: Cleaned, lookalikes: Sequence[str | None], config: SplitConfig
+) -> tuple[list[VersionRow], Rejects]:
     """Split the rows that are not rejected.
 
     Returns:
         The rows of the version, in order; and those that are left out because they tie both sides of a split together.
     """
-    numbers = [i for i in range(len(rows)) if i not in rejected]
+    numbers = [i for i in range(len(rows)) if i not in cleaned.rejected]
     if not numbers:
-        raise DataError(f"{next(iter(rejected.values()))[1].rstrip('.')} (no photo is left).")
-    ties = find_ties(numbers, rows, same, config.session_minutes)
+        raise DataError(f"{next(iter(cleaned.rejected.values()))[1].rstrip('.')} (no photo is left).")
+    ties = find_ties(numbers, rows, cleaned.same, config.session_minutes)
     assigned = assign_rows(numbers, rows, ties, config)
     bridges: Rejects = {}
     for i in numbers:
@@ -128,8 +123,12 @@ def _choose(
             bridges[i] = "bridge", reason
     remaining = [i for i in numbers if i not in bridges]
     if bridges:  # a row that is left out ties nothing together
-        ties = find_ties(remaining, rows, same, config.session_minutes)
-    return {i: (assigned.get(i, (None, None)), ties[i]) for i in remaining}, bridges
+        ties = find_ties(remaining, rows, cleaned.same, config.session_minutes)
+    chosen = []
+    for i in remaining:
+        split, role = assigned.get(i, (None, None))
+        chosen.append(VersionRow(rows[i], split, role, ties[i], lookalikes[i]))
+    return chosen, bridges
 
 
 def _lookalikes(rows: Sequence[IngestRow], pairs: Sequence[tuple[int, int]], prefix: str) -> list[str | None]:
@@ -139,40 +138,6 @@ def _lookalikes(rows: Sequence[IngestRow], pairs: Sequence[tuple[int, int]], pre
     for first, second in pairs:
         lookalikes[first], lookalikes[second] = prefix + rows[second].name, prefix + rows[first].name
     return lookalikes
-
-
-def _manifest_table(
-    rows: Sequence[IngestRow], chosen: _Chosen, lookalikes: Sequence[str | None], pictures: pa.Table, prefix: str
-) -> pa.Table:
-    """The manifest's rows, columns as in `SCHEMA`."""
-    members = [rows[i] for i in chosen]
-    photos = [row.photo for row in members]
-    columns: dict[str, list[object]] = {
-        "row_kind": [row.kind for row in members],
-        "label": [row.label for row in members],
-        "box": [row.box for row in members],
-        "margin": [photo.margin for photo in photos],
-        "split": [split for (split, _), _ in chosen.values()],
-        "role": [role for (_, role), _ in chosen.values()],
-        "source": [prefix + row.name for row in members],
-        "group": [photo.group for photo in photos],
-        "captured_at": [row.captured_at for row in members],
-        "stamp": [photo.stamp for photo in photos],
-        "near_duplicates": [ties.near_duplicates for _, ties in chosen.values()],
-        "session": [ties.session for _, ties in chosen.values()],
-        "lookalike": [lookalikes[i] for i in chosen],
-    }
-    columns |= {name: [getattr(row.provenance, name) for row in members] for name in PROVENANCE}
-    columns["label_method"] = [_label_method(row) for row in members]
-    facts = pictures.take(pa.array([row.picture_row for row in members], pa.int64()))
-    return pa.table({name: columns[name] if name in columns else facts[name] for name in SCHEMA.names}, schema=SCHEMA)
-
-
-def _label_method(row: IngestRow) -> str | None:
-    """The means of labelling; a label whose means nobody stated came with the data."""
-    if row.kind == "unlabelled":
-        return None
-    return row.provenance.label_method or "import"
 
 
 def _rejected(rejects: Mapping[int, tuple[Kind, str]], rows: Sequence[IngestRow], pictures: pa.Table) -> list[Rejected]:
