@@ -43,7 +43,7 @@ def head(title: str, version: DatasetVersion, report: CheckReport) -> str:
     return (
         f'<h1>{escape(title)}</h1><p class="verdict {kind}">{word}: {", ".join(parts)}.</p>'
         f'<p class="muted">{_size(version)}</p>'
-        '<nav><a href="#conditions">Conditions</a><a href="#changes">VersionDiff</a><a href="#photos">Photos</a>'
+        '<nav><a href="#conditions">Conditions</a><a href="#changes">Changes</a><a href="#photos">Photos</a>'
         '<a href="#rejected">Left out</a><a href="#figures">Worth a look</a><a href="#classes">Classes</a></nav>'
     )
 
@@ -103,10 +103,10 @@ def _size(version: DatasetVersion) -> str:
 def changed(changes: VersionDiff | None, before: str | None, book: PhotoBook) -> str:
     """What differs from the version before."""
     if changes is None or before is None:
-        return _section("changes", "VersionDiff", "<p>There is no version before this one.</p>")
+        return _section("changes", "Changes", "<p>There is no version before this one.</p>")
     link = f'<a href="../{before}/index.html">{before}</a>' if book.links else before
     if changes.is_empty:
-        return _section("changes", "VersionDiff", "<p>Nothing changed: this is the version that was there before.</p>")
+        return _section("changes", "Changes", "<p>Nothing changed: this is the version that was there before.</p>")
     rows = "".join(
         f'<tr><td>{title}</td><td class="number">{len(found):,}</td><td>{_examples(found)}</td></tr>'
         for title, found in (("Classes added", changes.classes_added), ("Classes removed", changes.classes_removed))
@@ -126,7 +126,7 @@ def changed(changes: VersionDiff | None, before: str | None, book: PhotoBook) ->
             shown = book.rows(places[::step][:CHANGE_PICTURES])
             pictures += f"<details open><summary>{title}: some of them</summary>{shown}</details>"
     table = _table(["What", "How many", "Which"], rows)
-    return _section("changes", "VersionDiff", f"<p>Compared with version {link}.</p>{table}{pictures}")
+    return _section("changes", "Changes", f"<p>Compared with version {link}.</p>{table}{pictures}")
 
 
 def _examples(found: dict[str, int]) -> str:

@@ -92,6 +92,7 @@ def test_images_without_an_instance_are_counted_and_shown_as_what_they_are(
     counts = html[html.index("Empty images") :]
     assert counts.index('<td class="number">1</td></tr>') < counts.index("<td>validation</td>")
     assert "Empty images" not in report_html(Review(version, checked))
+    assert '<h2 id="changes">Changes</h2>' in html
 
 
 @pytest.fixture
