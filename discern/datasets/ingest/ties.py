@@ -25,6 +25,9 @@ class Ties:
     session: str | None = None
 
 
+_UNTIED = Ties()
+
+
 def find_ties(
     numbers: Sequence[int], rows: Sequence[IngestRow], same: Sequence[tuple[int, int]], session_minutes: float
 ) -> dict[int, Ties]:
@@ -42,7 +45,11 @@ def find_ties(
     names = sessions(labels, [rows[i].captured_at for i in instances], session_minutes)
     session_of = dict(zip(instances, names, strict=True))
     session_of |= _sessions_of_empty(numbers, rows, session_of, session_minutes)
-    return {i: Ties(near.get(i), session_of.get(i)) for i in numbers}
+    ties = dict.fromkeys(numbers, _UNTIED)
+    for i in numbers:
+        if i in near or session_of.get(i) is not None:
+            ties[i] = Ties(near.get(i), session_of.get(i))
+    return ties
 
 
 def _sessions_of_empty(

@@ -77,8 +77,9 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     photos_read = read(photos, writer, known, progress, keep_unlabelled=cleaning.unlabelled == "keep")
     check_share(photos_read.rejected, photos_read.taken, cleaning.max_rejected_share)
     _check_decisions(photos_read, cleaning.decisions)
-    earlier = EarlierVersion(before, splits.model_dump_json(), cleaning.limits)
-    rows = ingest_rows(photos_read, earlier, cleaning.decisions)
+    rows = ingest_rows(
+        photos_read, EarlierVersion(before, splits.model_dump_json(), cleaning.limits), cleaning.decisions
+    )
     cleaned = clean(rows, cleaning, picture_reader(photos_read, store))
     lookalikes = _lookalikes(rows, cleaned.lookalikes, prefix)
     chosen, bridges = _choose(rows, cleaned, lookalikes, splits)
