@@ -1,1 +1,1 @@
-"""What the README's figures come from: each prints a table and writes `results/NAME.json`."""
+"""The benchmarks behind the README's figures: each prints a table and writes `results/NAME.json`."""

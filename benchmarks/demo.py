@@ -38,28 +38,28 @@ def main() -> None:
         first, seconds = _demo(Path(home))
         _, cached_seconds = _demo(Path(home))
     times = {"seconds": round(seconds, 1), "cached_seconds": round(cached_seconds, 1)}
-    found = [first]
-    _save(times, found)
+    demos = [first]
+    _save(times, demos)
     for seed in range(1, seeds):
-        found.append(_other_demo(seed))
-        _save(times, found)  # what took minutes is kept, should a later one be stopped
+        demos.append(_other_demo(seed))
+        _save(times, demos)  # what took minutes is kept, should a later one be stopped
 
 
-def _save(times: dict[str, float], found: list[dict[str, Any]]) -> None:
-    seeds = f" --seeds {len(found)}" if len(found) > 1 else ""
-    save("demo", times | figures_of(found), COMMAND + seeds)
+def _save(times: dict[str, float], demos: list[dict[str, Any]]) -> None:
+    seeds = f" --seeds {len(demos)}" if len(demos) > 1 else ""
+    save("demo", times | figures_of(demos), COMMAND + seeds)
 
 
-def figures_of(found: list[dict[str, Any]]) -> dict[str, float | int]:
-    """Means over demos, with their sample_std where there are several, and the queries of all."""
+def figures_of(demos: list[dict[str, Any]]) -> dict[str, float | int]:
+    """Return means over demos, with their standard deviation where there are several, and the queries of all."""
     figures: dict[str, float | int] = {}
     for name in SHARES:
-        values = [one[name] for one in found]
+        values = [demo[name] for demo in demos]
         figures[name] = round(float(np.mean(values)), 4)
         if len(values) > 1:
             figures |= {f"{name}_spread": round(sample_std(values), 4), f"{name}_worst": round(min(values), 4)}
     for name in ("enrolled_queries", "unknown_queries"):
-        figures[name] = sum(one[name] for one in found)
+        figures[name] = sum(demo[name] for demo in demos)
     return figures
 
 

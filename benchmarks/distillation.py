@@ -1,6 +1,6 @@
-"""`python -m benchmarks.distillation`: how near students come to their teachers, gathered from the learning benchmarks.
+"""`python -m benchmarks.distillation`: the gaps of students to their teachers, gathered from the learning benchmarks.
 
-Every learning benchmark asks teacher and student the same queries and keeps the gap; here the gaps stand side by side.
+Every learning benchmark gives teacher and student the same queries and saves the gap; this one puts them side by side.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ SETS = ("omniglot_lake", "omniglot_vinyals", "grocery_closed", "grocery_heldout"
 def gap_figures(
     teacher: NDArray[np.bool_], student: NDArray[np.bool_], classes: Sequence[str], macs_ratio: float
 ) -> dict[str, float]:
-    """What a student loses against its teacher on the same queries, in points of 100, with its 95 % interval.
+    """Measure the loss of a student against its teacher on the same queries, in points of 100, with its 95 % interval.
 
     Args:
         teacher: [q] whether the teacher's nearest class is right.
-        student: [q] the same of the student.
+        student: [q] whether the student's nearest class is right.
         classes: the true class of each query: whole classes are drawn for the interval.
         macs_ratio: multiply-adds of the teacher over the student's.
     """

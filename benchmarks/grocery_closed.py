@@ -11,17 +11,17 @@ import numpy as np
 
 from benchmarks.distillation import gap_figures
 from benchmarks.learning import keep, learn, options, or_nan, read_recipe, read_version, sample_std
-from discern.datasets.photo_set import PhotoSet, load_photos
+from discern.datasets.photo_set import load_photos
 from discern.evaluation.families import family_recall_at_1
-from discern.evaluation.gallery import Gallery, GalleryConfig, enrol
-from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.gallery import GalleryConfig, enrol
+from discern.evaluation.retrieval import SearchResults, search
 from discern.sources.grocery import coarse_classes
 
 COMMAND = "python -m benchmarks.grocery_closed --photos PATH"
 
 
 def main() -> None:
-    """Train on the training list, ask the test list."""
+    """Train on the training list, measure the test list."""
     chosen = options(__doc__, "folder or zip of the Grocery Store Dataset", seeds=True)
     recipe = read_recipe("groceries_closed", {"GROCERY_PHOTOS": chosen.photos}).with_trainings(steps=chosen.steps)
     work = chosen.work / "grocery_closed"
@@ -30,28 +30,21 @@ def main() -> None:
     preprocessing = recipe.image.preprocessing
     enrolled = load_photos(version.select(split="train"), preprocessing)
     queries = load_photos(version.select(split="test"), preprocessing)
-    found: dict[str, list[Outcomes]] = {"teacher": [], "student": []}
+    results: dict[str, list[SearchResults]] = {"teacher": [], "student": []}
     for seed in range(chosen.seeds):
         models = learn(recipe.with_trainings(seed=seed), version, work / str(seed))
         for name, embed in models.parts():
-            found[name].append(_asked(_gallery(embed(enrolled.pixels), enrolled), embed(queries.pixels), queries))
+            gallery = enrol(embed(enrolled.pixels), list(enrolled.labels), GalleryConfig(represent="exemplars"))
+            results[name].append(search(gallery, embed(queries.pixels), queries.labels, queries.labels))
     figures: dict[str, float | int | None] = {"queries": len(queries.labels), "seeds": chosen.seeds}
     for name, prefix in (("student", ""), ("teacher", "teacher_")):
-        fine = [float(one.retrieved.mean()) for one in found[name]]
-        coarse_right = [or_nan(family_recall_at_1(one, coarse.__getitem__)) for one in found[name]]
+        fine = [float(of_seed.retrieved.mean()) for of_seed in results[name]]
+        coarse_right = [or_nan(family_recall_at_1(of_seed, coarse.__getitem__)) for of_seed in results[name]]
         figures |= {f"{prefix}fine_accuracy": float(np.mean(fine)), f"{prefix}fine_accuracy_spread": sample_std(fine)}
         figures[f"{prefix}coarse_accuracy"] = float(np.mean(coarse_right))
-    teacher, student = (found[name][0].retrieved for name in ("teacher", "student"))
+    teacher, student = (results[name][0].retrieved for name in ("teacher", "student"))
     figures |= gap_figures(teacher, student, queries.labels, models.macs_ratio)
     keep("grocery_closed", figures, COMMAND, chosen)
-
-
-def _gallery(vectors: np.ndarray, photos: PhotoSet) -> Gallery:
-    return enrol(vectors, list(photos.labels), GalleryConfig(represent="exemplars"))
-
-
-def _asked(gallery: Gallery, vectors: np.ndarray, queries: PhotoSet) -> Outcomes:
-    return search(gallery, vectors, queries.labels, queries.labels)
 
 
 if __name__ == "__main__":

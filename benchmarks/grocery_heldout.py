@@ -1,7 +1,7 @@
 """`python -m benchmarks.grocery_heldout --photos PATH`: products that never trained, enrolled by few photos.
 
 For each of ten draws 30 of the 81 products are held out of training: 20 are enrolled, by their catalogue picture alone,
-by 1 or by 5 photos, and 10 by nobody. Photos of all 30 are asked. Means over the draws, with their standard deviation.
+by 1 or by 5 photos, and 10 by nobody. Photos of all 30 are queries. Means over the draws, with standard deviations.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from benchmarks.learning import (
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.evaluation.gallery import GalleryConfig, enrol
-from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.retrieval import SearchResults, search
 
 COMMAND = "python -m benchmarks.grocery_heldout --photos PATH"
 DRAWS = 10
 GALLERIES = {"catalogue": (True, 0), "1shot": (False, 1), "5shot": (False, 5)}  # catalogue picture, photos
-OPEN_SET = "5shot"  # what AUROC and detection are told of without a suffix
+OPEN_SET = "5shot"  # AUROC and TPIR without a suffix are of this gallery
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
     chosen = options(__doc__, "folder or zip of the Grocery Store Dataset")
     recipe = read_recipe("groceries", {"GROCERY_PHOTOS": chosen.photos}).with_trainings(steps=chosen.steps)
     work = chosen.work / "grocery_heldout"
-    found: dict[str, list[float]] = defaultdict(list)
+    draws: dict[str, list[float]] = defaultdict(list)
     right: dict[Part, list[NDArray[np.bool_]]] = {"teacher": [], "student": []}
     classes: list[str] = []
     for draw in range(DRAWS if chosen.steps is None else 1):
@@ -50,17 +50,17 @@ def main() -> None:
         }
         models = learn(recipe.with_trainings(seed=draw), versions["catalogue"], work / str(draw))
         for name, version in versions.items():
-            outcomes = {part: _asked(embed, version, recipe) for part, embed in models.parts()}
-            for figure, value in open_set_figures(outcomes["student"]).items():
-                found[f"{figure}_{name}"].append(value)
+            results = {part: _search(embed, version, recipe) for part, embed in models.parts()}
+            for figure, value in open_set_figures(results["student"]).items():
+                draws[f"{figure}_{name}"].append(value)
             if name == OPEN_SET:
-                enrolled = outcomes["student"].enrolled
+                enrolled = results["student"].enrolled
                 for part, hits in right.items():
-                    hits.append(outcomes[part].retrieved[enrolled])
+                    hits.append(results[part].retrieved[enrolled])
                 # A product that several draws hold out shows the same photos in all of them.
-                classes += np.array(outcomes["student"].names)[enrolled].tolist()
+                classes += np.array(results["student"].query_labels)[enrolled].tolist()
     figures: dict[str, float | int | None] = {"draws": len(right["student"])}
-    for name, values in found.items():
+    for name, values in draws.items():
         figures |= {name: float(np.mean(values)), f"{name}_spread": sample_std(values)}
     figures |= {
         "auroc": figures[f"auroc_{OPEN_SET}"],
@@ -71,8 +71,8 @@ def main() -> None:
     keep("grocery_heldout", figures, COMMAND, chosen)
 
 
-def _asked(embed: Embed, version: DatasetVersion, recipe: Recipe) -> Outcomes:
-    """The held-out products' queries of both held-out splits, in a gallery of the held-out products."""
+def _search(embed: Embed, version: DatasetVersion, recipe: Recipe) -> SearchResults:
+    """Search the held-out products' queries of both held-out splits in a gallery of the held-out products."""
     trained = set(version.select(split="train").labels)
     heldout = version.select(labels=set(version.labels) - trained)
     preprocessing = recipe.image.preprocessing

@@ -25,11 +25,11 @@ from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
-from discern.datasets.splits.class_holdout import SplitConfig
+from discern.datasets.splits.config import SplitConfig
 from discern.evaluation.gallery import Vectors, embed_batches
 from discern.evaluation.metrics import unknown_auroc
 from discern.evaluation.openset import tpir_at_fpir
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from discern.learning.checkpoints import Checkpoint, training_fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, ModelConfig, TrainingConfig
 from discern.learning.export import check_parity, export_onnx
@@ -47,7 +47,7 @@ from edge_runtime.core.images import Pixels, Preprocessing
 from orchestration.config_check import read_config
 
 PARITY_PHOTOS = 64
-FPIR = 0.01  # of the TPIR
+FPIR = 0.01  # at which the TPIR is measured
 LEARNING = ("discern.learning.recipes",)  # their code makes a model
 Embed = Callable[[Pixels], Vectors]
 Part = Literal["teacher", "student"]
@@ -154,13 +154,13 @@ def learn(recipe: Recipe, version: DatasetVersion, work: Path) -> Models:
     )
 
 
-def open_set_figures(outcomes: Outcomes) -> dict[str, float]:
-    """Recall@1, AUROC and detection at 1 % false identifications; not a number where one cannot be computed."""
-    enrolled = outcomes.enrolled
+def open_set_figures(results: SearchResults) -> dict[str, float]:
+    """Return recall@1, AUROC and the TPIR at a FPIR of 1 %; not a number where one cannot be computed."""
+    enrolled = results.enrolled
     return {
-        "recall_at_1": float(outcomes.retrieved[enrolled].mean()) if enrolled.any() else np.nan,
-        "auroc": or_nan(unknown_auroc(outcomes)),
-        "tpir_at_fpir_1": or_nan(tpir_at_fpir(outcomes, FPIR)),
+        "recall_at_1": float(results.retrieved[enrolled].mean()) if enrolled.any() else np.nan,
+        "auroc": or_nan(unknown_auroc(results)),
+        "tpir_at_fpir_1": or_nan(tpir_at_fpir(results, FPIR)),
     }
 
 

@@ -18,7 +18,7 @@ COMMAND = "python -m benchmarks.omniglot_lake --photos PATH"
 
 
 def main() -> None:
-    """Train teacher and student, and ask them the 400 questions."""
+    """Train teacher and student, and measure both on the 400 questions."""
     chosen = options(__doc__, "folder or zip of Omniglot", seeds=True)
     recipe = read_recipe("omniglot", {"OMNIGLOT": chosen.photos}).with_trainings(steps=chosen.steps)
     work = chosen.work / "omniglot_lake"
@@ -27,25 +27,25 @@ def main() -> None:
     gallery, queries = (
         load_photos(test.select(role=role), recipe.image.preprocessing) for role in ("gallery", "query")
     )
-    found = []
+    runs_of_seeds = []
     for seed in range(chosen.seeds):
         models = learn(recipe.with_trainings(seed=seed), version, work / str(seed))
         runs = [
             within_group_error(embed(gallery.pixels), gallery.labels, embed(queries.pixels), queries.labels, run_of)
             for _, embed in models.parts()
         ]
-        found.append(runs)
+        runs_of_seeds.append(runs)
     figures: dict[str, float | int | None] = {"questions": len(queries.labels), "seeds": chosen.seeds}
     for number, name in enumerate(("teacher", "student")):
-        errors = [runs[number].error for runs in found]
+        errors = [runs[number].error for runs in runs_of_seeds]
         figures |= {f"{name}_error": float(np.mean(errors)), f"{name}_error_spread": sample_std(errors)}
-    teacher, student = (np.array(one.right) for one in found[0])
+    teacher, student = (np.array(run.right) for run in runs_of_seeds[0])
     figures |= gap_figures(teacher, student, queries.labels, models.macs_ratio)
     keep("omniglot_lake", figures, COMMAND, chosen)
 
 
 def run_of(label: str) -> str:
-    """The run that a label belongs to: what stands before the slash."""
+    """Return the run of a label: the part before the slash."""
     return label.rpartition("/")[0]
 
 

@@ -36,17 +36,18 @@ def main() -> None:
     for name, embed in models.parts():
         vectors, class_ids = _embed(embed, views), views.class_ids()
         for ways, shots in TASKS:
-            found = play_episodes(vectors, class_ids, ways=ways, shots=shots, queries=QUERIES, episodes=EPISODES)
-            accuracy, task = found.accuracy(), f"{name}_{ways}way_{shots}shot"
+            played = play_episodes(vectors, class_ids, ways=ways, shots=shots, queries=QUERIES, episodes=EPISODES)
+            accuracy, task = played.accuracy(), f"{name}_{ways}way_{shots}shot"
             figures |= {task: accuracy.mean, f"{task}_half_width": accuracy.half_width}
             if (ways, shots) == HARDEST:
-                hardest[name] = found
+                hardest[name] = played
         among_all[name] = _nearest_is_right(vectors, class_ids)
-    teacher, student = (found.hits.reshape(-1) for found in hardest.values())
-    of = np.repeat(hardest["teacher"].class_ids.reshape(-1), QUERIES)
-    figures |= gap_figures(teacher, student, _characters(of, views), models.macs_ratio)
-    of = views.class_ids()[_asked(views.class_ids())]
-    harder = gap_figures(among_all["teacher"], among_all["student"], _characters(of, views), models.macs_ratio)
+    teacher, student = (played.hits.reshape(-1) for played in hardest.values())
+    query_classes = np.repeat(hardest["teacher"].class_ids.reshape(-1), QUERIES)
+    figures |= gap_figures(teacher, student, _characters(query_classes, views), models.macs_ratio)
+    query_classes = views.class_ids()[_queries(views.class_ids())]
+    characters = _characters(query_classes, views)
+    harder = gap_figures(among_all["teacher"], among_all["student"], characters, models.macs_ratio)
     figures |= {f"among_all_{name}": value for name, value in harder.items() if name.startswith("gap")}
     keep("omniglot_vinyals", figures, COMMAND, chosen)
 
@@ -56,22 +57,22 @@ def _embed(embed: Embed, views: Views) -> Vectors:
 
 
 def _characters(class_ids: NDArray[np.int64], views: Views) -> list[str]:
-    """The character of each class: its four turns show the same drawings, so that the interval draws them together."""
+    """Return the character of each class, which the interval draws: its four turns show the same drawings."""
     return (class_ids // views.turns).astype(str).tolist()
 
 
-def _asked(class_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """All but the first view of every class, [n]: that one is enrolled."""
-    asked = np.ones(len(class_ids), dtype=bool)
-    asked[np.unique(class_ids, return_index=True)[1]] = False
-    return asked
+def _queries(class_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Choose all but the first view of every class, [n]; the first is enrolled."""
+    chosen = np.ones(len(class_ids), dtype=bool)
+    chosen[np.unique(class_ids, return_index=True)[1]] = False
+    return chosen
 
 
 def _nearest_is_right(vectors: Vectors, class_ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each asked view is nearest to its own class's first view among all classes, [q]."""
-    asked = _asked(class_ids)
-    nearest = (vectors[asked] @ vectors[~asked].T).argmax(axis=1)
-    right: NDArray[np.bool_] = class_ids[~asked][nearest] == class_ids[asked]
+    """Return whether each query is nearest to the first view of its own class, among all classes, [q]."""
+    queries = _queries(class_ids)
+    nearest = (vectors[queries] @ vectors[~queries].T).argmax(axis=1)
+    right: NDArray[np.bool_] = class_ids[~queries][nearest] == class_ids[queries]
     return right
 
 

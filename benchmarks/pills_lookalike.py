@@ -13,26 +13,26 @@ from benchmarks.learning import keep, learn, open_set_figures, options, or_nan, 
 from discern.datasets.photo_set import load_photos
 from discern.evaluation.families import family_recall_at_1
 from discern.evaluation.gallery import GalleryConfig, enrol
-from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.retrieval import SearchResults, search
 
 COMMAND = "python -m benchmarks.pills_lookalike"
 
 
 def main() -> None:
-    """Train on the other families, ask about those held out for the test."""
+    """Train on the training families, measure those held out for the test."""
     chosen = options(__doc__, seeds=True)
     recipe = read_recipe("pills_lookalike").with_trainings(steps=chosen.steps)
     work = chosen.work / "pills_lookalike"
     version = read_version(recipe, work)
     test, preprocessing = version.select(split="test"), recipe.image.preprocessing
     gallery, queries = (load_photos(test.select(role=role), preprocessing) for role in ("gallery", "query"))
-    found: dict[str, list[Outcomes]] = {"teacher": [], "student": []}
+    results: dict[str, list[SearchResults]] = {"teacher": [], "student": []}
     for seed in range(chosen.seeds):
         models = learn(recipe.with_trainings(seed=seed), version, work / str(seed))
         for name, embed in models.parts():
             prototypes = enrol(embed(gallery.pixels), list(gallery.labels), GalleryConfig(represent="prototype"))
-            found[name].append(search(prototypes, embed(queries.pixels), queries.labels, frozenset()))
-    enrolled = found["student"][0].enrolled
+            results[name].append(search(prototypes, embed(queries.pixels), queries.labels, frozenset()))
+    enrolled = results["student"][0].enrolled
     figures: dict[str, float | int | None] = {
         "classes": len(set(gallery.labels)),
         "queries": int(enrolled.sum()),
@@ -40,23 +40,23 @@ def main() -> None:
         "seeds": chosen.seeds,
     }
     for name, prefix in (("student", ""), ("teacher", "teacher_")):
-        each = [_figures(one) for one in found[name]]
-        for figure in each[0]:
-            values = [one[figure] for one in each]
+        of_seeds = [_figures(of_seed) for of_seed in results[name]]
+        for figure in of_seeds[0]:
+            values = [figures_of_seed[figure] for figures_of_seed in of_seeds]
             figures |= {f"{prefix}{figure}": float(np.mean(values)), f"{prefix}{figure}_spread": sample_std(values)}
-    teacher, student = (found[name][0].retrieved[enrolled] for name in ("teacher", "student"))
-    asked = [label for label, known in zip(queries.labels, enrolled, strict=True) if known]
-    figures |= gap_figures(teacher, student, asked, models.macs_ratio)
+    teacher, student = (results[name][0].retrieved[enrolled] for name in ("teacher", "student"))
+    labels = np.array(queries.labels)[enrolled].tolist()
+    figures |= gap_figures(teacher, student, labels, models.macs_ratio)
     keep("pills_lookalike", figures, COMMAND, chosen)
 
 
 def family_of(label: str) -> str:
-    """`pill-0007` of `pill-0007-b`."""
+    """Return the family of a class, `pill-0007` of `pill-0007-b`."""
     return label.rpartition("-")[0]
 
 
-def _figures(outcomes: Outcomes) -> dict[str, float]:
-    return open_set_figures(outcomes) | {"family_recall_at_1": or_nan(family_recall_at_1(outcomes, family_of))}
+def _figures(results: SearchResults) -> dict[str, float]:
+    return open_set_figures(results) | {"family_recall_at_1": or_nan(family_recall_at_1(results, family_of))}
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from discern.evaluation.numeric_format import FormatChoice, NumericFormatConfig
 from discern.learning.config import ModelConfig
 from discern.learning.recipes import train_teacher
 from discern.progress import bar
-from discern.releases.candidate import PackagingConfig, build_candidate
+from discern.releases.candidate import CandidateInputs, PackagingConfig, build_candidate
 from discern.sources.folder import FolderConfig
 from discern.sources.registry import open_source
 from edge_runtime.core.release import Lineage
@@ -34,7 +34,7 @@ FIGURES = {
     "agreement": "agreement",
 }
 GALLERY = GalleryConfig(photos_per_class=4, represent="prototype", splits=("validation", "test"))
-CANDIDATE = PackagingConfig(fpir=0.05, precision=NumericFormatConfig(repetitions=500))
+PACKAGING = PackagingConfig(fpir=0.05, numeric_format=NumericFormatConfig(repetitions=500))
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
     figures: dict[str, float | int | str | None] = {"size": recipe.image.size}
     for name, model in nets(recipe).items():
         choice = _choice(name, model, recipe, version)
-        figures |= {f"{name}_{figure}": value for figure, value in precision_figures(choice).items()}
+        figures |= {f"{name}_{figure}": value for figure, value in format_figures(choice).items()}
     command = COMMAND + (" --photos PATH" if chosen.photos else "")
     if chosen.steps is None:
         save("quantisation", figures, command)
@@ -68,16 +68,16 @@ def nets(recipe: Recipe) -> dict[str, ModelConfig]:
     }
 
 
-def precision_figures(choice: FormatChoice) -> dict[str, float | str | None]:
-    """Figures of each number format, and the one that ships; `ms` is None where one was refused unmeasured."""
+def format_figures(choice: FormatChoice) -> dict[str, float | str | None]:
+    """Return what was measured of each format, and the format that ships; `ms` of a format that was refused is None."""
     figures: dict[str, float | str | None] = {}
-    for each in choice.measurements:
-        measured = each.figures()
+    for measurement in choice.measurements:
+        measured, prefix = measurement.figures(), measurement.numeric_format
         for name, short in FIGURES.items():
-            if (value := measured.get(f"{each.precision}_{name}")) is not None:
-                figures[f"{each.precision}_{short}"] = round(value, 5)
-        figures.setdefault(f"{each.precision}_ms", None)
-    return {**figures, "chosen": choice.precision}
+            if f"{prefix}_{name}" in measured:
+                figures[f"{prefix}_{short}"] = round(measured[f"{prefix}_{name}"], 5)
+        figures.setdefault(f"{prefix}_ms", None)
+    return {**figures, "chosen": choice.numeric_format}
 
 
 def _version(recipe: Recipe, work: Path) -> DatasetVersion:
@@ -92,10 +92,9 @@ def _choice(name: str, model: ModelConfig, recipe: Recipe, version: DatasetVersi
     trained = train_teacher(version, recipe.image.preprocessing, config).model
     with tempfile.TemporaryDirectory(prefix="quantisation-") as temporary:
         folder = Path(temporary) / "release"
-        _, _, choice = build_candidate(
-            folder, name, version, trained, GALLERY, CANDIDATE, Lineage(dataset_version=version.id)
-        )
-    return choice
+        lineage = Lineage(dataset_version=version.id)
+        inputs = CandidateInputs(name, version, trained, GALLERY, PACKAGING, lineage)
+        return build_candidate(folder, inputs).format_choice
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
 """`python -m benchmarks.tables`: write the README's tables from `results/*.json`, so that they cannot disagree.
 
-A table stands between `<!-- figures: NAME -->` and `<!-- /figures -->`; with `<!-- figures: NAME by A, B -->` it has
-a row for `A` and one for `B`, and a column for each figure that carries their name, as `A_recall` or `recall_A` does.
-One row may be of the figures that carry no name, as `recall` beside `teacher_recall` is the student's. What belongs to
-no row stands in a line below. A spread or an interval stands beside its figure. With `--check` nothing is written, and
-a table that differs from its file is an error.
+A table stands between `<!-- figures: NAME -->` and `<!-- /figures -->`, a figure a line. With rows and columns, as in
+`<!-- figures: NAME; rows: teacher, student=*; columns: recall, auroc -->`, the cell of a row and a column is the figure
+`ROW_COLUMN`, or the figure that the row's pattern gives with the column in place of `*`. Figures of no cell stand in a
+line below. With `--check` nothing is written, and a table that differs from its file is an error.
 """
 
 from __future__ import annotations
@@ -22,10 +21,12 @@ from benchmarks.results import FOLDER, REPOSITORY
 
 README = REPOSITORY / "README.md"
 BLOCK = re.compile(
-    r"(?P<head><!-- figures: (?P<name>[a-z0-9_]+)(?: by (?P<rows>[a-z0-9_, ]+))? -->\n).*?(?P<foot><!-- /figures -->)",
+    r"(?P<head><!-- figures: (?P<name>\w+)(?:; rows: (?P<rows>[^;]+); columns: (?P<columns>[^;]+?))? -->\n).*?"
+    r"(?P<foot><!-- /figures -->)",
     re.DOTALL,
 )
-MORE_OR_LESS = ("_spread", "_half_width")  # told behind the figure whose name they lengthen
+SPREADS = ("_spread", "_half_width")  # of the figure whose name they lengthen; shown behind it as ±
+INTERVALS = (("_interval",), ("_low", "_high"))  # of the figure whose name ends in `_points` instead
 
 
 def render(text: str, folder: Path = FOLDER) -> str:
@@ -33,24 +34,33 @@ def render(text: str, folder: Path = FOLDER) -> str:
 
     Raises:
         FileNotFoundError: a table has no results file.
-        ValueError: a table has a row of no figure.
+        ValueError: a row of a table has no figure.
     """
 
     def fill(match: re.Match[str]) -> str:
         content = json.loads((folder / f"{match['name']}.json").read_text())
-        return match["head"] + table(content, (match["rows"] or "").replace(",", " ").split()) + match["foot"]
+        filled = table(content, _words(match["rows"]), _words(match["columns"]))
+        return match["head"] + filled + match["foot"]
 
     return BLOCK.sub(fill, text)
 
 
-def table(content: dict[str, Any], rows: Sequence[str] = ()) -> str:
-    """The Markdown of one results file; without `rows` a figure a row.
+def table(content: dict[str, Any], rows: Sequence[str] = (), columns: Sequence[str] = ()) -> str:
+    """Write one results file as Markdown; without `rows` a figure is a row.
+
+    Args:
+        content: of the results file.
+        rows: `NAME`, or `NAME=PATTERN` where the figures of a row have other names than `NAME_*`.
+        columns: names.
 
     Raises:
-        ValueError: no figure carries the name of a row.
+        ValueError: a row has no figure.
     """
-    cells = _cells(content["figures"])
-    made = _grid(cells, rows) if rows else _lines(["figure", "value"], ([f"`{name}`", cells[name]] for name in cells))
+    texts = _texts(content["figures"])
+    if rows:
+        made = _grid(texts, rows, columns)
+    else:
+        made = _lines(["figure", "value"], ([f"`{name}`", text] for name, text in texts.items()))
     machine = content["machine"]
     return (
         f"{made}\n"
@@ -59,46 +69,35 @@ def table(content: dict[str, Any], rows: Sequence[str] = ()) -> str:
     )
 
 
-def _grid(cells: Mapping[str, str], rows: Sequence[str]) -> str:
-    """A row for each name, and a line of what belongs to none."""
-    places = {name: _place(name, rows) for name in cells}
-    columns = list(dict.fromkeys(place[1] for place in places.values() if place))
-    named = {place[0] for place in places.values() if place}
-    unnamed = [row for row in rows if row not in named]
-    if unnamed and (len(unnamed) > 1 or not any(name in columns for name in cells)):
-        raise ValueError(f"no figure of the table is of its row {unnamed[0]}: name rows as their figures do.")
-    places |= {name: (unnamed[0], name) for name in cells if unnamed and name in columns}
-    grid = {place: cells[name] for name, place in places.items() if place}
-    told = [[f"`{row}`", *(grid.get((row, column), "") for column in columns)] for row in rows]
-    rest = ", ".join(f"`{name}` {cells[name]}" for name, place in places.items() if not place)
-    return _lines(["", *(f"`{column}`" for column in columns)], told) + (f"\n{rest}\n" if rest else "")
-
-
-def _place(name: str, rows: Sequence[str]) -> tuple[str, str] | None:
-    """The row and the column of a figure that carries the name of a row."""
+def _grid(texts: Mapping[str, str], rows: Sequence[str], columns: Sequence[str]) -> str:
+    """Write rows and columns, and below them the figures of no cell."""
+    lines, names = [], set()
     for row in rows:
-        if name.startswith(f"{row}_"):
-            return row, name.removeprefix(f"{row}_")
-        if name.endswith(f"_{row}"):
-            return row, name.removesuffix(f"_{row}")
-    return None
+        name, _, pattern = row.partition("=")
+        figures = [(pattern or f"{name}_*").replace("*", column) for column in columns]
+        if not any(figure in texts for figure in figures):
+            raise ValueError(f"no figure is of row {name}: name rows, patterns and columns as the figures are named.")
+        lines.append([f"`{name}`", *(texts.get(figure, "") for figure in figures)])
+        names.update(figures)
+    below = ", ".join(f"`{name}` {text}" for name, text in texts.items() if name not in names)
+    return _lines(["", *(f"`{column}`" for column in columns)], lines) + (f"\n{below}\n" if below else "")
 
 
-def _cells(figures: Mapping[str, Any]) -> dict[str, str]:
-    """What is shown of every figure, by name; spreads and intervals stand with the figures that they are of."""
-    beside: dict[str, str] = {}
-    folded: set[str] = set()
+def _texts(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Write each figure, with its spread or its interval behind it."""
+    texts = {name: _number(value) for name, value in figures.items()}
     for name in figures:
-        for ending in MORE_OR_LESS:
+        for ending in SPREADS:
             if f"{name}{ending}" in figures:
-                beside[name] = f" ± {figures[f'{name}{ending}']:.2g}"
-                folded.add(f"{name}{ending}")
-        stem = name.removesuffix("_points")
-        for ends in ((f"{stem}_interval",), (f"{stem}_low", f"{stem}_high")):
-            if stem != name and all(figures.get(end) is not None for end in ends):
-                beside[name] = " [{:.3g}, {:.3g}]".format(*np.ravel([figures[end] for end in ends]))
-                folded.update(ends)
-    return {name: _number(figures[name]) + beside.get(name, "") for name in figures if name not in folded}
+                texts[name] += f" ± {figures[f'{name}{ending}']:.2g}"
+                del texts[f"{name}{ending}"]
+        for endings in INTERVALS if name.endswith("_points") else ():
+            ends = [name.removesuffix("_points") + ending for ending in endings]
+            if all(figures.get(end) is not None for end in ends):
+                texts[name] += " [{:.3g}, {:.3g}]".format(*np.ravel([figures[end] for end in ends]))
+                for end in ends:
+                    del texts[end]
+    return texts
 
 
 def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -110,6 +109,10 @@ def _number(value: Any) -> str:
     if value is None:
         return "not computed"
     return f"{value:.4g}" if isinstance(value, float) else f"{value}"
+
+
+def _words(text: str | None) -> list[str]:
+    return [] if text is None else [word.strip() for word in text.split(",")]
 
 
 def main(arguments: list[str] | None = None) -> int:

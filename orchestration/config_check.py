@@ -5,7 +5,6 @@ Pure: a config and what the pipeline accepts go in, a sentence comes out.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from zenml.config.step_configurations import StepConfigurationUpdate
 
 from discern.environment import fill_in
 from discern.errors import ConfigError
+from discern.suggestions import suggest
 
 
 def read_config(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -142,9 +142,8 @@ def _members(schema: dict[str, Any], whole: dict[str, Any]) -> Iterator[dict[str
         yield from _members(choice, whole)
 
 
-def _suggestion(given: str, allowed: Collection[str]) -> str:
-    near = difflib.get_close_matches(given, allowed, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(sorted(allowed))}."
+def _suggestion(name: str, allowed: Collection[str]) -> str:
+    return suggest(name, allowed, otherwise=f"known are {', '.join(sorted(allowed))}.")
 
 
 def _known(given: Any, allowed: Collection[str], path: Path, prefix: str) -> None:

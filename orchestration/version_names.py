@@ -6,7 +6,6 @@ artifact `dataset_version`; a use case alone is what a training would take, its 
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 import re
@@ -23,6 +22,7 @@ from zenml.models import ArtifactVersionResponse
 from discern.datasets.manifest import DatasetVersion, load_manifest
 from discern.errors import ConfigError, DataError
 from discern.storage.remote import open_place
+from discern.suggestions import suggest
 from orchestration.artifact_lookup import newest_output
 
 CHECKED, INGESTED = "dataset_version", "ingested"  # names of the artifacts, after and before the gate
@@ -77,11 +77,10 @@ def versions_of(use_case: str) -> list[Made]:
     if made := of_use_case(use_case):
         return made
     use_cases = _use_cases()
-    near = difflib.get_close_matches(use_case, use_cases, n=1)
-    known = f"known are {_listed(use_cases)}" if use_cases else "run its data pipeline first"
+    known = f"known are {_listed(use_cases)}." if use_cases else "run its data pipeline first."
     raise ConfigError(
         f"The stack {_stack()!r} holds no dataset version of a use case {use_case!r}: "
-        + (f"did you mean {near[0]!r}?" if near else f"{known}.")
+        f"{suggest(use_case, use_cases, otherwise=known)}"
     )
 
 
@@ -170,9 +169,9 @@ def _starting(made: Sequence[Made], name: str) -> Made:
     if found:
         return found[0]
     use_cases, ids = _use_cases(), [one.id for one in made]
-    near = difflib.get_close_matches(name, [*use_cases, *ids, *(one[: len(name)] for one in ids)], n=1)
     known = _listed([*use_cases[:_SHOWN], *ids])
-    hint = f"did you mean {near[0]!r}?" if near else f"known are {known}." if known else "run a data pipeline first."
+    mend = f"known are {known}." if known else "run a data pipeline first."
+    hint = suggest(name, [*use_cases, *ids, *(one[: len(name)] for one in ids)], otherwise=mend)
     raise ConfigError(f"{name!r} is neither a dataset version nor a use case in the stack {_stack()!r}: {hint}")
 
 

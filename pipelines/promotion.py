@@ -1,16 +1,15 @@
-"""candidate against production, on the same frozen test -> decision -> signed release."""
+"""Candidate against production on the same frozen test set -> decision -> signed release."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.gates import GateConfig
 from discern.publication.repository import ReleaseRepository
 from orchestration import workspace
 from orchestration.artifact_lookup import newest_input, newest_output
 from orchestration.checked_pipeline import checked_pipeline
-from steps.promotion.judge import judge
+from steps.promotion.compare import compare
 from steps.promotion.publish import Approval, Channels, publish
 
 
@@ -19,7 +18,6 @@ def promotion_pipeline(
     use_case: str,
     keys: str,
     gates: GateConfig = GateConfig(),
-    gallery: GalleryConfig = GalleryConfig(),
     approval: Approval = "automatic",
     channels: Channels = Channels(),
 ) -> None:
@@ -28,7 +26,5 @@ def promotion_pipeline(
     dataset = newest_input("training_pipeline", "assemble", "dataset", use_case)
     # Pinned here, so that the comparison is made anew whenever production has changed.
     production = ReleaseRepository(workspace.releases(), Path(keys)).current(channels.production)
-    verdict, _ = judge(
-        candidate=candidate, dataset=dataset, production=production, keys=keys, gallery=gallery, gates=gates
-    )
-    publish(candidate=candidate, verdict=verdict, use_case=use_case, keys=keys, approval=approval, channels=channels)
+    decision, _ = compare(candidate=candidate, dataset=dataset, production=production, keys=keys, gates=gates)
+    publish(candidate=candidate, decision=decision, use_case=use_case, keys=keys, approval=approval, channels=channels)

@@ -25,7 +25,7 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
     student: TrainingConfig,
     distillation: DistillConfig = DistillConfig(),
     gallery: GalleryConfig = GalleryConfig(),
-    candidate: PackagingConfig = PackagingConfig(),
+    packaging: PackagingConfig = PackagingConfig(),
     dataset: VersionName | None = None,
     teacher_version: VersionName | None = None,
 ) -> None:
@@ -37,15 +37,15 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
         teacher: the teacher's model and training.
         student: the student's.
         distillation: how it learns from the teacher.
-        gallery: what is enrolled.
-        candidate: how the release is calibrated and built.
+        gallery: which photos are enrolled; it travels with the release, and promotion compares with it.
+        packaging: calibration, numeric format and golden images of the release.
         dataset: id of the version, the first digits of it, or USE_CASE@N; in quotes, lest YAML takes it for a number.
             Without it, the newest one that passed its checks.
         teacher_version: number, in quotes, or id of an earlier artifact `teacher`, which the student then learns from
             again; no teacher is trained. One that was trained with another `image` is refused.
     """
     version = pinned(dataset, use_case)
-    check_queries(dataset=version, gallery=gallery, candidate=candidate)
+    check_queries(dataset=version, gallery=gallery, fpir=packaging.fpir)
     taught = (
         teach(
             dataset=version,
@@ -66,6 +66,6 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
         weights=weights_fingerprint(student.model),
         after="check_queries",
     )
-    release, metrics = assemble(dataset=version, student=light, use_case=use_case, gallery=gallery, candidate=candidate)
+    release, metrics = assemble(dataset=version, student=light, use_case=use_case, gallery=gallery, packaging=packaging)
     register(candidate=release, metrics=metrics, use_case=use_case)
-    depict(candidate=release, dataset=version, gallery=gallery)
+    depict(candidate=release, dataset=version)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discern.datasets.manifest import DatasetVersion
+from discern.map_ahead import map_ahead
 from discern.progress import bar
 from edge_runtime.core.images import Pixels, Preprocessing
+
+THUMBNAIL = Preprocessing(size=96)  # a photo as catalogues and pages show it
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,6 @@ def load_photos(version: DatasetVersion, preprocessing: Preprocessing, name: str
         pixels[i] = preprocessing.apply(version.pixels(i))
 
     # Pillow decodes and resizes without the interpreter's lock.
-    with ThreadPoolExecutor() as pool:
-        for _ in bar(pool.map(fill, range(len(version))), total=len(version), name=name, unit="photo"):
-            pass
+    for _ in bar(map_ahead(fill, range(len(version))), total=len(version), name=name, unit="photo"):
+        pass
     return PhotoSet(pixels, tuple(version.column("label")))

@@ -14,7 +14,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +26,7 @@ from botocore.exceptions import BotoCoreError
 from fsspec.implementations.local import LocalFileSystem
 
 from discern.errors import DataError
+from discern.map_ahead import map_ahead
 from discern.storage.atomic import held, one_at_a_time, scratch, settle, settle_new
 
 SCHEMA = pa.schema([pa.field("image", pa.binary(), nullable=False)])
@@ -225,12 +225,8 @@ def _take_back(path: Path) -> None:
 
 def _each(work: Callable[[str], object], names: Iterable[str], at_once: int) -> None:
     """Do something for each name, several at once, up to the first error."""
-    pool = ThreadPoolExecutor(at_once)
-    try:
-        for future in [pool.submit(work, name) for name in names]:
-            future.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for _ in map_ahead(work, names, workers=at_once):
+        pass
 
 
 def _write_arrow(path: Path, images: Sequence[bytes]) -> None:

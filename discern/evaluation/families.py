@@ -6,23 +6,23 @@ from collections.abc import Callable
 
 import numpy as np
 
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 
 
-def family_recall_at_1(outcomes: Outcomes, family: Callable[[str], str]) -> float | None:
-    """Share of the enrolled queries whose nearest class is of the right family, whatever the decision.
+def family_recall_at_1(results: SearchResults, family: Callable[[str], str]) -> float | None:
+    """Return the share of the enrolled queries whose nearest class is of the right family, whatever the decision.
 
-    It is never below recall@1; what lies between the two are errors among siblings.
+    It is never below recall@1; the difference is errors among siblings.
 
     Args:
-        outcomes: queries and what was found.
+        results: of the queries.
         family: the family of a class.
 
     Returns:
         The share; None where there is no enrolled query.
     """
-    enrolled = outcomes.enrolled
+    enrolled = results.enrolled
     if not enrolled.any():
         return None
-    families = np.array([family(label) for label in outcomes.labels])
-    return float((families[outcomes.found] == families[outcomes.truth])[enrolled].mean())
+    families = np.array([family(label) for label in results.labels])
+    return float((families[results.best_class] == families[results.truth])[enrolled].mean())

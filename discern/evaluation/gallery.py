@@ -1,7 +1,8 @@
-"""Which gallery rows a release enrols, and how a class is represented by them."""
+"""The gallery: the photos that are enrolled, and the rows that represent a class."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
 from discern.progress import bar
+from discern.sources.base import Split
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Represent
@@ -21,32 +23,32 @@ BATCH = 64  # photos embedded at once
 
 
 class GalleryConfig(BaseModel):
-    """How classes are enrolled."""
+    """The photos that are enrolled, and the representation of a class."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     photos_per_class: int = Field(default=5, ge=1, description="at most; the first ones in the manifest's order")
     represent: Represent | Literal["auto"] = Field(
         default="exemplars",
-        description="every photo a row; or one row, their mean (Snell et al., NeurIPS 2017); or what validation says",
+        description="exemplars: a row a photo; prototype: their mean (Snell et al., NeurIPS 2017); auto: the better",
     )
-    splits: tuple[Literal["train", "validation", "test"], ...] = Field(
+    splits: tuple[Split, ...] = Field(
         default=("train", "validation", "test"), min_length=1, description="whose gallery photos are enrolled"
     )
 
     def represented(self, represent: Represent) -> GalleryConfig:
-        """The same with the representation that was chosen."""
+        """Return the same config with another representation."""
         return self.model_copy(update={"represent": represent})
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """What is enrolled.
+    """The enrolled classes.
 
     Attributes:
         vectors: [n, d] float32, unit length.
-        class_ids: [n] int64, positions in `labels`.
-        labels: class names, sorted.
+        class_ids: [n] int64, the class number of each row: its index in `labels`.
+        labels: of the classes, sorted.
     """
 
     vectors: Vectors
@@ -55,17 +57,17 @@ class Gallery:
 
 
 def gallery_rows(version: DatasetVersion, config: GalleryConfig) -> list[int]:
-    """Rows of `version` that are enrolled: at most so many of each class, in the manifest's order.
+    """Return the rows of `version` that are enrolled: at most so many of each class, in the manifest's order.
 
     Raises:
-        DataError: none is.
+        DataError: no row is enrolled.
     """
-    taken: dict[str, int] = {}
+    enrolled: Counter[str] = Counter()
     rows = []
     columns = zip(version.column("split"), version.column("role"), version.column("label"), strict=True)
     for row, (split, role, label) in enumerate(columns):
-        if role == "gallery" and split in config.splits and taken.get(label, 0) < config.photos_per_class:
-            taken[label] = taken.get(label, 0) + 1
+        if role == "gallery" and split in config.splits and enrolled[label] < config.photos_per_class:
+            enrolled[label] += 1
             rows.append(row)
     if not rows:
         raise DataError("The dataset version has no gallery photo in the splits that are enrolled: check `splits`.")
@@ -77,7 +79,7 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
 
     Args:
         vectors: [n, d], unit length.
-        labels: n class names.
+        labels: n labels.
         config: how a class is represented.
 
     Raises:

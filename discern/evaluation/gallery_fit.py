@@ -1,13 +1,12 @@
-"""Every photo a gallery row, or one mean of each class: what validation queries prefer, with the rule fitted to it."""
+"""The representation of a class that validation queries prefer: every photo a row, or one mean; with its rule."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol
 from discern.evaluation.metrics import Metrics, measure
-from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.retrieval import Queries, SearchResults
 from discern.evaluation.threshold_calibration import RuleRates, fit_rule, rule_rates
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.release import Represent
@@ -17,40 +16,21 @@ DECIDING = ("tpir", "auroc", "recall_at_1")
 
 
 @dataclass(frozen=True)
-class Queries:
-    """Embedded queries of one split.
-
-    Attributes:
-        vectors: [q, d] float32, unit length.
-        names: the true class of each.
-        trained: classes that the model trained on.
-    """
-
-    vectors: Vectors
-    names: Sequence[str]
-    trained: frozenset[str]
-
-    def search(self, gallery: Gallery) -> Outcomes:
-        """What is found in `gallery`."""
-        return search(gallery, self.vectors, self.names, self.trained)
-
-
-@dataclass(frozen=True)
 class FittedGallery:
     """A gallery and the decision rule fitted to it.
 
     Attributes:
-        represent: what its rows are.
-        gallery: what is enrolled.
-        outcomes: of the queries that the rule was fitted on.
+        represent: photos or means of classes.
+        gallery: the enrolled classes.
+        results: of the queries that the rule is fitted on.
         rule: the decision rule.
-        rates: what it does to those queries.
-        metrics: their figures under it.
+        rates: FPIR and TPIR of these queries under the rule.
+        metrics: all figures of these queries under the rule.
     """
 
     represent: Represent
     gallery: Gallery
-    outcomes: Outcomes
+    results: SearchResults
     rule: DecisionRule
     rates: RuleRates
     metrics: Metrics
@@ -59,14 +39,14 @@ class FittedGallery:
 def fit_galleries(
     vectors: Vectors, labels: list[str], config: GalleryConfig, queries: Queries, fpir: float
 ) -> tuple[FittedGallery, ...]:
-    """Enrol photos as `config` says and fit the rule; with `represent: auto` in both ways, the better one first.
+    """Enrol photos as `config` says and fit the rule; `represent: auto` tries both ways and gives the better one first.
 
-    The better one detects more at the stated rate, then has the higher AUROC, the higher recall@1, the fewer rows.
-    Where every class has one photo, that photo is also its mean, and nothing is to be chosen.
+    The better one has the higher TPIR at the stated FPIR, then the higher AUROC, the higher recall@1, the fewer rows.
+    Where every class has one photo, that photo is also its mean, and there is no choice.
 
     Args:
         vectors: [n, d] embedded gallery photos, unit length.
-        labels: n class names.
+        labels: n labels.
         config: how a class is represented.
         queries: of classes outside training, unknowns among them.
         fpir: the false-identification rate allowed, between 0 and 1.
@@ -80,14 +60,16 @@ def fit_galleries(
         tried = ("exemplars",)
     else:
         tried = BY_SIZE
-    fitted = [_fit(enrol(vectors, labels, config.represented(way)), way, queries, fpir) for way in tried]
+    fitted = [
+        _fit(enrol(vectors, labels, config.represented(represent)), represent, queries, fpir) for represent in tried
+    ]
     return tuple(sorted(fitted, key=_merit, reverse=True))
 
 
 def _fit(gallery: Gallery, represent: Represent, queries: Queries, fpir: float) -> FittedGallery:
-    outcomes = queries.search(gallery)
-    rule = fit_rule(outcomes, fpir)
-    return FittedGallery(represent, gallery, outcomes, rule, rule_rates(outcomes, rule), measure(outcomes, rule))
+    results = queries.search(gallery)
+    rule = fit_rule(results, fpir)
+    return FittedGallery(represent, gallery, results, rule, rule_rates(results, rule), measure(results, rule))
 
 
 def _merit(fitted: FittedGallery) -> list[float]:

@@ -1,9 +1,10 @@
-"""How long one identification takes on this machine and one thread, and how long its model alone."""
+"""The time of one identification on this machine and one thread, and the time of its model alone."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import Pixels
 
+Name = TypeVar("Name", bound=str)
 WARM_UP = 3  # calls that are not counted
 TURN = 5  # calls of one model before the next has its turn
 
@@ -33,7 +35,7 @@ def p95_latency_ms(identifier: Identifier, photos: Sequence[bytes]) -> float:
     return float(np.quantile(times, 0.95) * 1000)
 
 
-def median_latency_ms(models: Mapping[str, OnnxEmbedder], photos: Pixels, repetitions: int) -> dict[str, float]:
+def median_latency_ms(models: Mapping[Name, OnnxEmbedder], photos: Pixels, repetitions: int) -> dict[Name, float]:
     """Median time of `embed` for one photo, milliseconds, of each of several models.
 
     They take turns, so that a busy machine slows all of them alike. A turn begins with a call that is not counted: it
@@ -50,7 +52,7 @@ def median_latency_ms(models: Mapping[str, OnnxEmbedder], photos: Pixels, repeti
     """
     if len(photos) == 0 or repetitions < 1:
         raise ValueError("latency needs at least one photo and one repetition")
-    times: dict[str, list[float]] = {name: [] for name in models}
+    times: dict[Name, list[float]] = {name: [] for name in models}
     for turn in range(-(-repetitions // TURN)):
         for name, model in models.items():
             model.embed(photos[:1])
@@ -59,4 +61,4 @@ def median_latency_ms(models: Mapping[str, OnnxEmbedder], photos: Pixels, repeti
                 started = time.perf_counter()
                 model.embed(photos[number : number + 1])
                 times[name].append(time.perf_counter() - started)
-    return {name: float(np.median(each) * 1000) for name, each in times.items()}
+    return {name: float(np.median(seconds) * 1000) for name, seconds in times.items()}

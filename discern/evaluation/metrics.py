@@ -1,8 +1,9 @@
-"""Retrieval and open-set figures of outcomes.
+"""Retrieval and open-set figures of search results.
 
-Terms after ISO/IEC 19795-1 for open-set identification: the false-positive identification rate (FPIR) is the share of
-unknowns that get a name; true-positive identification rate is the share of enrolled queries that get the right one.
-A figure that cannot be computed is None, never a good number.
+Rates of open-set identification after ISO/IEC 19795-1: the true-positive identification rate (TPIR) is the share of the
+enrolled queries that get the right name, and FNIR = 1 - TPIR; the false-positive identification rate (FPIR) is the
+share of the unknowns that get a name, and TNIR = 1 - FPIR. A figure that cannot be computed is None, never a good
+number.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from sklearn.metrics import roc_auc_score
 
 from discern.evaluation.reliability import reliability_of
-from discern.evaluation.retrieval import UNKNOWN, Outcomes
+from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from edge_runtime.core.identify import Calibrator, DecisionRule
 
 
@@ -23,15 +24,15 @@ class Metrics(BaseModel):
     Attributes:
         recall_at_1: share of the enrolled queries whose nearest class is right, whatever the decision.
         unseen_recall_at_1: the same for enrolled classes that the model never trained on.
-        tpir: share of the enrolled queries answered with the right name.
+        tpir: share of the enrolled queries answered with the right name (1 - FNIR).
         unseen_tpir: the same for enrolled classes that the model never trained on.
         tnir: share of the unknowns answered `unknown` (1 - FPIR).
         auroc: area under the ROC curve of the best score, enrolled against unknowns.
-        precision: mean over answered classes of the share of right answers among all answers with that name.
+        precision: mean over the answered classes of the share of right answers among all answers with their name.
         recall: mean over enrolled classes of the TPIR.
-        accuracy: share of all queries answered right, `unknown` being right for unknowns.
+        accuracy: share of all queries answered right; `unknown` is the right answer to an unknown.
         expected_calibration_error: mean distance between the stated probability and the share that is right, in bins.
-        brier_score: mean squared distance between the stated probability and what came true.
+        brier_score: mean squared distance between the stated probability and the outcome, 1 or 0.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -53,24 +54,34 @@ class Metrics(BaseModel):
     gallery_classes: int
 
     def figures(self) -> dict[str, float]:
-        """Those that could be computed."""
+        """Return the figures that could be computed."""
         return {key: float(value) for key, value in self.model_dump().items() if value is not None}
 
+    def summary(self) -> str:
+        """Return the main figures in one line, each rate of right answers with its rate of errors."""
+        parts = [
+            _with_error("recall@1", self.recall_at_1),
+            _with_error("TPIR", self.tpir, "FNIR"),
+            _with_error("TNIR", self.tnir, "FPIR"),
+            _with_error("AUROC", self.auroc),
+        ]
+        return ", ".join(parts)
 
-def measure(outcomes: Outcomes, rule: DecisionRule, calibrator: Calibrator | None = None) -> Metrics:
-    """Compute every figure of `outcomes` under `rule`, and of the probabilities of `calibrator` where there is one."""
-    enrolled = outcomes.enrolled
-    unseen = enrolled & ~outcomes.trained
-    right = outcomes.right(rule)
-    precision, recall = macro_precision_recall(outcomes.truth, outcomes.answers(rule))
-    reliability = reliability_of(outcomes, calibrator)
+
+def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator | None = None) -> Metrics:
+    """Compute every figure of `results` under `rule`, and of the probabilities of `calibrator` where there is one."""
+    enrolled = results.enrolled
+    unseen = enrolled & ~results.trained
+    right = results.right(rule)
+    precision, recall = macro_precision_recall(results.truth, results.answers(rule))
+    reliability = reliability_of(results, calibrator)
     return Metrics(
-        recall_at_1=_share(outcomes.retrieved, enrolled),
-        unseen_recall_at_1=_share(outcomes.retrieved, unseen),
+        recall_at_1=_share(results.retrieved, enrolled),
+        unseen_recall_at_1=_share(results.retrieved, unseen),
         tpir=_share(right, enrolled),
         unseen_tpir=_share(right, unseen),
         tnir=_share(right, ~enrolled),
-        auroc=unknown_auroc(outcomes),
+        auroc=unknown_auroc(results),
         precision=precision,
         recall=recall,
         accuracy=float(right.mean()),
@@ -79,20 +90,20 @@ def measure(outcomes: Outcomes, rule: DecisionRule, calibrator: Calibrator | Non
         enrolled_queries=int(enrolled.sum()),
         unseen_queries=int(unseen.sum()),
         unknown_queries=int((~enrolled).sum()),
-        gallery_classes=len(outcomes.labels),
+        gallery_classes=len(results.labels),
     )
 
 
-def unknown_auroc(outcomes: Outcomes) -> float | None:
-    """Area under the ROC curve of the best score, enrolled queries against unknowns; None if either is missing."""
-    enrolled = outcomes.enrolled
+def unknown_auroc(results: SearchResults) -> float | None:
+    """Return the area under the ROC curve of the best score, enrolled queries against unknowns; None without both."""
+    enrolled = results.enrolled
     if enrolled.all() or not enrolled.any():
         return None
-    return float(roc_auc_score(enrolled, outcomes.scores[:, 0]))
+    return float(roc_auc_score(enrolled, results.scores[:, 0]))
 
 
 def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> tuple[float | None, float | None]:
-    """Macro precision over the answered classes and macro recall over the enrolled classes.
+    """Return macro precision over the answered classes and macro recall over the enrolled classes.
 
     Args:
         truth: [q] class, or -1 for an unknown.
@@ -104,6 +115,12 @@ def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64])
     answered = np.bincount(answers[named], minlength=classes)
     present = np.bincount(truth[enrolled], minlength=classes)
     return _mean_ratio(hits, answered), _mean_ratio(hits, present)
+
+
+def _with_error(name: str, rate: float | None, error: str | None = None) -> str:
+    if rate is None:
+        return f"{name} not computed"
+    return f"{name} {rate:.3f}" + (f" ({error} {1 - rate:.3f})" if error else "")
 
 
 def _mean_ratio(hits: NDArray[np.int64], counts: NDArray[np.int64]) -> float | None:

@@ -1,6 +1,6 @@
-"""Whether probabilities mean what they say: of the answers called 80 % sure, are 80 % right?
+"""The reliability of stated probabilities: of the answers that are called 80 % sure, 80 % should be right.
 
-To be judged on other queries than those that the probabilities were fitted on.
+It is measured on queries that the probabilities are not fitted on.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from discern.evaluation.confidence import Rate, exact_rate
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from edge_runtime.core.identify import Calibrator, right_probability
 
 BINS = 10
@@ -34,7 +34,7 @@ class ReliabilityBin(BaseModel):
 
 
 class Reliability(BaseModel):
-    """How far stated probabilities lie from observed shares.
+    """The distance between stated probabilities and observed shares.
 
     Attributes:
         bins: of equal width, ascending.
@@ -50,11 +50,11 @@ class Reliability(BaseModel):
     brier_score: float
 
 
-def reliability_of(outcomes: Outcomes, calibrator: Calibrator | None) -> Reliability | None:
-    """The reliability of `calibrator` on `outcomes`; None where there is no calibrator."""
+def reliability_of(results: SearchResults, calibrator: Calibrator | None) -> Reliability | None:
+    """Measure the reliability of `calibrator` on `results`; None where there is no calibrator."""
     if calibrator is None:
         return None
-    return reliability(right_probability(outcomes.scores, calibrator), outcomes.retrieved)
+    return reliability(right_probability(results.scores, calibrator), results.retrieved)
 
 
 def reliability(probability: NDArray[np.float64], right: NDArray[np.bool_], bins: int = BINS) -> Reliability | None:
@@ -62,29 +62,29 @@ def reliability(probability: NDArray[np.float64], right: NDArray[np.bool_], bins
 
     Args:
         probability: [q] between 0 and 1.
-        right: [q] what came true.
-        bins: how many, of equal width.
+        right: [q] whether the answer is right.
+        bins: number of bins, of equal width.
 
     Raises:
-        ValueError: a probability is not one.
+        ValueError: a probability lies outside 0 to 1.
     """
     if not len(right):
         return None
     if not ((probability >= 0) & (probability <= 1)).all():
         raise ValueError("a probability must lie between 0 and 1")
     edges = np.linspace(0, 1, bins + 1)
-    place = np.searchsorted(edges[1:-1], probability)
-    counts = np.bincount(place, minlength=bins)
-    stated = np.bincount(place, probability, minlength=bins)
-    hits = np.bincount(place, right, minlength=bins)
+    bin_of = np.searchsorted(edges[1:-1], probability)
+    queries = np.bincount(bin_of, minlength=bins)
+    stated = np.bincount(bin_of, probability, minlength=bins)  # sums, as the next
+    hits = np.bincount(bin_of, right, minlength=bins)
     return Reliability(
         bins=tuple(
             ReliabilityBin(
                 low=edges[number],
                 high=edges[number + 1],
-                queries=counts[number],
-                predicted=stated[number] / counts[number] if counts[number] else None,
-                observed=exact_rate(int(hits[number]), int(counts[number])),
+                queries=queries[number],
+                predicted=stated[number] / queries[number] if queries[number] else None,
+                observed=exact_rate(int(hits[number]), int(queries[number])),
             )
             for number in range(bins)
         ),

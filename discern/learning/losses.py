@@ -9,7 +9,6 @@ proxies as many times their gradient).
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from discern.errors import ConfigError
 from discern.learning.config import DistillConfig, NamedPart
 from discern.learning.device import MixedPrecision
 from discern.learning.distributed import collectives
+from discern.suggestions import suggest
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,6 @@ def _class_named(name: str, module: Any, base: type[nn.Module], kind: str) -> ty
         if inspect.isclass(value) and issubclass(value, base) and value is not base
     }
     if name not in classes:
-        near = difflib.get_close_matches(name, classes, n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else "see pytorch-metric-learning's list."
+        hint = suggest(name, classes, otherwise="see pytorch-metric-learning's list.", count=3)
         raise ConfigError(f"pytorch-metric-learning has no {kind} {name!r}: {hint}")
     return classes[name]

@@ -5,7 +5,6 @@ Normalisation and preprocessing are part of the model, so that no caller can get
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
 from discern.learning.safe_load import load_tensors
+from discern.suggestions import suggest
 from edge_runtime.core.images import Preprocessing
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # timm's default, so that its pretrained weights fit
@@ -176,11 +176,8 @@ def _read_bytes(url: str) -> bytes:
 
 def _backbone(config: ModelConfig) -> Any:
     if not timm.is_model(config.backbone):
-        near = difflib.get_close_matches(config.backbone, timm.list_models(), n=3)
-        raise TrainingError(
-            f"timm has no model {config.backbone!r}: "
-            + (f"did you mean {', '.join(near)}?" if near else "see timm.list_models().")
-        )
+        hint = suggest(config.backbone, timm.list_models(), otherwise="see timm.list_models().", count=3)
+        raise TrainingError(f"timm has no model {config.backbone!r}: {hint}")
     try:
         bare = timm.create_model(config.backbone, num_classes=0, **config.options)
         _ = bare.num_features  # what gives feature maps has none

@@ -1,15 +1,18 @@
-"""Build the precisions of an export, examine each as it would ship, and take the fastest inside the gate."""
+"""Build the numeric formats of an export, try each as it would ship, and take the fastest inside the gate."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from discern.datasets.manifest import DatasetVersion
-from discern.datasets.photo_set import PhotoSet, load_photos
+from discern.datasets.photo_set import load_photos
 from discern.errors import TrainingError
-from discern.evaluation.gallery import GalleryConfig, Vectors, embed_batches
-from discern.evaluation.gallery_fit import FittedGallery, Queries, fit_galleries
+from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.gallery_fit import FittedGallery, fit_galleries
 from discern.evaluation.latency import median_latency_ms
 from discern.evaluation.numeric_format import (
     FormatChoice,
@@ -19,128 +22,168 @@ from discern.evaluation.numeric_format import (
     choose_format,
     compare_answers,
 )
+from discern.evaluation.queries import DecodedSplit, EmbeddedSplit
 from discern.learning.quantise import FP16_PROVIDERS, to_fp16, to_int8
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels, Preprocessing
 from edge_runtime.errors import UserError
 
+Made = TypeVar("Made")
+
 
 @dataclass(frozen=True)
 class FormatTrial:
-    """What every precision is examined on, decoded once.
+    """The photos that every numeric format is tried on, decoded once.
 
     Attributes:
         gallery: the photos that are enrolled.
         queries: validation queries, unknowns among them.
-        training: rows of the training split, which calibrate int8.
+        training: rows of the training split, which calibrate int8: what measures a format must not calibrate it.
         preprocessing: as in training.
         gallery_config: how classes are represented.
         fpir: the false-identification rate that a rule is fitted for.
     """
 
-    gallery: PhotoSet
-    queries: PhotoSet
+    gallery: DecodedSplit
+    queries: DecodedSplit
     training: DatasetVersion
     preprocessing: Preprocessing
     gallery_config: GalleryConfig
     fpir: float
 
-    def sit(self, model: OnnxEmbedder, gallery_config: GalleryConfig) -> tuple[FittedGallery, Vectors]:
-        """The gallery of `model` with its rule and outcomes, and the embeddings [q, d] of the queries.
+    def embed(self, onnx: Path, model: OnnxEmbedder) -> EmbeddedTrial:
+        """Embed gallery and queries.
+
+        Raises:
+            ReleaseError: the model fails.
+        """
+        return EmbeddedTrial(onnx, model, self.gallery.embed(model), self.queries.embed(model))
+
+    def fit(self, onnx: Path, model: OnnxEmbedder, config: GalleryConfig) -> FittedTrial:
+        """Embed gallery and queries, and fit gallery and rule to them.
 
         Raises:
             DataError: as `fit_galleries`.
             ReleaseError: the model fails.
         """
-        vectors = embed_batches(model, self.queries.pixels)
-        queries = Queries(vectors, self.queries.labels, frozenset(self.training.column("label")))
-        gallery = embed_batches(model, self.gallery.pixels)
-        return fit_galleries(gallery, list(self.gallery.labels), gallery_config, queries, self.fpir)[0], vectors
+        embedded = self.embed(onnx, model)
+        gallery, queries = embedded.gallery, embedded.queries.queries
+        return FittedTrial(embedded, fit_galleries(gallery.vectors, gallery.labels, config, queries, self.fpir)[0])
+
+    def calibration_photos(self, count: int) -> Pixels:
+        """Decode about `count` photos spread over the training split, whose rows stand class by class."""
+        step = max(1, -(-len(self.training) // count))
+        spread = self.training.take(range(0, len(self.training), step))
+        return load_photos(spread, self.preprocessing, "decoding photos for int8").pixels
+
+
+@dataclass(frozen=True)
+class EmbeddedTrial:
+    """One numeric format with its embeddings of the trial's photos.
+
+    Attributes:
+        onnx: the model's file.
+        model: the same, loaded.
+        gallery: the enrolled photos.
+        queries: the validation queries.
+    """
+
+    onnx: Path
+    model: OnnxEmbedder
+    gallery: EmbeddedSplit
+    queries: EmbeddedSplit
+
+
+@dataclass(frozen=True)
+class FittedTrial:
+    """A numeric format with the gallery and the rule that are fitted to its embeddings."""
+
+    embedded: EmbeddedTrial
+    fitted: FittedGallery
 
 
 def choose_numeric_format(
-    fp32: Path, examination: FormatTrial, config: NumericFormatConfig
-) -> tuple[Path, FormatChoice]:
+    fp32: Path, trial: FormatTrial, config: NumericFormatConfig
+) -> tuple[EmbeddedTrial, FormatChoice]:
     """Build what `config` tries besides fp32, measure all on this machine's execution provider, and choose.
 
-    A precision that cannot be built or measured is refused, with the reason.
+    A format that cannot be built or measured is refused, with the reason.
 
     Args:
-        fp32: the export; the others are written beside it.
-        examination: photos, and how they are judged.
+        fp32: the export; the rest is written beside it.
+        trial: photos, and how answers are judged.
         config: what is tried, and the gate.
 
     Returns:
-        The file that ships, and why.
+        The format that ships with its embeddings of the trial's photos, and why it ships.
 
     Raises:
-        DataError: fp32 itself cannot be examined on these photos.
-        ReleaseError: nor can it be run.
+        DataError: fp32 itself cannot be measured on these photos.
+        ReleaseError: fp32 cannot be run.
     """
+    models: dict[NumericFormat, OnnxEmbedder] = {"fp32": OnnxEmbedder(fp32, trial.preprocessing)}
     if not config.variants:
-        return fp32, choose_format([FormatMeasurement(precision="fp32")], config)
-    reference = OnnxEmbedder(fp32, examination.preprocessing)
-    paths: dict[NumericFormat, Path] = {"fp32": fp32}
-    models: dict[str, OnnxEmbedder] = {"fp32": reference}
-    refused: list[FormatMeasurement] = []
+        return trial.embed(fp32, models["fp32"]), choose_format([FormatMeasurement(numeric_format="fp32")], config)
+    refused = []
     for variant in dict.fromkeys(config.variants):
-        path = fp32.with_name(f"{variant}.onnx")
-        try:
-            _build(variant, fp32, path, reference.provider, examination, config)
-            model = OnnxEmbedder(path, examination.preprocessing)
-            model.embed(examination.queries.pixels[:1])
-            models[variant], paths[variant] = model, path
-        except UserError as error:
-            refused.append(FormatMeasurement(precision=variant, refused=str(error)))
-    measurements = _measure(models, paths, examination, config)
+        model = _attempt(partial(_build, variant, fp32, models["fp32"].provider, trial, config))
+        if isinstance(model, str):
+            refused.append(FormatMeasurement(numeric_format=variant, refused=model))
+        else:
+            models[variant] = model
+    latency = median_latency_ms(models, trial.queries.pixels, config.repetitions)
+    reference = trial.fit(fp32, models.pop("fp32"), trial.gallery_config)
+    # Thresholds are comparable only where a class is represented in one way.
+    same_way = trial.gallery_config.represented(reference.fitted.represent)
+    fitted: dict[NumericFormat, FittedTrial] = {"fp32": reference}
+    for name, model in models.items():
+        tried = _attempt(partial(trial.fit, _path(fp32, name), model, same_way))
+        if isinstance(tried, str):
+            refused.append(FormatMeasurement(numeric_format=name, refused=tried))
+        else:
+            fitted[name] = tried
+    measurements = [_measurement(name, tried, reference, latency[name]) for name, tried in fitted.items()]
     choice = choose_format([*measurements, *refused], config)
-    return paths[choice.precision], choice
+    return fitted[choice.numeric_format].embedded, choice
+
+
+def _attempt(make: Callable[[], Made]) -> Made | str:
+    """Return the result of `make`, or the reason why a format cannot be built or measured."""
+    try:
+        return make()
+    except UserError as error:
+        return str(error)
+
+
+def _path(fp32: Path, numeric_format: NumericFormat) -> Path:
+    return fp32 if numeric_format == "fp32" else fp32.with_name(f"{numeric_format}.onnx")
 
 
 def _build(
-    variant: NumericFormat, fp32: Path, path: Path, provider: str, examination: FormatTrial, config: NumericFormatConfig
-) -> None:
+    variant: NumericFormat, fp32: Path, provider: str, trial: FormatTrial, config: NumericFormatConfig
+) -> OnnxEmbedder:
+    """Write a variant beside fp32, and load it."""
+    path = _path(fp32, variant)
     if variant == "int8":
-        to_int8(fp32, path, _calibration(examination, config.calibration_photos))
+        to_int8(fp32, path, trial.calibration_photos(config.calibration_photos))
     elif provider in FP16_PROVIDERS:
         to_fp16(fp32, path)
     else:
         raise TrainingError(f"{provider} does not compute in fp16")
+    model = OnnxEmbedder(path, trial.preprocessing)
+    model.embed(trial.queries.pixels[:1])  # a graph may load and still not run
+    return model
 
 
-def _calibration(examination: FormatTrial, count: int) -> Pixels:
-    """Photos spread over the training split, whose rows stand class by class."""
-    training = examination.training
-    chosen = training.take(range(0, len(training), max(1, -(-len(training) // count))))
-    return load_photos(chosen, examination.preprocessing, "decoding photos for int8").pixels
-
-
-def _measure(
-    models: dict[str, OnnxEmbedder],
-    paths: dict[NumericFormat, Path],
-    examination: FormatTrial,
-    config: NumericFormatConfig,
-) -> list[FormatMeasurement]:
-    latency = median_latency_ms(models, examination.queries.pixels, config.repetitions)
-    reference, vectors = examination.sit(models["fp32"], examination.gallery_config)
-    # Thresholds are comparable only where a class is represented in one way.
-    same_way = examination.gallery_config.represented(reference.represent)
-    measurements = []
-    for precision, path in paths.items():
-        try:
-            fitted, others = (
-                (reference, vectors) if precision == "fp32" else examination.sit(models[precision], same_way)
-            )
-        except UserError as error:
-            measurements.append(FormatMeasurement(precision=precision, refused=str(error)))
-            continue
-        cosines = (vectors * others).sum(axis=1)
-        measurements.append(
-            FormatMeasurement(
-                precision=precision,
-                latency_ms=latency[precision],
-                size_mb=path.stat().st_size / 1e6,
-                accuracy=compare_answers(fitted.outcomes, fitted.rule, reference.outcomes, reference.rule, cosines),
-            )
-        )
-    return measurements
+def _measurement(
+    name: NumericFormat, tried: FittedTrial, reference: FittedTrial, latency_ms: float
+) -> FormatMeasurement:
+    cosines = (reference.embedded.queries.vectors * tried.embedded.queries.vectors).sum(axis=1)
+    return FormatMeasurement(
+        numeric_format=name,
+        latency_ms=latency_ms,
+        size_mb=tried.embedded.onnx.stat().st_size / 1e6,
+        accuracy=compare_answers(
+            tried.fitted.results, tried.fitted.rule, reference.fitted.results, reference.fitted.rule, cosines
+        ),
+    )

@@ -15,7 +15,7 @@ from edge_runtime.core.release import Release
 TITLES = {
     "retrieval_grid": (
         "Queries beside their nearest classes",
-        "The device's answers to the test queries that went worst.",
+        "The worst of the device's answers to the test queries.",
     ),
     "confusion_pairs": ("Classes taken for each other", "Things that look alike, or photos under a wrong label."),
     "embedding_map": (
@@ -23,33 +23,33 @@ TITLES = {
         "Each enrolled class should be a group of its own, apart from unknowns.",
     ),
     "reliability": (
-        "Whether probabilities mean what they say",
+        "Reliability of the stated probabilities",
         "Of the answers that are called 80 % sure, 80 % should be right.",
     ),
 }
 
 
 def depiction_page(release: Release, version: DatasetVersion, depiction: Depiction) -> str:
-    """The page as one HTML text that needs no network.
+    """Write the page as one HTML text that needs no network.
 
     Args:
         release: the release that answered.
-        version: the dataset version whose test queries it answered.
-        depiction: what it made of them.
+        version: the dataset version whose test queries it answers.
+        depiction: pictures of its answers.
     """
     title = f"Release {release.id} of {release.manifest.name}"
-    how = f"What it makes of the test split of dataset version {version.id}."
-    head = f'<h1>{escape(title)}</h1><p class="muted">{how}</p>'
+    subtitle = f"Its answers to the test split of dataset version {version.id}."
+    head = f'<h1>{escape(title)}</h1><p class="muted">{subtitle}</p>'
     return page(title, [head, *(_section(name, depiction) for name in TITLES)])
 
 
 def _section(name: str, depiction: Depiction) -> str:
-    title, words = TITLES[name]
+    title, explanation = TITLES[name]
     if name not in depiction.pictures:
         return f"<h2>{title}</h2><p>{escape(depiction.missing[name])}</p>"
     picture = f'<img alt="{title}" style="max-width: 100%" src="{data_uri(np.asarray(depiction.pictures[name]))}">'
     table = _table(depiction.confusions.pairs) if name == "confusion_pairs" and depiction.confusions else ""
-    return f'<h2>{title}</h2><p class="muted">{words}</p>{picture}{table}'
+    return f'<h2>{title}</h2><p class="muted">{explanation}</p>{picture}{table}'
 
 
 def _table(pairs: tuple[ConfusionPair, ...]) -> str:

@@ -1,4 +1,4 @@
-"""The looks of every page that people review: quiet, light or dark as the reader's machine is."""
+"""The style of every page that people review: quiet, and light or dark as the reader's machine is."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ nav a { margin-right: 1rem; } a { color: inherit; }
 
 
 def page(title: str, body: Sequence[str]) -> str:
-    """One HTML text that needs no network.
+    """Write one HTML text that needs no network.
 
     Args:
         title: plain text.
@@ -58,7 +58,7 @@ def page(title: str, body: Sequence[str]) -> str:
 
 
 def data_uri(rgb: Pixels) -> str:
-    """A picture as the address of itself (`data:image/webp;base64,...`)."""
+    """Encode a picture [H, W, 3] uint8 as a `data:image/webp;base64,...` URI."""
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "WEBP", quality=QUALITY, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

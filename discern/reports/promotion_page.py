@@ -1,8 +1,7 @@
-"""The promotion report: which gate decided, the figures, and a picture of every query whose answer changed."""
+"""The promotion report: the gates that decide, the figures, and a picture of every query whose answer changed."""
 
 from __future__ import annotations
 
-import base64
 from html import escape
 
 import numpy as np
@@ -10,33 +9,40 @@ import numpy as np
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gates import GateResult, PromotionDecision
 from discern.evaluation.metrics import Metrics
-from discern.evaluation.retrieval import UNKNOWN, Outcomes
-from discern.releases.examine import ReleaseComparison, ReleaseEvaluation
-from discern.reports.html import page
-from edge_runtime.core.images import Preprocessing, encode_jpeg
+from discern.evaluation.retrieval import UNKNOWN
+from discern.releases.comparison import ReleaseComparison, ReleaseEvaluation
+from discern.reports.html import data_uri, page
+from discern.reports.thumbnails import Thumbnails
 from edge_runtime.core.release import Release
 
-THUMBNAIL = Preprocessing(size=96)
-TITLES = {"tnir": "TNIR", "tpir": "TPIR", "unseen_tpir": "unseen TPIR", "auroc": "AUROC"}
 PICTURES = 200  # at most, so that the page stays one that opens at once
+TITLES = {
+    "recall_at_1": "recall@1",
+    "unseen_recall_at_1": "recall@1 of classes that never trained",
+    "tpir": "enrolled identified (TPIR)",
+    "unseen_tpir": "enrolled identified (TPIR), classes that never trained",
+    "tnir": "unknowns refused (TNIR)",
+    "auroc": "AUROC",
+    "brier_score": "Brier score",
+}
+ERROR_RATES = {"tpir": "FNIR", "unseen_tpir": "FNIR", "tnir": "FPIR"}  # 1 - the rate, shown beside it
 
 
 def promotion_report(
     candidate: Release, production: Release | None, comparison: ReleaseComparison, version: DatasetVersion
 ) -> str:
-    """The page as one HTML text that needs no network.
+    """Write the page as one HTML text that needs no network.
 
     Args:
-        candidate: the release that was judged.
-        production: the one it was judged against, if any.
-        comparison: verdict and outcomes.
-        version: the dataset version whose test queries were answered.
+        candidate: the release that is judged.
+        production: the release that it is compared with, if any.
+        comparison: the decision and what it rests on.
+        version: the dataset version whose test queries are answered.
     """
     against = f"release {production.id}" if production else "stated floors (nothing is in production)"
+    subtitle = f"Compared with {against} on the test split of dataset version {version.id}."
     body = [
-        _head(
-            candidate, comparison.verdict, f"Compared with {against} on the test split of dataset version {version.id}."
-        ),
+        _head(candidate, comparison.decision, subtitle),
         _figures(comparison, candidate, production),
         _pictures(comparison),
         _origin(candidate),
@@ -44,20 +50,19 @@ def promotion_report(
     return page(f"Promotion of {candidate.id}", body)
 
 
-def empty_report(candidate: Release, verdict: PromotionDecision) -> str:
-    """The page for a verdict that needed no comparison."""
-    return page(
-        f"Promotion of {candidate.id}", [_head(candidate, verdict, "Nothing was compared."), _origin(candidate)]
-    )
+def empty_report(candidate: Release, decision: PromotionDecision) -> str:
+    """Write the page for a decision that needs no comparison."""
+    body = [_head(candidate, decision, "Nothing was compared."), _origin(candidate)]
+    return page(f"Promotion of {candidate.id}", body)
 
 
-def _head(candidate: Release, verdict: PromotionDecision, how: str) -> str:
-    kind, words = ("good", "Promoted") if verdict.promote else ("bad", "Not promoted")
-    rows = "".join(_gate(gate) for gate in verdict.gates)
+def _head(candidate: Release, decision: PromotionDecision, subtitle: str) -> str:
+    kind, word = ("good", "Promoted") if decision.promote else ("bad", "Not promoted")
+    rows = "".join(_gate(gate) for gate in decision.gates)
     return (
         f"<h1>Release {escape(candidate.id)} of {escape(candidate.manifest.name)}</h1>"
-        f'<p class="verdict {kind}">{words}: {escape(verdict.reason)}</p><p class="muted">{escape(how)}</p>'
-        f"<h2>Gates</h2><table><tr><th>GateResult</th><th>Result</th><th>What was found</th></tr>{rows}</table>"
+        f'<p class="verdict {kind}">{word}: {escape(decision.reason)}</p><p class="muted">{escape(subtitle)}</p>'
+        f"<h2>Gates</h2><table><tr><th>Gate</th><th>Result</th><th>Measured</th></tr>{rows}</table>"
     )
 
 
@@ -67,77 +72,84 @@ def _gate(gate: GateResult) -> str:
 
 
 def _figures(comparison: ReleaseComparison, candidate: Release, production: Release | None) -> str:
-    ours = _column(candidate, comparison.candidate)
-    theirs = _column(production, comparison.production) if production and comparison.production else {}
-    rows = [_row(title, value, theirs.get(title, "")) for title, value in ours.items()]
+    new = _column(candidate, comparison.candidate)
+    old = _column(production, comparison.production) if production and comparison.production else {}
+    rows = [_row(title, value, old.get(title, "")) for title, value in new.items()]
     head = '<tr><th>Figure</th><th class="number">Candidate</th><th class="number">Production</th></tr>'
     return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
 
 
-def _column(release: Release, examination: ReleaseEvaluation) -> dict[str, str]:
-    """Every figure of one release by its title."""
-    answers = examination.answers
+def _column(release: Release, evaluation: ReleaseEvaluation) -> dict[str, str]:
+    """Return every figure of one release by its title."""
+    answers = evaluation.answers
     figures = {TITLES.get(name, name.replace("_", " ")): _value(answers.metrics, name) for name in Metrics.model_fields}
     return figures | {
         "p95 latency, ms": f"{answers.latency_ms:.1f}",
         "size, MB": f"{answers.size_mb:.1f}",
-        "validation FPIR, 95 % interval": _fitted_rate(release, "fpir"),
-        "validation TPIR, 95 % interval": _fitted_rate(release, "tpir"),
+        "validation FPIR, 95 % interval": _validation_rate(release, "fpir"),
+        "validation TPIR, 95 % interval": _validation_rate(release, "tpir"),
         "gallery rows": release.manifest.represent or "not stated",
     }
 
 
-def _fitted_rate(release: Release, name: str) -> str:
-    """A rate on the queries that the rule was fitted on, as the release itself states it."""
+def _validation_rate(release: Release, name: str) -> str:
+    """Return a rate on the queries that the rule is fitted on, as the release itself states it."""
     stated = release.manifest.metrics
-    keys = [f"validation_{name}{end}" for end in ("", "_low", "_high")]
+    keys = [f"validation_{name}{ending}" for ending in ("", "_low", "_high")]
     if not stated.keys() >= set(keys):
         return "not stated"
     value, low, high = (stated[key] for key in keys)
     return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _row(title: str, ours: str, theirs: str) -> str:
-    return f'<tr><td>{escape(title)}</td><td class="number">{ours}</td><td class="number">{theirs}</td></tr>'
+def _row(title: str, candidate: str, production: str) -> str:
+    cells = f'<td class="number">{candidate}</td><td class="number">{production}</td>'
+    return f"<tr><td>{escape(title)}</td>{cells}</tr>"
 
 
 def _value(metrics: Metrics, name: str) -> str:
     value = getattr(metrics, name)
     if value is None:
         return "not computed"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    error = f" ({ERROR_RATES[name]} {1 - value:.3f})" if name in ERROR_RATES else ""
+    return f"{value:.3f}{error}"
 
 
 def _pictures(comparison: ReleaseComparison) -> str:
-    ours, theirs = comparison.candidate, comparison.production
-    queries = ours.queries
-    if theirs is None:
-        chosen = np.flatnonzero(ours.answers.answered != ours.answers.truth)
+    """Show the queries whose answer changed; where nothing is in production, those answered wrongly."""
+    candidate, production = comparison.candidate, comparison.production
+    if production is None:
+        chosen = np.flatnonzero(~candidate.answers.right)
         title, none = "Queries answered wrongly", "Every query was answered right."
     else:
-        chosen = np.flatnonzero(ours.answers.answered != theirs.answers.answered)
+        chosen = np.flatnonzero(candidate.answers.answered != production.answers.answered)
         title, none = "Queries whose answer changed", "No answer changed."
-    figures = [_figure(queries, int(row), ours, theirs) for row in chosen[:PICTURES]]
+    picture_of = Thumbnails().of
+    figures = [
+        f'<figure><img alt="" src="{data_uri(picture_of(candidate.queries, row))}">{_caption(row, comparison)}</figure>'
+        for row in chosen[:PICTURES].tolist()
+    ]
     more = f'<p class="muted">{len(chosen) - PICTURES} more are not shown.</p>' if len(chosen) > PICTURES else ""
     content = f'<div class="pictures">{"".join(figures)}</div>{more}' if figures else f"<p>{none}</p>"
-    return f"<h2>{title} ({len(chosen)} of {len(queries)})</h2>{content}"
+    return f"<h2>{title} ({len(chosen)} of {len(candidate.queries)})</h2>{content}"
 
 
-def _figure(queries: DatasetVersion, row: int, ours: ReleaseEvaluation, theirs: ReleaseEvaluation | None) -> str:
-    jpeg = base64.b64encode(encode_jpeg(THUMBNAIL.apply(queries.pixels(row)), 85)).decode()
-    outcomes = ours.outcomes
-    truth = outcomes.names[row] + ("" if outcomes.enrolled[row] else " (unknown)")
-    lines = [f"<b>{escape(truth)}</b>", f"candidate: {_answer(outcomes, ours.answers.answered, row)}"]
-    if theirs is not None:
-        lines.append(f"production: {_answer(theirs.outcomes, theirs.answers.answered, row)}")
-    caption = f"<figcaption>{'<br>'.join(lines)}</figcaption>"
-    return f'<figure><img alt="" src="data:image/jpeg;base64,{jpeg}">{caption}</figure>'
+def _caption(row: int, comparison: ReleaseComparison) -> str:
+    results = comparison.candidate.results
+    truth = results.query_labels[row] + ("" if results.enrolled[row] else " (unknown)")
+    lines = [f"<b>{escape(truth)}</b>", f"candidate: {_answer(comparison.candidate, row)}"]
+    if comparison.production is not None:
+        lines.append(f"production: {_answer(comparison.production, row)}")
+    return f"<figcaption>{'<br>'.join(lines)}</figcaption>"
 
 
-def _answer(outcomes: Outcomes, answered: np.ndarray, row: int) -> str:
-    label = "unknown" if answered[row] == UNKNOWN else outcomes.labels[answered[row]]
-    kind = "good" if answered[row] == outcomes.truth[row] else "bad"
-    return f'<span class="{kind}">{escape(label)}</span> {outcomes.scores[row, 0]:.2f}'
+def _answer(evaluation: ReleaseEvaluation, row: int) -> str:
+    results, answered = evaluation.results, evaluation.answers.answered[row]
+    label = "unknown" if answered == UNKNOWN else results.labels[answered]
+    kind = "good" if answered == results.truth[row] else "bad"
+    return f'<span class="{kind}">{escape(label)}</span> {results.scores[row, 0]:.2f}'
 
 
 def _origin(candidate: Release) -> str:

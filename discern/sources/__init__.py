@@ -1,1 +1,1 @@
-"""Where photos and labels come from: one module or folder a kind of source. `registry` opens any of them."""
+"""Sources of photos and labels: one module or folder a kind of source. `registry` opens any of them."""

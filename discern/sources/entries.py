@@ -36,11 +36,6 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(entries, key=lambda entry: (entry.path, entry.box or (), entry.label or ""))
 
 
-def draw(seed: int, key: str) -> bytes:
-    """What to sort by to draw some of many; it depends on these two alone, so that more to draw from moves little."""
-    return hashlib.blake2b(key.encode(), key=str(seed).encode(), digest_size=16).digest()
-
-
 def with_names(entries: Iterable[Entry], names: NamesConfig | None) -> Iterator[Entry]:
     """Entries with the group and the time that their paths hold.
 

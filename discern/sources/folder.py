@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal
 
@@ -44,10 +45,10 @@ class FolderSource(ListedSource):
         tree = open_tree(config.path)
         images = images_below(tree)
         if not images:
-            raise DataError(f"{tree.place} holds no images: put one folder of photos a class into it.")
+            raise DataError(f"{tree.location} holds no images: put one folder of photos a class into it.")
         top = top_folder(tree, images) if all(path.count("/") >= 2 for path in images) else ""
         _check_classes(tree, top, images)
-        label = cache(lambda folder: clean_label(folder, f"the class folder {folder!r} in {tree.place}"))
+        label = cache(lambda folder: clean_label(folder, f"the class folder {folder!r} in {tree.location}"))
         entries = with_names((Entry(path, label(_class_folder(path, top))) for path in images), config.names)
         super().__init__(tree.name, tree, config, list(entries))
 
@@ -56,27 +57,37 @@ def _class_folder(path: str, top: str) -> str:
     return path.removeprefix(top).split("/")[0]
 
 
-def _check_classes(tree: Tree, top: str, images: list[str]) -> None:
-    for path in images:
-        if "/" not in path.removeprefix(top):
-            raise DataError(
-                f"{path} in {tree.place} lies beside the class folders: move it into the folder of its class."
-            )
-    counts = Counter(_class_folder(path, top) for path in images)
-    for path in tree.files:
-        if "/" in path.removeprefix(top) and _class_folder(path, top) not in counts:
-            raise DataError(
-                f"the class folder {_class_folder(path, top)} in {tree.place} holds no images: add photos of it, or "
-                "remove it."
-            )
+def _check_classes(tree: Tree, top: str, images: Iterable[str]) -> None:
+    counts = _count_classes(tree, top, images)
+    _check_folders(tree, top, counts)
     if len(counts) < 2:
         raise DataError(
-            f"{tree.place} holds one class ({next(iter(counts))}), and to tell apart takes two: add a folder for each "
-            "class, or point one level higher or lower."
+            f"{tree.location} holds one class ({next(iter(counts))}), and to tell apart takes two: add a folder for "
+            "each class, or point one level higher or lower."
         )
     for label, count in sorted(counts.items()):
         if count < 2:
             raise DataError(
-                f"class {label} in {tree.place} has one image, and one to enrol and one to ask are needed: add photos "
-                "of it, or remove it."
+                f"class {label} in {tree.location} has one image, and one to enrol and one to ask are needed: add "
+                "photos of it, or remove it."
+            )
+
+
+def _count_classes(tree: Tree, top: str, images: Iterable[str]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for path in images:
+        if "/" not in path.removeprefix(top):
+            raise DataError(
+                f"{path} in {tree.location} lies beside the class folders: move it into the folder of its class."
+            )
+        counts[_class_folder(path, top)] += 1
+    return counts
+
+
+def _check_folders(tree: Tree, top: str, counts: Counter[str]) -> None:
+    for path in tree.files:
+        folder = _class_folder(path, top)
+        if "/" in path.removeprefix(top) and folder not in counts:
+            raise DataError(
+                f"the class folder {folder} in {tree.location} holds no images: add photos of it, or remove it."
             )

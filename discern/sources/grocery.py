@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,11 +26,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from discern.errors import DataError
 from discern.sources.base import Role, Split
-from discern.sources.entries import Entry, ListedSource, draw
+from discern.sources.entries import Entry, ListedSource
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
 from discern.sources.names import clean_label
-from discern.sources.parsing import read_text
+from discern.sources.parsing import read_text, text_lines
+from discern.stable_random import stable_sort_key
 
 LISTS = ("train", "val", "test")
 HELD_OUT_SPLITS: tuple[Split, ...] = ("test", "validation")
@@ -75,11 +76,13 @@ def coarse_classes(path: str) -> dict[str, str]:
     Raises:
         DataError: as `GrocerySource`.
     """
-    return {one.label: one.coarse for one in _Reader(open_tree(path)).classes().values()}
+    return {product.label: product.coarse for product in _Reader(open_tree(path)).products().values()}
 
 
 @dataclass(frozen=True)
-class _Class:
+class _Product:
+    """One class of the data set."""
+
     label: str
     coarse: str
     iconic: str
@@ -95,9 +98,9 @@ class GrocerySource(ListedSource):
     def __init__(self, config: GroceryConfig) -> None:
         tree = open_tree(config.path)
         reader = _Reader(tree)
-        classes = reader.classes()
-        lists = {name: reader.photos(name, classes) for name in LISTS}
-        entries = _few_shot(config, classes, lists) if config.heldout_classes else _closed_set(lists)
+        products = reader.products()
+        lists = {name: reader.photos(name, products) for name in LISTS}
+        entries = _few_shot(config, list(products.values()), lists) if config.heldout_classes else _closed_set(lists)
         super().__init__("grocery", tree, config, list(entries))
 
 
@@ -106,43 +109,39 @@ class _Reader:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self.known = frozenset(tree.files)
-        found = sorted((path for path in tree.files if path.rpartition("/")[2] == "classes.csv"), key=len)
-        if not found:
-            raise DataError(f"{tree.place} holds no classes.csv: give the folder or .zip of the Grocery Store Dataset.")
-        self.root = found[0].removesuffix("classes.csv")
+        self.files = frozenset(tree.files)
+        tables = [path for path in tree.files if path.rpartition("/")[2] == "classes.csv"]
+        if not tables:
+            raise DataError(
+                f"{tree.location} holds no classes.csv: give the folder or .zip of the Grocery Store Dataset."
+            )
+        self.root = min(tables, key=len).removesuffix("classes.csv")
 
-    def classes(self) -> dict[str, _Class]:
-        """Classes by their id."""
-        rows = csv.reader(io.StringIO(self._text("classes.csv")))
+    def products(self) -> dict[str, _Product]:
+        """Return the classes by their id."""
+        rows = csv.reader(io.StringIO(read_text(self.tree, self._existing("classes.csv", self.tree.location))))
         next(rows, None)
-        classes = {}
+        products = {}
         for line, row in enumerate(rows, start=2):
-            if len(row) < 5:
-                raise DataError(f"line {line} of {self.root}classes.csv has {len(row)} of 5 columns: restore the file.")
             where = f"line {line} of {self.root}classes.csv"
-            iconic = self._existing(row[4].strip().lstrip("/"), where)
-            classes[row[1].strip()] = _Class(clean_label(row[0].strip(), where), row[2].strip(), iconic)
-        return classes
+            if len(row) < 5:
+                raise DataError(f"{where} has {len(row)} of 5 columns: restore the file.")
+            name, number, coarse, _, iconic = (cell.strip() for cell in row[:5])
+            products[number] = _Product(clean_label(name, where), coarse, self._existing(iconic.lstrip("/"), where))
+        return products
 
-    def photos(self, name: str, classes: dict[str, _Class]) -> dict[str, list[str]]:
-        """Paths by class, as one of the lists has them."""
-        photos: dict[str, list[str]] = {one.label: [] for one in classes.values()}
-        for line, text in enumerate(self._text(f"{name}.txt").splitlines(), start=1):
-            if not text.strip():
-                continue
-            where = f"line {line} of {self.root}{name}.txt"
-            parts = [part.strip() for part in text.split(",")]
-            if len(parts) != 3 or parts[1] not in classes:
+    def photos(self, name: str, products: Mapping[str, _Product]) -> dict[str, list[str]]:
+        """Return the paths in one of the lists, by class."""
+        photos: dict[str, list[str]] = {product.label: [] for product in products.values()}
+        for where, text in text_lines(self.tree, self._existing(f"{name}.txt", self.tree.location)):
+            cells = [cell.strip() for cell in text.split(",")]
+            if len(cells) != 3 or cells[1] not in products:
                 raise DataError(f"{where} is not `path, class id, coarse id` of a known class: restore the file.")
-            photos[classes[parts[1]].label].append(self._existing(parts[0], where))
+            photos[products[cells[1]].label].append(self._existing(cells[0], where))
         return photos
 
-    def _text(self, name: str) -> str:
-        return read_text(self.tree, self._existing(name, self.tree.place))
-
     def _existing(self, path: str, where: str) -> str:
-        if self.root + path not in self.known:
+        if self.root + path not in self.files:
             raise DataError(f"{self.root}{path}, which {where} needs, is missing: restore the data set.")
         return self.root + path
 
@@ -158,43 +157,48 @@ def _closed_set(lists: _Lists) -> Iterator[Entry]:
     )
     for name, split, role in splits:
         for label, paths in lists[name].items():
-            yield from (Entry(path, label, split=split, role=role) for path in paths)
+            yield from _entries(paths, label, split, role)
 
 
-def _few_shot(config: GroceryConfig, classes: dict[str, _Class], lists: _Lists) -> Iterator[Entry]:
-    heldout = _held_out(config, list(classes.values()))
+def _few_shot(config: GroceryConfig, products: Sequence[_Product], lists: _Lists) -> Iterator[Entry]:
+    train, test = lists["train"], lists["test"]
+    heldout = _held_out(config, products)
+    for product in products:
+        if product not in heldout:
+            yield from _entries(train[product.label], product.label, "train", "gallery")
+            yield from _entries(test[product.label], product.label, "test", "query")
     enrolled = len(heldout) - config.unknowns
-    for one in classes.values():
-        if one not in heldout:
-            yield from (Entry(path, one.label, split="train", role="gallery") for path in lists["train"][one.label])
-            yield from (Entry(path, one.label, split="test", role="query") for path in lists["test"][one.label])
-    for number, one in enumerate(heldout):
+    for number, product in enumerate(heldout):
         split = HELD_OUT_SPLITS[number % 2]
         if number < enrolled:
-            yield from (
-                Entry(path, one.label, split=split, role="gallery") for path in _gallery(config, one, lists["train"])
-            )
-        yield from (Entry(path, one.label, split=split, role="query") for path in lists["test"][one.label])
+            yield from _entries(_gallery(config, product, train), product.label, split, "gallery")
+        yield from _entries(test[product.label], product.label, split, "query")
 
 
-def _held_out(config: GroceryConfig, classes: list[_Class]) -> list[_Class]:
-    """One class of every coarse class, then a second of each that has one, and so on, in drawn order."""
-    if config.heldout_classes > len(classes) - 2:
+def _entries(paths: Iterable[str], label: str, split: Split, role: Role) -> Iterator[Entry]:
+    for path in paths:
+        yield Entry(path, label, split=split, role=role)
+
+
+def _held_out(config: GroceryConfig, products: Sequence[_Product]) -> list[_Product]:
+    """Draw the held-out classes: one of every coarse class, then a second of each that has one, and so on."""
+    if config.heldout_classes > len(products) - 2:
         raise DataError(
-            f"heldout_classes is {config.heldout_classes} of {len(classes)} classes, and two must remain to train: "
+            f"heldout_classes is {config.heldout_classes} of {len(products)} classes, and two must remain to train: "
             "lower it."
         )
-    siblings: dict[str, list[_Class]] = defaultdict(list)
-    for one in sorted(classes, key=lambda one: draw(config.seed, one.label)):
-        siblings[one.coarse].append(one)
-    turns = {one: turn for members in siblings.values() for turn, one in enumerate(members)}
-    return sorted(classes, key=lambda one: (turns[one], draw(config.seed, one.label)))[: config.heldout_classes]
+    drawn = sorted(products, key=lambda product: stable_sort_key(config.seed, product.label))
+    turns: Counter[str] = Counter()  # of each coarse class
+    turn_of: dict[_Product, int] = {}
+    for product in drawn:
+        turn_of[product] = turns[product.coarse]
+        turns[product.coarse] += 1
+    return sorted(drawn, key=turn_of.__getitem__)[: config.heldout_classes]
 
 
-def _gallery(config: GroceryConfig, one: _Class, train: dict[str, list[str]]) -> list[str]:
-    if config.shots > len(train[one.label]):
-        raise DataError(
-            f"class {one.label} has {len(train[one.label])} photos in train.txt: set shots to that or lower."
-        )
-    drawn = sorted(train[one.label], key=lambda path: draw(config.seed, path))[: config.shots]
-    return ([one.iconic] if config.catalogue else []) + drawn
+def _gallery(config: GroceryConfig, product: _Product, train: Mapping[str, list[str]]) -> list[str]:
+    photos = train[product.label]
+    if config.shots > len(photos):
+        raise DataError(f"class {product.label} has {len(photos)} photos in train.txt: set shots to that or lower.")
+    drawn = sorted(photos, key=lambda path: stable_sort_key(config.seed, path))[: config.shots]
+    return [product.iconic, *drawn] if config.catalogue else drawn

@@ -1,4 +1,4 @@
-"""What names say: labels as their source spells them, and the group and the time that a photo's path holds."""
+"""Names that carry facts: labels as their source spells them, and the group and the time that a photo's path holds."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def _unprintable(label: str) -> str:
 
 
 def _first_group(pattern: str | None, path: str) -> str | None:
-    found = re.search(pattern, path) if pattern is not None else None
-    return found.group(1) or None if found else None
+    match = re.search(pattern, path) if pattern is not None else None
+    return match.group(1) or None if match else None
 
 
 def _check_pattern(key: str, pattern: str) -> None:

@@ -15,19 +15,20 @@ protocols:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.errors import DataError
-from discern.sources.base import Split
-from discern.sources.entries import Entry, ListedSource, draw, in_order
+from discern.sources.base import Role, Split
+from discern.sources.entries import Entry, ListedSource, in_order
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
 from discern.sources.names import clean_label
-from discern.sources.parsing import read_text
+from discern.sources.parsing import text_lines
 from discern.sources.paths import images_below, roots, stem
+from discern.stable_random import stable_sort_key
 
 LISTS: tuple[tuple[str, Split], ...] = (("train", "train"), ("val", "validation"), ("test", "test"))
 BACKGROUND, EVALUATION, RUNS = "images_background", "images_evaluation", "one_shot_runs"
@@ -67,16 +68,32 @@ class OmniglotSource(ListedSource):
 
 
 class _Reader:
+    """Reads the data set's own folders and lists."""
+
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        found = roots(tree.files, BACKGROUND)
-        if len(found) != 1:
+        tops = roots(tree.files, BACKGROUND)
+        if len(tops) != 1:
             raise DataError(
-                f"{tree.place} holds {len(found) or 'no'} folders named {BACKGROUND}: give the path of one Omniglot."
+                f"{tree.location} holds {len(tops) or 'no'} folders named {BACKGROUND}: give the path of one Omniglot."
             )
-        self.root = found[0]
+        self.root = tops[0]
 
     def lake(self, config: OmniglotConfig) -> Iterator[Entry]:
+        """Yield the background alphabets, and the one-shot runs as the test."""
+        yield from self._background(config)
+        for run, paths in self._runs().items():
+            yield from self._run(run, paths)
+
+    def vinyals(self) -> Iterator[Entry]:
+        """Yield the characters that the lists name."""
+        characters = self._characters(BACKGROUND, EVALUATION)
+        for label, split in self._listed(characters).items():
+            role: Role | None = "gallery" if split == "train" else None
+            for path in characters[label]:
+                yield Entry(path, label, split=split, role=role)
+
+    def _background(self, config: OmniglotConfig) -> Iterator[Entry]:
         characters = self._characters(BACKGROUND)
         alphabets = sorted({label.split("/")[0] for label in characters})
         if config.validation_alphabets >= len(alphabets):
@@ -84,22 +101,17 @@ class _Reader:
                 f"validation_alphabets is {config.validation_alphabets} of {len(alphabets)} alphabets, and one must "
                 "remain to train: lower it."
             )
-        drawn = sorted(alphabets, key=lambda alphabet: draw(config.seed, alphabet))[: config.validation_alphabets]
+        drawn = sorted(alphabets, key=lambda alphabet: stable_sort_key(config.seed, alphabet))
+        heldout = frozenset(drawn[: config.validation_alphabets])
         for label, paths in characters.items():
-            if label.split("/")[0] in drawn:
-                yield from (Entry(path, label, split="validation") for path in paths)
-            else:
-                yield from (Entry(path, label, split="train", role="gallery") for path in paths)
-        runs: dict[str, list[str]] = defaultdict(list)
-        for path in images_below(self.tree, f"{self.root}{RUNS}/"):
-            runs[path.removeprefix(f"{self.root}{RUNS}/").split("/")[0]].append(path)
-        if not runs:
-            raise DataError(f"{self.tree.place} holds no images in {self.root}{RUNS}/: add the one-shot runs.")
-        for run, paths in runs.items():
-            yield from self._run(run, paths)
+            for path in paths:
+                if label.split("/")[0] in heldout:
+                    yield Entry(path, label, split="validation")
+                else:
+                    yield Entry(path, label, split="train", role="gallery")
 
-    def vinyals(self) -> Iterator[Entry]:
-        characters = self._characters(BACKGROUND, EVALUATION)
+    def _listed(self, characters: Mapping[str, list[str]]) -> dict[str, Split]:
+        """Return the split of every character in the lists."""
         splits: dict[str, Split] = {}
         for name, split in LISTS:
             for where, text in self._lines(f"splits_vinyals/{name}.txt"):
@@ -110,48 +122,64 @@ class _Reader:
                     )
                 if splits.setdefault(label, split) != split:
                     raise DataError(f"{where} names {label}, which is in {splits[label]} already: restore the list.")
-        for label, split in splits.items():
-            role: Literal["gallery"] | None = "gallery" if split == "train" else None
-            yield from (Entry(path, label, split=split, role=role) for path in characters[label])
+        return splits
 
     def _characters(self, *folders: str) -> dict[str, list[str]]:
-        """Pictures by `alphabet/character`."""
-        found: dict[str, list[str]] = defaultdict(list)
-        for start in (f"{self.root}{folder}/" for folder in folders):
+        """Return the pictures by `alphabet/character`."""
+        characters: dict[str, list[str]] = defaultdict(list)
+        for folder in folders:
+            start = f"{self.root}{folder}/"
             images = images_below(self.tree, start)
             if not images:
-                raise DataError(f"{self.tree.place} holds no images in {start}: restore the data set.")
+                raise DataError(f"{self.tree.location} holds no images in {start}: restore the data set.")
             for path in images:
-                alphabet, _, rest = path.removeprefix(start).partition("/")
-                if rest.count("/") != 1:
-                    raise DataError(
-                        f"{path} in {self.tree.place} is not alphabet/character/picture: move or remove it."
-                    )
-                found[clean_label(f"{alphabet}/{rest.split('/')[0]}", f"the folder of {path!r}")].append(path)
-        return found
+                characters[self._character(path, start)].append(path)
+        return characters
 
-    def _run(self, run: str, paths: list[str]) -> Iterator[Entry]:
-        """A run's training pictures, and its test pictures with the classes that its list gives them."""
+    def _character(self, path: str, start: str) -> str:
+        alphabet, _, rest = path.removeprefix(start).partition("/")
+        if rest.count("/") != 1:
+            raise DataError(f"{path} in {self.tree.location} is not alphabet/character/picture: move or remove it.")
+        return clean_label(f"{alphabet}/{rest.split('/')[0]}", f"the folder of {path!r}")
+
+    def _runs(self) -> dict[str, list[str]]:
+        """Return the pictures by their one-shot run."""
         start = f"{self.root}{RUNS}/"
-        training = {path: stem(path).rpartition("/")[2] for path in paths if path.startswith(f"{start}{run}/training/")}
-        yield from (Entry(path, f"{run}/{name}", split="test", role="gallery") for path, name in training.items())
-        asked = {path for path in paths if path.startswith(f"{start}{run}/test/")}
+        runs: dict[str, list[str]] = defaultdict(list)
+        for path in images_below(self.tree, start):
+            runs[path.removeprefix(start).split("/")[0]].append(path)
+        if not runs:
+            raise DataError(f"{self.tree.location} holds no images in {start}: add the one-shot runs.")
+        return runs
+
+    def _run(self, run: str, paths: Sequence[str]) -> Iterator[Entry]:
+        """Yield a run's training pictures, and its test pictures with the classes that its list gives them."""
+        folder = f"{self.root}{RUNS}/{run}"
+        training = [path for path in paths if path.startswith(f"{folder}/training/")]
+        labels = {path: f"{run}/{stem(path).rpartition('/')[2]}" for path in training}
+        for path, label in labels.items():
+            yield Entry(path, label, split="test", role="gallery")
+        queries = [path for path in paths if path.startswith(f"{folder}/test/")]
+        yield from self._queries(run, queries, labels)
+
+    def _queries(self, run: str, queries: Iterable[str], labels: Mapping[str, str]) -> Iterator[Entry]:
+        """Yield a run's test pictures; each line of its list names one, and the training picture of its class."""
+        unlisted = set(queries)
         for where, text in self._lines(f"{RUNS}/{run}/class_labels.txt"):
-            words = text.split()
-            if len(words) != 2 or start + words[0] not in asked or start + words[1] not in training:
+            paths = [f"{self.root}{RUNS}/{name}" for name in text.split()]
+            if len(paths) != 2 or paths[0] not in unlisted or paths[1] not in labels:
                 raise DataError(
                     f"{where} is not a test picture of {run} not named before and a training one: restore it."
                 )
-            asked.remove(start + words[0])
-            yield Entry(start + words[0], f"{run}/{training[start + words[1]]}", split="test", role="query")
-        if asked:
-            raise DataError(f"{min(asked)} is not in {start}{run}/class_labels.txt: restore the list.")
+            query, example = paths
+            unlisted.remove(query)
+            yield Entry(query, labels[example], split="test", role="query")
+        if unlisted:
+            raise DataError(f"{min(unlisted)} is not in {self.root}{RUNS}/{run}/class_labels.txt: restore the list.")
 
     def _lines(self, name: str) -> Iterator[tuple[str, str]]:
-        """What messages call each line of a list, and its text."""
+        """Yield what messages call each line of a list, and its text."""
         path = self.root + name
         if path not in self.tree.files:
-            raise DataError(f"{self.tree.place} holds no {path}: restore the data set.")
-        for line, text in enumerate(read_text(self.tree, path).splitlines(), start=1):
-            if text.strip():
-                yield f"line {line} of {path}", text.strip()
+            raise DataError(f"{self.tree.location} holds no {path}: restore the data set.")
+        yield from text_lines(self.tree, path)

@@ -1,26 +1,18 @@
-"""Reading annotations: whole text files, numbers, and many small files at once."""
+"""Reading annotations: whole text files and numbers."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Iterator
 
 from discern.errors import DataError
 from discern.sources.files.tree import Tree
-
-In = TypeVar("In")
-Out = TypeVar("Out")
 
 # Python's own float also takes nan, inf, 1_000 and digits of every script.
 _NUMBER = re.compile(r"\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*")
 SMALL = 1 << 25  # bytes; of the labels of one photo, of a list of names
 LARGE = 1 << 30  # bytes; of all labels in one file: a million photos take a tenth
-WORKERS = 16  # files read at once: for the time that each takes in a bucket, not for the processor
-AHEAD = 64  # files read before they are asked for
 
 
 def read_whole(tree: Tree, path: str, limit: int = SMALL) -> bytes:
@@ -31,7 +23,7 @@ def read_whole(tree: Tree, path: str, limit: int = SMALL) -> bytes:
     """
     data = tree.read(path, limit + 1)
     if len(data) > limit:
-        raise DataError(f"{path} in {tree.place} has more than {limit:,} bytes: split it into smaller files.")
+        raise DataError(f"{path} in {tree.location} has more than {limit:,} bytes: split it into smaller files.")
     return data
 
 
@@ -44,7 +36,18 @@ def read_text(tree: Tree, path: str, limit: int = SMALL) -> str:
     try:
         return read_whole(tree, path, limit).decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise DataError(f"{path} in {tree.place} is not UTF-8 text: save it as UTF-8.") from None
+        raise DataError(f"{path} in {tree.location} is not UTF-8 text: save it as UTF-8.") from None
+
+
+def text_lines(tree: Tree, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a text file that are not blank, as (what messages call it, the line without outer blanks).
+
+    Raises:
+        DataError: as `read_text`.
+    """
+    for number_of_line, line in enumerate(read_text(tree, path).splitlines(), start=1):
+        if line.strip():
+            yield f"line {number_of_line} of {path}", line.strip()
 
 
 def number(text: str, where: str) -> float:
@@ -62,20 +65,3 @@ def number(text: str, where: str) -> float:
 def pixels(value: float) -> float:
     """A computed coordinate to a millionth of a pixel, so that 10.1 + 0.2 is 10.3; written ones stay as they are."""
     return round(value, 6) + 0.0  # no negative zero
-
-
-def ahead(function: Callable[[In], Out], items: Iterable[In]) -> Iterator[tuple[In, Out]]:
-    """Each item with what the function makes of it, in order; threads run some items ahead."""
-    waiting: deque[tuple[In, Future[Out]]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        try:
-            for item in items:
-                waiting.append((item, pool.submit(function, item)))
-                if len(waiting) > AHEAD:
-                    first, result = waiting.popleft()
-                    yield first, result.result()
-            while waiting:
-                first, result = waiting.popleft()
-                yield first, result.result()
-        finally:  # an error, or nobody asks any more: what has not begun need not
-            pool.shutdown(wait=False, cancel_futures=True)

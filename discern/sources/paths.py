@@ -1,4 +1,4 @@
-"""Which files of a tree are photos, and which file an annotation means.
+"""The photos among the files of a tree, and the file that an annotation means.
 
 Rules kept:
 - whatever an annotation says, only files of the tree are found: `..`, absolute paths and drives match none;
@@ -22,17 +22,17 @@ EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
 
 
 def is_image(path: str) -> bool:
-    """Whether a path is meant as a photo, by its extension."""
+    """Return True if a path is meant as a photo, by its extension."""
     return path[len(stem(path)) :].lower() in EXTENSIONS
 
 
 def images_below(tree: Tree, folder: str = "") -> list[str]:
-    """Photos of a tree below a folder (with its slash), sorted."""
+    """Return the photos of a tree below a folder (with its slash), sorted."""
     return [path for path in tree.files if path.startswith(folder) and is_image(path)]
 
 
 def top_folder(tree: Tree, paths: Iterable[str]) -> str:
-    """The one folder around all of some paths of an archive, with its slash, or nothing."""
+    """Return the one folder around all of some paths of an archive, with its slash, or nothing."""
     if not isinstance(tree, ZipTree):
         return ""
     tops = {path[: path.find("/") + 1] for path in paths}
@@ -40,31 +40,31 @@ def top_folder(tree: Tree, paths: Iterable[str]) -> str:
 
 
 def file_at(tree: Tree, path: str) -> str | None:
-    """The file that a setting means by a path: from the root, or from the one top folder of an archive."""
+    """Return the file that a setting means by a path: from the root, or from the one top folder of an archive."""
     finder = Finder(tree.files)
     return finder.exact(path) or finder.exact(path, top_folder(tree, tree.files))
 
 
 def folder_at(tree: Tree, folder: str) -> str:
-    """The folder that a setting means likewise, with its slash; where it holds nothing, as it is written."""
+    """Return the folder that a setting means likewise, with its slash; where it holds nothing, as it is written."""
     start = "" if folder == "." else f"{folder.strip('/').removeprefix('./')}/"
     below = top_folder(tree, tree.files) + start
     return below if not images_below(tree, start) and images_below(tree, below) else start
 
 
 def roots(paths: Iterable[str], folder: str) -> list[str]:
-    """What lies before the first folder of this name in some paths, with its slash; each once, sorted."""
+    """Return the folders that hold a folder of this name, with their slash; each once, sorted."""
     parts = (f"/{path}".partition(f"/{folder}/") for path in paths)
-    return sorted({f"{root}/"[1:] for root, mark, _ in parts if mark})
+    return sorted({f"{root}/"[1:] for root, separator, _ in parts if separator})
 
 
 def folder_of(path: str) -> str:
-    """The folder of a path, with its slash; nothing for a path without one."""
+    """Return the folder of a path, with its slash; nothing for a path without one."""
     return path[: path.rfind("/") + 1]
 
 
 def stem(path: str) -> str:
-    """A path without its extension."""
+    """Return a path without its extension."""
     return path[: path.rfind(".")] if "." in path[path.rfind("/") + 1 :] else path
 
 
@@ -75,14 +75,15 @@ class Finder:
         self._files = {path: path for path in files}
 
     def exact(self, path: str, start: str = "") -> str | None:
-        """The file of this path from the folder `start` (with its slash), or None; a first `./` means nothing."""
+        """Return the file of this path below `start` (a folder with its slash), or None; a first `./` is ignored."""
         path = start + path.removeprefix("./")
         return self._files.get(path) or self._composed.get(_compose(path))
 
     def like(self, name: str) -> list[str]:
-        """The file of this path; else those that lie so below some folder; else those of the same base name."""
-        if found := self.exact(name):
-            return [found]
+        """Return the file of this path; else those that lie so below some folder; else those of the same base name."""
+        exact = self.exact(name)
+        if exact:
+            return [exact]
         same = self._by_base_name.get(_base_name(name), [])
         tail = _compose("/" + name.removeprefix("./"))
         return [path for path in same if _compose(path).endswith(tail)] or same
@@ -93,10 +94,10 @@ class Finder:
 
     @cached_property
     def _by_base_name(self) -> dict[str, list[str]]:
-        found = defaultdict(list)
+        paths = defaultdict(list)
         for path in self._files:
-            found[_base_name(path)].append(path)
-        return found
+            paths[_base_name(path)].append(path)
+        return paths
 
 
 def _compose(path: str) -> str:

@@ -9,7 +9,7 @@ Rules kept:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -17,12 +17,13 @@ from defusedxml.ElementTree import ParseError, fromstring  # type: ignore[import
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.errors import DataError
+from discern.map_ahead import map_ahead
 from discern.sources.base import Split
 from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
 from discern.sources.names import NamesConfig, clean_label
-from discern.sources.parsing import ahead, number, read_text, read_whole
+from discern.sources.parsing import number, read_whole, text_lines
 from discern.sources.paths import Finder, folder_of, images_below, is_image, roots, stem
 
 # The lists in ImageSets/Main; what `trainval` alone holds trains.
@@ -59,7 +60,7 @@ class VocConfig(BaseModel):
 
 
 class VocSource(ListedSource):
-    """Things in the photos of a VOC data set, by image, box and label.
+    """Objects in the photos of a VOC data set, by image, box and label.
 
     Raises:
         DataError: there is not one `Annotations`, an XML file is damaged or lacks something, or an image is missing.
@@ -79,68 +80,74 @@ class _Reader:
         self.folder = f"{self.root}JPEGImages/"
         self.images = images_below(tree, self.folder)
         if not self.images:
-            raise DataError(f"{tree.place} holds no images in {self.folder}: put them there, beside Annotations.")
+            raise DataError(f"{tree.location} holds no images in {self.folder}: put them there, beside Annotations.")
         self.finder = Finder(self.images)
         self.by_stem: dict[str, list[str]] = defaultdict(list)
         for image in self.images:
             self.by_stem[stem(image).removeprefix(self.folder)].append(image)
 
     def entries(self) -> Iterator[Entry]:
-        described: dict[str, str] = {}  # image: its annotation
-        things: dict[str, list[Entry]] = {}  # of each image that has objects
-        for path, data in ahead(partial(read_whole, self.tree), self.annotations):
-            root = _parse(path, data)
-            image = self._image(path, (root.findtext("filename") or "").strip())
-            if image in described:
-                raise DataError(f"{described[image]} and {path} both describe {image}: remove one of them.")
-            described[image] = path
-            if objects := root.findall("object"):
-                found = (self._thing(image, x, f"object {place} of {path}") for place, x in enumerate(objects, start=1))
-                things[image] = [thing for thing in found if thing]
-        splits = self._splits(described) if self.config.splits else {}
+        """Yield the objects of every image, or the image alone where it has none."""
+        annotation_of: dict[str, str] = {}  # by image
+        entries_of: dict[str, list[Entry]] = {}  # by image
+        for path, data in map_ahead(partial(read_whole, self.tree), self.annotations):
+            annotation = _parse(path, data)
+            image = self._image(path, (annotation.findtext("filename") or "").strip())
+            if image in annotation_of:
+                raise DataError(f"{annotation_of[image]} and {path} both describe {image}: remove one of them.")
+            annotation_of[image] = path
+            entries_of[image] = self._objects(path, image, annotation)
+        splits = self._splits(annotation_of) if self.config.splits else {}
         for image in self.images:
-            for thing in things.get(image, [Entry(image, None)]):
-                yield thing._replace(split=splits.get(image))
+            for entry in entries_of.get(image, [Entry(image, None)]):
+                yield entry._replace(split=splits.get(image))
+
+    def _objects(self, path: str, image: str, annotation: Any) -> list[Entry]:
+        """Return the objects that an annotation describes, or the image alone where it describes none."""
+        elements = annotation.findall("object")
+        if not elements:
+            return [Entry(image, None)]
+        objects = []
+        for number_of_object, element in enumerate(elements, start=1):
+            entry = self._object(image, element, f"object {number_of_object} of {path}")
+            if self.config.difficult or not _is_difficult(element):
+                objects.append(entry)
+        return objects
 
     def _image(self, path: str, filename: str) -> str:
-        """The image that an annotation describes: the one it names, else the one named like it."""
-        named = filename or stem(path)[len(folder_of(path)) :]
-        found = self.finder.exact(named, self.folder)
-        if found:
-            return found
-        candidates = [] if filename and is_image(filename) else self.by_stem.get(named, [])
+        """Return the image that an annotation describes: the one it names, else the one named like it."""
+        name = filename or _base_stem(path)
+        image = self.finder.exact(name, self.folder)
+        if image:
+            return image
+        # The name of an image means that image alone; a bare name means any image of that name.
+        candidates = [] if filename and is_image(filename) else self.by_stem.get(name, [])
         if not candidates:
             raise DataError(
-                f"{path} describes the image {named!r}, which is not in {self.folder}: add the image, or remove the "
+                f"{path} describes the image {name!r}, which is not in {self.folder}: add the image, or remove the "
                 "annotation."
             )
         return _only(candidates, path)
 
-    def _thing(self, image: str, element: Any, where: str) -> Entry | None:
-        """What one <object> shows, or None where it is difficult and such are left out."""
+    def _object(self, image: str, element: Any, where: str) -> Entry:
         name = element.findtext("name")
         if name is None:
             raise DataError(f"{where} has no <name>: add it, or remove the object.")
         label = clean_label(name, where)
         left, top, right, bottom = (_corner(element.findtext(f"bndbox/{key}"), key, where) for key in CORNERS)
-        if (element.findtext("difficult") or "").strip() == "1" and not self.config.difficult:
-            return None
         first = 1.0 if self.config.one_based else 0.0
         return Entry(image, label, (left - first, top - first, right, bottom))
 
-    def _splits(self, described: dict[str, str]) -> dict[str, Split]:
-        """The images' splits by the official lists, whose lines are names of annotations without their extension."""
-        named = {stem(path)[len(folder_of(path)) :]: image for image, path in described.items()}
+    def _splits(self, annotation_of: Mapping[str, str]) -> dict[str, Split]:
+        """Return the images' splits by the official lists, whose lines name annotations without their extension."""
+        image_of = {_base_stem(path): image for image, path in annotation_of.items()}
         splits: dict[str, Split] = {}
         for name, split in LISTS:
             path = f"{self.root}ImageSets/Main/{name}.txt"
             if path not in self.tree.files:
                 continue
-            for line, text in enumerate(read_text(self.tree, path).splitlines(), start=1):
-                if not text.strip():
-                    continue
-                where = f"line {line} of {path}"
-                image = named.get(text.strip()) or self._listed(text.strip(), where)
+            for where, text in text_lines(self.tree, path):
+                image = image_of.get(text) or self._listed(text, where)
                 before = splits.setdefault(image, split)
                 if before != split and (name, before) != ("trainval", "validation"):
                     raise DataError(f"{where} puts {image} into {split}, and another list into {before}: choose one.")
@@ -154,21 +161,36 @@ class _Reader:
 
 
 def _annotations(tree: Tree) -> tuple[str, list[str]]:
-    """What lies before `Annotations/`, and the XML files in it."""
+    """Return the folder that holds `Annotations`, with its slash, and the XML files in `Annotations`."""
     files = [path for path in tree.files if path.lower().endswith(".xml")]
-    found = roots(files, "Annotations")
-    if not found:
-        raise DataError(f"{tree.place} holds no Annotations/*.xml: give the folder or .zip of a VOC data set.")
-    if len(found) > 1:
+    root = _root(tree, files)
+    folder = f"{root}Annotations/"
+    annotations = [path for path in files if path.startswith(folder)]
+    for path in annotations:
+        if folder_of(path) != folder:
+            raise DataError(f"{path} in {tree.location} lies deeper than Annotations itself: move it up.")
+    return root, annotations
+
+
+def _root(tree: Tree, files: Iterable[str]) -> str:
+    candidates = roots(files, "Annotations")
+    if not candidates:
+        raise DataError(f"{tree.location} holds no Annotations/*.xml: give the folder or .zip of a VOC data set.")
+    if len(candidates) > 1:
         raise DataError(
-            f"{tree.place} holds {len(found)} folders named Annotations, in {found[0] or './'} and in {found[1]}: give "
-            "the path of one data set."
+            f"{tree.location} holds {len(candidates)} folders named Annotations, in {candidates[0] or './'} and in "
+            f"{candidates[1]}: give the path of one data set."
         )
-    annotations = [path for path in files if path.startswith(f"{found[0]}Annotations/")]
-    deeper = next((path for path in annotations if folder_of(path) != f"{found[0]}Annotations/"), None)
-    if deeper:
-        raise DataError(f"{deeper} in {tree.place} lies deeper than Annotations itself: move it up.")
-    return found[0], annotations
+    return candidates[0]
+
+
+def _base_stem(path: str) -> str:
+    """Return the name of a file without its folder and its extension."""
+    return stem(path)[len(folder_of(path)) :]
+
+
+def _is_difficult(element: Any) -> bool:
+    return (element.findtext("difficult") or "").strip() == "1"
 
 
 def _parse(path: str, data: bytes) -> Any:

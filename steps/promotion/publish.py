@@ -51,20 +51,20 @@ class Publication(BaseModel):
 # Never from the cache: what counts is the repository's state, and publishing the same again changes nothing.
 @step(enable_cache=False)
 def publish(
-    candidate: Release, verdict: PromotionDecision, use_case: str, keys: str, approval: Approval, channels: Channels
+    candidate: Release, decision: PromotionDecision, use_case: str, keys: str, approval: Approval, channels: Channels
 ) -> Annotated[Publication, "publication"]:
-    """Publish the candidate if the verdict says so; a losing candidate changes nothing."""
+    """Publish the candidate if the decision says so; a losing candidate changes nothing."""
     address = workspace.releases()
-    if not verdict.promote:
+    if not decision.promote:
         _agree_on_the_stage(use_case, candidate, channels, address, keys)
-        logger.info("Release %s is not promoted (%s); nothing changes.", candidate.id, verdict.reason)
-        return Publication(release=candidate.id, channel=None, repository=address, reason=verdict.reason)
+        logger.info("Release %s is not promoted (%s); nothing changes.", candidate.id, decision.reason)
+        return Publication(release=candidate.id, channel=None, repository=address, reason=decision.reason)
     channel = channels.production if approval == "automatic" else channels.staging
     ReleaseRepository(address, Path(keys)).publish(candidate, channel)
     stage = ModelStages.PRODUCTION if approval == "automatic" else ModelStages.STAGING
     Client().update_model_version(use_case, candidate.id, stage=stage, force=True)
-    logger.info("Release %s is live on channel %s of %s (%s).", candidate.id, channel, address, verdict.reason)
-    return Publication(release=candidate.id, channel=channel, repository=address, reason=verdict.reason)
+    logger.info("Release %s is live on channel %s of %s (%s).", candidate.id, channel, address, decision.reason)
+    return Publication(release=candidate.id, channel=channel, repository=address, reason=decision.reason)
 
 
 def _agree_on_the_stage(use_case: str, candidate: Release, channels: Channels, address: str, keys: str) -> None:

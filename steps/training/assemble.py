@@ -16,7 +16,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.models import TorchEmbedder
-from discern.releases.candidate import PackagingConfig, build_candidate
+from discern.releases.candidate import CandidateInputs, PackagingConfig, build_candidate
 from edge_runtime.core.release import Lineage, Release
 from orchestration import tracking
 from orchestration.caching import by_code, code_of
@@ -41,7 +41,7 @@ def assemble(
     student: TorchEmbedder,
     use_case: str,
     gallery: GalleryConfig,
-    candidate: PackagingConfig,
+    packaging: PackagingConfig,
 ) -> tuple[Annotated[Release, "release_candidate"], Annotated[Metrics, "test_metrics"]]:
     """Build the release candidate and measure it on the test split."""
     lineage = Lineage(
@@ -50,20 +50,21 @@ def assemble(
         pipeline_run=get_step_context().pipeline_run.name,
         mlflow_run=tracking.run_id(),
     )
+    inputs = CandidateInputs(use_case, dataset, student, gallery, packaging, lineage)
     temporary = Path(tempfile.mkdtemp(prefix="candidate-"))
-    release, metrics, choice = build_candidate(
-        temporary / "release", use_case, dataset, student, gallery, candidate, lineage
-    )
+    candidate = build_candidate(temporary / "release", inputs)
+    release, metrics, choice = candidate.release, candidate.metrics, candidate.format_choice
     # ZenML stores what a step returns after the step: the folder goes when the release does.
     weakref.finalize(release, shutil.rmtree, temporary, ignore_errors=True)
-    validation = {name: value for name, value in release.manifest.metrics.items() if name.startswith("validation_")}
-    mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()} | validation)
     tracking.log_config("gallery", gallery)
-    tracking.log_config("candidate", candidate)
+    tracking.log_config("packaging", packaging)
     image = student.preprocessing
     mlflow.log_params({"image.size": image.size, "image.fit": image.fit})
-    mlflow.log_params({"dataset_version": dataset.id, "precision": choice.precision})
-    mlflow.log_metrics({f"precision_{name}": value for name, value in choice.figures().items()})
+    mlflow.log_params({"dataset_version": dataset.id, "numeric_format": choice.numeric_format})
+    mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()})
+    stated = release.manifest.metrics
+    mlflow.log_metrics({name: value for name, value in stated.items() if name.startswith("validation_")})
+    mlflow.log_metrics({f"numeric_format_{name}": value for name, value in choice.figures().items()})
     logger.info("Ships as %s", choice.reason)
-    logger.info("Release candidate %s: %s", release.id, ", ".join(f"{k} {v:.3g}" for k, v in metrics.figures().items()))
+    logger.info("Release candidate %s: %s", release.id, metrics.summary())
     return release, metrics

@@ -6,7 +6,7 @@ from zenml import step
 
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
-from discern.releases.candidate import PackagingConfig, check_calibratable
+from discern.evaluation.queries import check_calibratable
 from orchestration.caching import by_code, code_of
 
 
@@ -16,6 +16,6 @@ def code() -> str:
 
 
 @step(cache_policy=by_code(code))
-def check_queries(dataset: DatasetVersion, gallery: GalleryConfig, candidate: PackagingConfig) -> None:
+def check_queries(dataset: DatasetVersion, gallery: GalleryConfig, fpir: float) -> None:
     """Refuse a version of which no release could come, before anything is trained on it."""
-    check_calibratable(dataset, gallery, candidate.fpir)
+    check_calibratable(dataset, gallery, fpir)

@@ -1,4 +1,4 @@
-"""Pictures of the candidate's answers, beside its curves: people look at these rather than at figures."""
+"""Draw the candidate's answers to the test split, for people who review it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from zenml import step
 from zenml.types import HTMLString
 
 from discern.datasets.manifest import DatasetVersion
-from discern.evaluation.gallery import GalleryConfig
 from discern.reports.candidate_page import depiction_page
 from discern.reports.candidate_plots import depict_release
 from edge_runtime.core.release import Release
@@ -22,12 +21,10 @@ def code() -> str:
 
 
 @step(experiment_tracker=True, cache_policy=by_code(code))
-def depict(
-    candidate: Release, dataset: DatasetVersion, gallery: GalleryConfig
-) -> Annotated[HTMLString, "candidate_pictures"]:
-    """Log the candidate's model and pictures of what it makes of the test split; give the pictures out as one page."""
+def depict(candidate: Release, dataset: DatasetVersion) -> Annotated[HTMLString, "candidate_pictures"]:
+    """Log the candidate's model and the pictures of its answers; return the pictures as one page."""
     tracking.log_model(candidate)
-    depiction = depict_release(candidate, dataset, gallery)
+    depiction = depict_release(candidate, dataset)
     tracking.log_pictures(depiction.pictures)
     if depiction.confusions is not None:
         tracking.log_table("confusion_pairs", depiction.confusions, depiction.confusions.csv())

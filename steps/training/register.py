@@ -27,9 +27,8 @@ def register(candidate: Release, metrics: Metrics, use_case: str) -> Annotated[s
     client = Client()
     with suppress(EntityExistsError):
         client.create_model(name=use_case, save_models_to_registry=False)
-    figures = f"recall@1 {metrics.recall_at_1}, TNIR {metrics.tnir}"
     with suppress(EntityExistsError):  # an earlier try was cut off after this
-        client.create_model_version(use_case, name=candidate.id, description=figures)
+        client.create_model_version(use_case, name=candidate.id, description=metrics.summary())
     version = client.get_model_version(use_case, candidate.id)
     for artifact in versions_of_run(LINKED):
         link_artifact_version_to_model_version(artifact, version)

@@ -70,13 +70,13 @@ def test_only_products_held_out_are_enrolled_and_asked(
         vectors = pixels.reshape(len(pixels), -1).astype(np.float32)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    outcomes = grocery_heldout._asked(embed, version, recipe)
+    results = grocery_heldout._search(embed, version, recipe)
     trained = set(version.select(split="train").labels)
-    asked = Counter(outcomes.names)
+    asked = Counter(results.query_labels)
     assert embedded == [ENROLLED * photos_per_class, (ENROLLED + UNKNOWNS) * TEST]
-    assert len(outcomes.labels) == ENROLLED
+    assert len(results.labels) == ENROLLED
     assert len(asked) == ENROLLED + UNKNOWNS
     assert set(asked.values()) == {TEST}
-    assert not trained & (set(asked) | set(outcomes.labels))
-    assert outcomes.enrolled.sum() == ENROLLED * TEST
-    assert not outcomes.trained.any()
+    assert not trained & (set(asked) | set(results.labels))
+    assert results.enrolled.sum() == ENROLLED * TEST
+    assert not results.trained.any()

@@ -17,7 +17,7 @@ from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.errors import ConfigError
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, ImageConfig
 from discern.learning.embedding import embed
@@ -68,10 +68,10 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-def outcomes(truth: list[int], found: list[int], scores: list[float]) -> Outcomes:
+def results(truth: list[int], found: list[int], scores: list[float]) -> SearchResults:
     best = np.array(scores, dtype=np.float32)
     names = tuple(str(number) for number in truth)
-    return Outcomes(
+    return SearchResults(
         np.array(truth), np.array(found), np.stack([best, best - 1], 1), ("0", "1"), names, np.zeros(len(truth), bool)
     )
 
@@ -222,7 +222,7 @@ def test_a_source_is_read_as_it_was_changed(tmp_path: Path) -> None:
 def test_open_set_figures() -> None:
     # Of 100 unknowns one may pass: the threshold lies above 0.2.
     unknowns = [0.75] + [0.2] * 99
-    found = outcomes([0, 0, 1, 1] + [-1] * 100, [0, 1, 1, 1] + [0] * 100, [0.9, 0.8, 0.7, 0.1, *unknowns])
+    found = results([0, 0, 1, 1] + [-1] * 100, [0, 1, 1, 1] + [0] * 100, [0.9, 0.8, 0.7, 0.1, *unknowns])
     figures = learning.open_set_figures(found)
     assert figures == pytest.approx({"recall_at_1": 3 / 4, "auroc": (1 + 1 + 0.99 + 0) / 4, "tpir_at_fpir_1": 2 / 4})
 
@@ -236,7 +236,7 @@ def test_open_set_figures() -> None:
     ],
 )
 def test_a_figure_that_cannot_be_computed_is_not_a_number(truth: list[int], missing: set[str]) -> None:
-    figures = learning.open_set_figures(outcomes(truth, [0] * len(truth), [0.5] * len(truth)))
+    figures = learning.open_set_figures(results(truth, [0] * len(truth), [0.5] * len(truth)))
     assert {name for name, value in figures.items() if np.isnan(value)} == missing
 
 

@@ -39,7 +39,7 @@ def test_nothing_is_trained_again(trial: Trial) -> None:
 
 
 def test_all_but_the_first_view_of_a_class_are_asked() -> None:
-    asked = omniglot_vinyals._asked(np.array([3, 3, 1, 3, 1, 0]))
+    asked = omniglot_vinyals._queries(np.array([3, 3, 1, 3, 1, 0]))
     assert asked.tolist() == [False, True, False, True, True, False]
 
 

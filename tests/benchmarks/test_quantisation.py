@@ -1,4 +1,4 @@
-"""A few sample pills through the benchmark of precisions, from the command line to the figures."""
+"""A few sample pills through the benchmark of numeric formats, from the command line to the figures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import quantisation
 from benchmarks.learning import Recipe
-from discern.datasets.splits.class_holdout import SplitConfig
+from discern.datasets.splits.config import SplitConfig
 from discern.evaluation.numeric_format import FormatChoice, FormatMeasurement
 from discern.learning.config import ModelConfig
 from discern.sources.pills import PillsConfig
@@ -30,10 +30,10 @@ def test_every_net_has_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     figures = trials.run(quantisation, tmp_path, shrink=few)
     for net in ("tiny", "deep"):
         assert figures[f"{net}_chosen"] == "fp32"  # so few queries tell nothing
-        for precision in ("fp32", "int8"):
-            assert figures[f"{net}_{precision}_ms"] > 0
-            assert figures[f"{net}_{precision}_mb"] > 0
-            trials.check_shares(figures, [f"{net}_{precision}_recall_at_1", f"{net}_{precision}_agreement"])
+        for numeric_format in ("fp32", "int8"):
+            assert figures[f"{net}_{numeric_format}_ms"] > 0
+            assert figures[f"{net}_{numeric_format}_mb"] > 0
+            trials.check_shares(figures, [f"{net}_{numeric_format}_recall_at_1", f"{net}_{numeric_format}_agreement"])
         assert figures[f"{net}_fp32_agreement"] == 1
         assert figures[f"{net}_fp16_ms"] is None or figures[f"{net}_fp16_ms"] > 0
     assert figures["tiny_int8_mb"] < figures["deep_int8_mb"] < figures["deep_fp32_mb"]
@@ -48,7 +48,7 @@ def test_the_nets_are_those_of_the_readme() -> None:
 
 
 def test_what_was_not_measured_is_none() -> None:
-    fp32 = FormatMeasurement(precision="fp32", latency_ms=1.2345678)
-    refused = FormatMeasurement(precision="fp16", refused="there is no such provider")
-    choice = FormatChoice(precision="fp32", reason="", refused={}, measurements=(fp32, refused))
-    assert quantisation.precision_figures(choice) == {"fp32_ms": 1.23457, "fp16_ms": None, "chosen": "fp32"}
+    fp32 = FormatMeasurement(numeric_format="fp32", latency_ms=1.2345678)
+    refused = FormatMeasurement(numeric_format="fp16", refused="there is no such provider")
+    choice = FormatChoice(numeric_format="fp32", reason="", refused={}, measurements=(fp32, refused))
+    assert quantisation.format_figures(choice) == {"fp32_ms": 1.23457, "fp16_ms": None, "chosen": "fp32"}

@@ -31,10 +31,11 @@ def test_a_table_is_filled_and_filled_again(tmp_path: Path) -> None:
     assert tables.render(once, tmp_path) == once
 
 
-def test_rows_are_of_the_figures_that_carry_their_name(tmp_path: Path) -> None:
+def test_render_fills_rows_and_columns_by_the_pattern_of_a_row(tmp_path: Path) -> None:
     figures = {"queries": 12, "teacher_recall": 0.98, "recall": 0.97, "recall_spread": 0.0123, "teacher_auroc": None}
     (tmp_path / "toy.json").write_text(json.dumps(CONTENT | {"figures": figures}))
-    filled = tables.render("<!-- figures: toy by teacher, student -->\n<!-- /figures -->", tmp_path)
+    head = "<!-- figures: toy; rows: teacher, student=*; columns: recall, auroc -->"
+    filled = tables.render(f"{head}\n<!-- /figures -->", tmp_path)
     assert filled.splitlines()[1:7] == [
         "|  | `recall` | `auroc` |",
         "| --- | --- | --- |",
@@ -47,7 +48,8 @@ def test_rows_are_of_the_figures_that_carry_their_name(tmp_path: Path) -> None:
 
 
 def test_a_row_may_end_the_names_of_its_figures() -> None:
-    made = tables.table(CONTENT | {"figures": {"recall_1shot": 0.5, "recall_5shot": 0.75}}, ["1shot", "5shot"])
+    figures = {"recall_1shot": 0.5, "recall_5shot": 0.75}
+    made = tables.table(CONTENT | {"figures": figures}, ["1shot=*_1shot", "5shot=*_5shot"], ["recall"])
     assert "| `1shot` | 0.5 |\n| `5shot` | 0.75 |\n" in made
 
 
@@ -63,13 +65,23 @@ def test_an_interval_that_was_not_computed_is_told_as_such() -> None:
 
 
 def test_a_row_without_figures_is_an_error() -> None:
-    with pytest.raises(ValueError, match="of its row pupil"):
-        tables.table(CONTENT | {"figures": {"teacher_recall": 0.98, "queries": 3}}, ["teacher", "pupil"])
+    with pytest.raises(ValueError, match="no figure is of row pupil"):
+        tables.table(CONTENT | {"figures": {"teacher_recall": 0.98, "queries": 3}}, ["teacher", "pupil"], ["recall"])
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         tables.render("<!-- figures: toy -->\n<!-- /figures -->", tmp_path)
+
+
+def test_a_figure_whose_name_begins_as_a_row_does_is_in_the_table_by_its_pattern_alone() -> None:
+    figures = {"teacher_recall": 0.98, "teacher_steps": 600}
+    made = tables.table(CONTENT | {"figures": figures}, ["teacher"], ["recall"])
+    assert "|  | `recall` |\n| --- | --- |\n| `teacher` | 0.98 |\n\n`teacher_steps` 600\n" in made
+
+
+def test_the_tables_of_the_readme_are_those_of_the_results_files() -> None:
+    assert tables.main(["--check"]) == 0
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)

@@ -6,11 +6,12 @@ import tempfile
 from pathlib import Path
 
 from discern.datasets.manifest import DatasetVersion
-from discern.datasets.photo_set import load_photos
-from discern.evaluation.gallery import GalleryConfig, embed_batches, enrol, gallery_rows
+from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.numeric_format import NumericFormatConfig
+from discern.evaluation.queries import decode_gallery
+from discern.learning.models import TorchEmbedder
 from discern.releases.build import CatalogueClass, ReleaseParts, build_release
-from discern.releases.candidate import PackagingConfig
+from discern.releases.candidate import CandidateInputs, PackagingConfig
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.images import encode_jpeg, encode_png
@@ -20,8 +21,19 @@ from tests.edge_runtime import toy_release
 
 NAME = "toy <pills>"
 GALLERY = GalleryConfig(photos_per_class=2, splits=("validation", "test"))
-CONFIG = PackagingConfig(fpir=0.25, golden_images=3, precision=NumericFormatConfig(variants=()))
+CONFIG = PackagingConfig(fpir=0.25, golden_images=3, numeric_format=NumericFormatConfig(variants=()))
 LINEAGE = Lineage(dataset_version="0123456789abcdef", git_commit="c0ffee", pipeline_run="run <1>")
+
+
+def inputs(
+    version: DatasetVersion,
+    student: TorchEmbedder,
+    *,
+    gallery: GalleryConfig = GALLERY,
+    packaging: PackagingConfig = CONFIG,
+) -> CandidateInputs:
+    """Inputs of a candidate of a toy model."""
+    return CandidateInputs(NAME, version, student, gallery, packaging, LINEAGE)
 
 
 def by_colour(folder: Path, version: DatasetVersion) -> Release:
@@ -29,9 +41,7 @@ def by_colour(folder: Path, version: DatasetVersion) -> Release:
     with tempfile.TemporaryDirectory() as temporary:
         onnx = toy_release.write_model(Path(temporary) / "model.onnx")
         model = OnnxEmbedder(onnx, toy_release.PREPROCESSING)
-        enrolled = version.take(gallery_rows(version, GALLERY))
-        photos = load_photos(enrolled, toy_release.PREPROCESSING)
-        gallery = enrol(embed_batches(model, photos.pixels), list(photos.labels), GALLERY)
+        gallery = decode_gallery(version, GALLERY, toy_release.PREPROCESSING).embed(model).enrol(GALLERY)
         parts = ReleaseParts(
             name=NAME,
             onnx=onnx,

@@ -17,7 +17,7 @@ from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import train_teacher
 from discern.publication.repository import ReleaseRepository
 from discern.releases.candidate import build_candidate
-from discern.releases.examine import ReleaseComparison, compare_releases
+from discern.releases.comparison import ReleaseComparison, compare_releases
 from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
 from tests.edge_runtime.toy_release import COLOURS, build_toy
@@ -54,16 +54,8 @@ def candidate(
 ) -> tuple[Release, Metrics]:
     """A release candidate of the toy model with its figures; not to be changed."""
     folder = tmp_path_factory.mktemp("candidate") / "release"
-    release, metrics, _ = build_candidate(
-        folder,
-        candidates.NAME,
-        toy_version,
-        toy_model,
-        candidates.GALLERY,
-        candidates.CONFIG,
-        candidates.LINEAGE,
-    )
-    return release, metrics
+    built = build_candidate(folder, candidates.inputs(toy_version, toy_model))
+    return built.release, built.metrics
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +69,7 @@ def comparison(
     candidate: tuple[Release, Metrics], production: Release, toy_version: DatasetVersion
 ) -> ReleaseComparison:
     """The candidate against production."""
-    return compare_releases(candidate[0], production, toy_version, candidates.GALLERY, GateConfig(resamples=300))
+    return compare_releases(candidate[0], production, toy_version, GateConfig(resamples=300))
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def tracked(loop: Workplace) -> tuple[MlflowClient, Run]:
 def test_mlflow_has_parameters_and_curves(loop: Workplace) -> None:
     _, run = tracked(loop)
     assert run.data.params["teacher.model.backbone"] == "resnet10t"
-    assert {"image.size", "gallery.represent", "candidate.fpir", "dataset_version"} <= set(run.data.params)
+    assert {"image.size", "gallery.represent", "packaging.fpir", "dataset_version"} <= set(run.data.params)
     assert {
         "teacher_loss",
         "student_loss",
@@ -172,7 +172,7 @@ def test_a_second_run_is_cached_and_makes_no_model_version(loop: Workplace) -> N
     assert all(cached(loop.newest_run("training")).values())
     assert loop.output("promotion", "publication").channel is None
     loop.run("promotion")
-    assert cached(loop.newest_run("promotion")) == {"judge": True, "publish": False}
+    assert cached(loop.newest_run("promotion")) == {"compare": True, "publish": False}
     assert live(loop) == before
     assert {version.name for version in Client().list_model_versions(model="tiny").items} == versions
 
@@ -181,7 +181,7 @@ def test_a_losing_candidate_changes_nothing_and_its_report_is_kept(loop: Workpla
     from zenml.client import Client
 
     before = live(loop)
-    loop.run("training", candidate={"fpir": 0.2, "golden_images": 3})  # another release of the same answers
+    loop.run("training", packaging={"fpir": 0.2, "golden_images": 3})  # another release of the same answers
     loser = loop.output("training", "release_candidate").id
     assert loser != before
     loop.run("promotion")
@@ -225,8 +225,8 @@ def test_a_student_is_taught_again_by_an_earlier_teacher(loop: Workplace) -> Non
 
 
 def test_a_version_of_which_no_release_could_come_is_refused_before_it_trains(loop: Workplace) -> None:
-    with pytest.raises(DataError, match="cannot be told from"):
-        loop.run("training", candidate={"fpir": 0.0001})
+    with pytest.raises(DataError, match="cannot be measured on"):
+        loop.run("training", packaging={"fpir": 0.0001})
     assert set(loop.newest_run("training").steps) == {"check_queries"}
 
 
@@ -239,7 +239,7 @@ def test_manual_approval_stops_at_staging(loop: Workplace) -> None:
     lenient = {
         "worse_by": 2.0,
         "class_loses": 1.0,
-        "refusal_worse_by": 1.0,
+        "tnir_worse_by": 1.0,
         "least_recall_at_1": 0,
         "least_tnir": 0,
     }

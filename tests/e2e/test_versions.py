@@ -149,9 +149,9 @@ def test_promotion_takes_the_version_that_the_candidate_was_trained_on(grown: Gr
     trained = run(folder, "training", dataset=name)
     assert set(statuses(trained).values()) == {"cached"}
     promoted = run(folder, "promotion", channels=CHANNELS)
-    judged = promoted.steps["judge"].inputs
-    assert judged["dataset"][0].id == artifact(grown.runs[0], "gate", CHECKED).id
-    assert judged["candidate"][0].id == artifact(trained, "assemble", "release_candidate").id
+    inputs = promoted.steps["compare"].inputs
+    assert inputs["dataset"][0].id == artifact(grown.runs[0], "gate", CHECKED).id
+    assert inputs["candidate"][0].id == artifact(trained, "assemble", "release_candidate").id
 
 
 def test_only_a_checked_version_of_the_use_case_is_trained_on(grown: Grown, folder: Path) -> None:

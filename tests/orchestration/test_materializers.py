@@ -81,6 +81,7 @@ def toy_training(image: ImageConfig) -> None:
 def test_a_model_of_an_earlier_version_has_the_image_settings_of_its_run() -> None:
     image = ImageConfig(size=48, fit="stretch")
     run = toy_training(image=image)
+    assert run is not None
     (stored,) = run.steps["train_toy"].outputs["toy_teacher"]
     (Path(stored.uri) / "model.json").write_text(model(1).config.model_dump_json())
     loaded = TorchEmbedderMaterializer(stored.uri).load(TorchEmbedder)

@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-from discern.datasets.ingest.earlier_version import Assignment
 from discern.datasets.ingest.rows import IngestRow
 from discern.datasets.ingest.ties import Ties
-from discern.datasets.splits.assign import SplitItem, assign
-from discern.datasets.splits.class_holdout import SplitConfig, draw
+from discern.datasets.splits.assign import Assignment, SplitItem, assign
+from discern.datasets.splits.config import SplitConfig
 from discern.sources.base import SPLITS, Split
+from discern.stable_random import stable_random
 
 
 def assign_rows(
@@ -48,16 +48,15 @@ def assign_rows(
 
 def _split_item(row: IngestRow, ties: Ties) -> SplitItem:
     photo = row.photo
-    before = _earlier(row)
     return SplitItem(
-        label=row.label or "",
+        label=row.label,
         sha256=row.sha256,
         group=photo.group,
         near_duplicates=ties.near_duplicates,
         session=ties.session,
         split=photo.split,
         role=photo.role,
-        before=None if before is None or before[1] is None else (before[0], before[1]),
+        before=_earlier(row),
     )
 
 
@@ -111,7 +110,4 @@ def _tie_keys(row: IngestRow, ties: Ties) -> list[Hashable]:
 
 
 def _drawn_split(row: IngestRow, config: SplitConfig) -> Split:
-    drawn = draw(config.seed, "photo", row.sha256)
-    if drawn < config.test_share:
-        return "test"
-    return "validation" if drawn < config.test_share + config.validation_share else "train"
+    return config.split_at(stable_random(config.seed, "photo", row.sha256))

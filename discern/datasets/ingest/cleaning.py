@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, Joined, candidates, confirm
+from discern.datasets.disjoint_sets import DisjointSets
+from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, candidates, confirm
 from discern.datasets.ingest.rejected import Kind
 from discern.datasets.ingest.rows import IngestRow
 from edge_runtime.core.images import Box, Pixels
@@ -116,7 +117,7 @@ def near_sets(numbers: Sequence[int], rows: Sequence[IngestRow], same: Sequence[
     index: dict[str, int] = {}  # sha256 -> number of the picture
     for i in numbers:
         index.setdefault(rows[i].sha256, len(index))
-    joined = Joined(len(index))
+    joined = DisjointSets(len(index))
     for first, second in same:
         if rows[first].sha256 in index and rows[second].sha256 in index:
             joined.join(index[rows[first].sha256], index[rows[second].sha256])
@@ -253,7 +254,7 @@ class _PictureSets:
                 self._labels.append(set())
             if row.label is not None:
                 self._labels[place].add(row.label)
-        self.joined = Joined(len(self.first_rows))
+        self.joined = DisjointSets(len(self.first_rows))
         self._join_as_before(rows)
 
     def _join_as_before(self, rows: Sequence[IngestRow]) -> None:

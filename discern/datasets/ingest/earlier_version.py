@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from discern.datasets.manifest import SCHEMA, DatasetVersion
-from discern.sources.base import Role, RowKind, Split
+from discern.datasets.splits.assign import Assignment
+from discern.sources.base import RowKind
 from edge_runtime.core.images import Box
 
 RowKey = tuple[str, RowKind, str | None, Box | None]  # sha256, kind, label, box: what makes two rows the same
-Assignment = tuple[Split, Role | None]
 
 
 class EarlierVersion:

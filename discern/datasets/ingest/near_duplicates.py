@@ -10,7 +10,7 @@ look-alikes' photos in one pose (SSIM up to .893), while consecutive frames of o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -126,34 +126,3 @@ def _near(
             close[row, np.argpartition(distances[row], NEIGHBOURS)[:NEIGHBOURS]] = True
         rows, columns = np.nonzero(close)
         yield np.stack([asked[rows], members[columns]], axis=1)
-
-
-class Joined:
-    """Disjoint sets of the places 0 to n - 1 (union by the smaller root, with path halving; Tarjan 1975)."""
-
-    def __init__(self, places: int) -> None:
-        self._parent = list(range(places))
-
-    def root(self, place: int) -> int:
-        """The smallest place of the set that holds `place`."""
-        parent = self._parent
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
-
-    def join(self, first: int, second: int) -> None:
-        """Make two sets one."""
-        one, other = self.root(first), self.root(second)
-        self._parent[max(one, other)] = min(one, other)
-
-    def together(self, first: int, second: int) -> bool:
-        """Whether two places are in one set."""
-        return self.root(first) == self.root(second)
-
-    def sets(self, places: Sequence[int]) -> dict[int, list[int]]:
-        """Those of `places` that share a set, by its root."""
-        found: dict[int, list[int]] = {}
-        for place in places:
-            found.setdefault(self.root(place), []).append(place)
-        return found

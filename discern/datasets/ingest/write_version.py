@@ -9,7 +9,6 @@ Rules kept:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import pyarrow as pa
@@ -31,6 +30,7 @@ from discern.datasets.shards import ShardStore
 from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError
 from discern.sources.base import Photo
+from discern.suggestions import suggest
 
 
 def write_version(  # noqa: PLR0913  photos, where they go, and the settings of the data pipeline's config
@@ -99,8 +99,7 @@ def _with_names_of_photos(cleaning: CleaningConfig, prefix: str) -> CleaningConf
 def _check_decisions(photos_read: PhotosRead, decisions: Mapping[str, str]) -> None:
     names = {decision_name(photo) for photo in photos_read.photos} | {reject.name for reject in photos_read.rejected}
     if missing := sorted(decisions.keys() - names):
-        near = difflib.get_close_matches(missing[0], names, n=1)
-        mend = f"did you mean {near[0]!r}?" if near else "correct the name."
+        mend = suggest(missing[0], names, otherwise="correct the name.")
         raise DataError(f"cleaning.decisions names {missing[0]}, which the source does not have: {mend}")
 
 

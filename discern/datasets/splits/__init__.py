@@ -1,1 +1,1 @@
-"""Which photos train, which calibrate and which test."""
+"""The split of the photos: those that train, those that calibrate and those that test."""

@@ -1,208 +1,278 @@
-"""Which photos train, which calibrate and which test.
+"""The rule that gives every photo its split (train, validation, test) and its role (gallery, query).
 
 Rules kept:
-- what a source says of its split and role stays; so does what the version before this one said;
-- `by: classes` (open set) holds out whole classes: one that trains has no photo in validation or test. In a held-out
-  class some photos are the gallery and the others are asked; unknowns are held-out classes that nobody enrols, all
-  their photos are asked, and the right answer is "unknown";
-- `by: photos` (closed set) gives every class photos to train; what is held out is asked against them;
-- photos that belong together (one picture or nearly the same, one group, one capture session of a class) are never on
-  two sides. A new photo that ties together what was on two sides before is left out rather than anything moved;
+- the split and the role that a source gives stay; so do those of an earlier version;
+- `by: classes` (open set) holds out whole classes: one that trains has no photo in validation or test. Some photos of a
+  held-out class are its gallery, the others are queries; an unknown class is a held-out class that nobody enrols: all
+  its photos are queries, and the right answer is "unknown";
+- `by: photos` (closed set) gives every class photos to train; what is held out is a query against them;
+- photos of one group (see `groups`) are never on two sides. A new photo that ties together what was on two sides before
+  is left out rather than anything moved;
+- an empty image follows the labelled photos that it is nearly the same as, else it is drawn by itself; it has no role,
+  and moves no labelled photo;
 - a choice depends on the seed and on the name of what is chosen, so what joins later moves little, and nothing at all
-  where the version before is given.
+  where the earlier version is given.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from discern.datasets.ingest.near_duplicates import Joined
-from discern.datasets.splits.class_holdout import HELD_OUT, SplitConfig, draw, draw_unknown_classes, splits_of_classes
+from discern.datasets.splits.class_holdout import draw_unknown_classes, splits_of_classes
+from discern.datasets.splits.config import HELD_OUT, SplitConfig
+from discern.datasets.splits.groups import Assignment, Group, SplitItem, group_items, inherited, ties
 from discern.sources.base import Role, Split
+from discern.stable_random import stable_random
 
 __all__ = ["Assignment", "SplitConfig", "SplitItem", "assign"]
 
-Assignment = tuple[Split, Role]
+CLOSED_SET_ROLES: dict[Split, Role] = {"train": "gallery", "validation": "query", "test": "query"}
+
+Assignments = dict[int, Assignment]  # by index of the item
 
 
-@dataclass(frozen=True, slots=True)
-class SplitItem:
-    """What a split needs to know of one photo.
-
-    Args:
-        label: its class.
-        sha256: of its picture.
-        group: photos of one group of one class stay together, and so on for the next two.
-        near_duplicates: the set of near-duplicates that it is one of.
-        session: its capture session.
-        split: its source's own split, if any.
-        role: its source's own role, if any.
-        before: what the version before this one said of it, if it did.
-    """
-
-    label: str
-    sha256: str
-    group: str | None = None
-    near_duplicates: str | None = None
-    session: str | None = None
-    split: Split | None = None
-    role: Role | None = None
-    before: Assignment | None = None
-
-
-def assign(samples: Sequence[SplitItem], config: SplitConfig) -> list[Assignment | None]:
+def assign(items: Sequence[SplitItem], config: SplitConfig) -> list[Assignment | None]:
     """Give every photo its split and its role.
 
     Returns:
-        One answer a sample; None for a new one that cannot have any without tying both sides together.
+        One assignment an item; None for a new photo that would tie two sides together.
 
     Raises:
         DataError: there are too few classes, or too few whose photos can be told apart.
     """
-    official = _official(samples, config)
-    labels = {sample.label for i, sample in enumerate(samples) if i not in official}
+    by_source = _assigned_by_source(items, config)
     # Where a source splits some photos of a class, the others join those as they would join an earlier version's.
-    ours = [i for i, sample in enumerate(samples) if sample.label in labels]
-    given = [replace(samples[i], before=official[i]) if i in official else samples[i] for i in range(len(samples))]
-    places = _by_photos(ours, given, config) if config.by == "photos" else _by_classes(ours, given, config)
-    return [official.get(i) or places.get(i) for i in range(len(samples))]
+    items = [replace(item, before=by_source[i]) if i in by_source else item for i, item in enumerate(items)]
+    split = _split_photos if config.by == "photos" else _split_classes
+    assigned = split(_of_unsplit_classes(items, by_source), items, config) | by_source
+    assigned |= _split_empty_images(items, assigned, config)
+    return [assigned.get(i) for i in range(len(items))]
 
 
-def _by_photos(ours: Sequence[int], samples: Sequence[SplitItem], config: SplitConfig) -> dict[int, Assignment]:
-    """Sets of photos that belong together, drawn into the splits; every class keeps one to train."""
-    places: dict[int, Assignment] = {}
-    free: list[tuple[float, list[int]]] = []
-    for rows in _together(ours, samples):
-        if any(samples[i].before for i in rows):
-            places |= dict(_follow(rows, samples))
-        else:
-            free.append((draw(config.seed, "photo", min(samples[i].sha256 for i in rows)), rows))
-    held = {split: any(place[0] == split for place in places.values()) for split in HELD_OUT}
-    trained = Counter(samples[i].label for i, place in places.items() if place[0] == "train")
-    trained.update(samples[i].label for _, rows in free for i in rows)
-    for drawn, rows in sorted(free):
-        labels = Counter(samples[i].label for i in rows)
-        split: Split = "train"
-        if all(trained[label] > count for label, count in labels.items()):  # some photos of each are left to train
-            if not all(held.values()):  # each has one before any has two
-                split = "validation" if held["test"] else "test"
-            elif drawn < config.test_share + config.validation_share:
-                split = "test" if drawn < config.test_share else "validation"
-        if split != "train":
-            trained -= labels
-            held[split] = True
-        places.update(dict.fromkeys(rows, (split, "gallery" if split == "train" else "query")))
-    return places
+def _of_unsplit_classes(items: Sequence[SplitItem], by_source: Assignments) -> list[int]:
+    """Return the photos, by index, of all classes with a photo that the source does not split."""
+    labels = {item.label for i, item in enumerate(items) if i not in by_source} - {None}
+    return [i for i, item in enumerate(items) if item.label in labels]
 
 
-def _by_classes(ours: Sequence[int], samples: Sequence[SplitItem], config: SplitConfig) -> dict[int, Assignment]:
-    members: dict[str, list[int]] = defaultdict(list)
-    for i in ours:
-        members[samples[i].label].append(i)
-    before: dict[str, Split] = {}
-    for i in ours:
-        if (place := samples[i].before) and before.get(samples[i].label) != "train":
-            before[samples[i].label] = place[0]
-    known = {label for label in before if all(samples[i].before for i in members[label])}  # no photo to be placed
-    sets = {label: _together(rows, samples) for label, rows in members.items() if label not in known}
-    divisible = {label for label, parts in sets.items() if len(parts) > 1}
-    chosen = splits_of_classes(set(members), before, divisible, config)
-    unknowns = draw_unknown_classes(chosen, _enrolment_before(ours, samples), config)
-    places: dict[int, Assignment] = {}
-    for label, rows in members.items():
-        if label in known:
-            places.update((i, place) for i in rows if (place := samples[i].before))
-        elif chosen[label] == "train" or label in unknowns:
-            role: Role = "gallery" if chosen[label] == "train" else "query"
-            for part in sets[label]:
-                if any(samples[i].before for i in part):
-                    places |= dict(_follow(part, samples))
-                else:
-                    places.update(dict.fromkeys(part, (chosen[label], role)))
-        else:
-            places.update((i, (chosen[label], role)) for i, role in _enrol(sets[label], samples, config))
-    return places
-
-
-def _enrolment_before(ours: Sequence[int], samples: Sequence[SplitItem]) -> dict[str, bool]:
-    """Held-out classes of the version before: whether they were enrolled."""
-    enrolled: dict[str, bool] = {}
-    for i in ours:
-        if (place := samples[i].before) and place[0] != "train":
-            label = samples[i].label
-            enrolled[label] = enrolled.get(label, False) or place[1] == "gallery"
-    return enrolled
-
-
-def _enrol(parts: Sequence[list[int]], samples: Sequence[SplitItem], config: SplitConfig) -> Iterator[tuple[int, Role]]:
-    """Gallery: whole sets in drawn order until there are `shots` photos; one set at least is left to ask."""
-    free: list[list[int]] = []
-    roles: dict[int, Role] = {}
-    for rows in parts:
-        if any(samples[i].before for i in rows):
-            roles.update((i, place[1]) for i, place in _follow(rows, samples))
-        else:
-            free.append(rows)
-    free.sort(key=lambda rows: draw(config.seed, "photo", min(samples[i].sha256 for i in rows)))
-    enrolled = sum(role == "gallery" for role in roles.values())
-    asked = any(role == "query" for role in roles.values())
-    for number, rows in enumerate(free):
-        is_last = number == len(free) - 1 and not asked
-        role: Role = "gallery" if enrolled < config.shots and not is_last else "query"
-        enrolled += len(rows) if role == "gallery" else 0
-        asked = asked or role == "query"
-        roles.update(dict.fromkeys(rows, role))
-    yield from roles.items()
-
-
-def _follow(rows: Sequence[int], samples: Sequence[SplitItem]) -> Iterator[tuple[int, Assignment]]:
-    """What a set was before holds for what joins it; what would join both sides of one gets no place."""
-    before = {place for i in rows if (place := samples[i].before)}
-    for i in rows:
-        if place := samples[i].before:
-            yield i, place
-        elif len(before) == 1:
-            yield i, next(iter(before))
-
-
-def _official(samples: Sequence[SplitItem], config: SplitConfig) -> dict[int, Assignment]:
-    """Photos with a split of their source's; where it says no role, training photos and some shots are galleries."""
-    trained = {sample.label for sample in samples if sample.split == "train"}
-    places: dict[int, Assignment] = {}
-    rows: dict[tuple[str, Split], list[int]] = defaultdict(list)
-    for i, sample in enumerate(samples):
-        if sample.split is None:
+def _assigned_by_source(items: Sequence[SplitItem], config: SplitConfig) -> Assignments:
+    """Assign the photos that their source splits; classes that it holds out without a role are enrolled here."""
+    trained = {item.label for item in items if item.split == "train"}
+    assigned: Assignments = {}
+    without_role: dict[tuple[str, Split], list[int]] = defaultdict(list)
+    for i, item in enumerate(items):
+        if item.split is None:
             continue
-        if sample.role is not None:
-            places[i] = sample.split, sample.role
-        elif sample.split == "train":
-            places[i] = "train", "gallery"
-        elif sample.label in trained:  # a known class: its gallery is in training
-            places[i] = sample.split, "query"
+        role = _role_by_source(item, trained)
+        if item.label is None or role is not None:
+            assigned[i] = item.split, role
         else:
-            rows[sample.label, sample.split].append(i)
-    for (_, split), members in rows.items():
-        places.update((i, (split, role)) for i, role in _enrol(_together(members, samples), samples, config))
-    return places
+            without_role[item.label, item.split].append(i)
+    for (_, split), indices in without_role.items():
+        assigned |= _enrol(group_items(indices, items), split, items, config)
+    return assigned
 
 
-def _together(rows: Sequence[int], samples: Sequence[SplitItem]) -> list[list[int]]:
-    """Rows in sets that must stay on one side."""
-    joined = Joined(len(rows))
-    first: dict[Hashable, int] = {}
-    for place, i in enumerate(rows):
-        for key in _ties(samples[i]):
-            joined.join(place, first.setdefault(key, place))
-    return [[rows[place] for place in part] for part in joined.sets(range(len(rows))).values()]
+def _role_by_source(item: SplitItem, trained: set[str | None]) -> Role | None:
+    """Return the role that follows from the source; None for an empty image, and where photos to enrol are to choose.
+
+    Args:
+        item: a photo that its source splits.
+        trained: the classes with photos in the source's training split.
+    """
+    if item.label is None:
+        return None
+    if item.role is not None:
+        return item.role
+    if item.split == "train":
+        return "gallery"
+    return "query" if item.label in trained else None  # the gallery of a class that trains is in training
 
 
-def _ties(sample: SplitItem) -> Iterable[Hashable]:
-    yield "image", sample.sha256
-    if sample.group is not None:
-        yield "group", sample.label, sample.group
-    if sample.near_duplicates is not None:
-        yield "near", sample.near_duplicates
-    if sample.session is not None:
-        yield "session", sample.label, sample.session
+def _split_photos(indices: Sequence[int], items: Sequence[SplitItem], config: SplitConfig) -> Assignments:
+    """Split the groups of photos by themselves; some photos of every class train."""
+    groups = group_items(indices, items)
+    new = _new_groups(groups, config)
+    assigned = inherited(groups, items)
+    filled = {split for split, _ in assigned.values()}
+    trained = Counter(items[i].label for i, (split, _) in assigned.items() if split == "train")
+    for group in new:
+        trained.update(group.labels)  # until it is held out
+    for group in new:
+        split = _split_of_group(group, filled, config) if _can_spare(trained, group) else "train"
+        filled.add(split)
+        if split != "train":
+            trained.subtract(group.labels)
+        assigned |= dict.fromkeys(group.members, (split, CLOSED_SET_ROLES[split]))
+    return assigned
+
+
+def _can_spare(trained: Counter[str | None], group: Group) -> bool:
+    """Return True if photos of each of the group's classes are left to train without it."""
+    return all(trained[label] > count for label, count in group.labels.items())
+
+
+def _split_of_group(group: Group, filled: set[Split], config: SplitConfig) -> Split:
+    """Draw the split of a new group; each held-out split gets one group before any gets two."""
+    for split in HELD_OUT:
+        if split not in filled:
+            return split
+    return config.split_at(_draw(group, config))
+
+
+@dataclass(frozen=True)
+class _PhotoClass:
+    """One class and its photos.
+
+    Args:
+        members: indices of its photos, rising.
+        groups: its photos by group.
+        before: the assignments that photos of it have already, in the order of the photos.
+    """
+
+    members: list[int]
+    groups: list[Group]
+    before: list[Assignment]
+
+    @property
+    def is_assigned(self) -> bool:
+        """True if none of its photos is new."""
+        return len(self.before) == len(self.members)
+
+    @property
+    def is_divisible(self) -> bool:
+        """True if some photos can be enrolled and others asked."""
+        return len(self.groups) > 1
+
+    @property
+    def split_before(self) -> Split:
+        """The split of a class that has assignments; one with a photo that trains is not held out."""
+        splits = [split for split, _ in self.before]
+        return "train" if "train" in splits else splits[-1]
+
+    @property
+    def was_enrolled(self) -> bool:
+        """True if photos of it are in a gallery already."""
+        return any(role == "gallery" for _, role in self.before)
+
+
+def _split_classes(indices: Sequence[int], items: Sequence[SplitItem], config: SplitConfig) -> Assignments:
+    """Split whole classes, and enrol those held-out ones that are not unknown."""
+    classes = _classes(indices, items)
+    splits, unknown = _choose_classes(classes, config)
+    assigned: Assignments = {}
+    for label, photos in classes.items():
+        if photos.is_assigned:
+            assigned |= inherited(photos.groups, items)
+        elif splits[label] == "train":
+            assigned |= _same_for_all(photos.groups, ("train", "gallery"), items)
+        elif label in unknown:
+            assigned |= _same_for_all(photos.groups, (splits[label], "query"), items)
+        else:
+            assigned |= _enrol(photos.groups, splits[label], items, config)
+    return assigned
+
+
+def _choose_classes(classes: Mapping[str, _PhotoClass], config: SplitConfig) -> tuple[dict[str, Split], set[str]]:
+    """Choose the split of every class, and the unknown ones among those held out."""
+    before = {label: photos.split_before for label, photos in classes.items() if photos.before}
+    divisible = {label for label, photos in classes.items() if photos.is_divisible}
+    splits = splits_of_classes(set(classes), before, divisible, config)
+    enrolled_before = {label: classes[label].was_enrolled for label, split in before.items() if split != "train"}
+    return splits, draw_unknown_classes(splits, enrolled_before, config)
+
+
+def _classes(indices: Sequence[int], items: Sequence[SplitItem]) -> dict[str, _PhotoClass]:
+    members: dict[str, list[int]] = defaultdict(list)
+    for i in indices:
+        label = items[i].label
+        if label is not None:
+            members[label].append(i)
+    return {label: _photo_class(members_of_class, items) for label, members_of_class in members.items()}
+
+
+def _photo_class(members: list[int], items: Sequence[SplitItem]) -> _PhotoClass:
+    before = [assignment for i in members if (assignment := items[i].before) is not None]
+    return _PhotoClass(members, group_items(members, items), before)
+
+
+def _same_for_all(groups: Iterable[Group], assignment: Assignment, items: Sequence[SplitItem]) -> Assignments:
+    """Give all new groups one assignment; the others keep theirs."""
+    assigned = inherited(groups, items)
+    for group in groups:
+        if not group.before:
+            assigned |= dict.fromkeys(group.members, assignment)
+    return assigned
+
+
+def _enrol(groups: Sequence[Group], split: Split, items: Sequence[SplitItem], config: SplitConfig) -> Assignments:
+    """Divide a held-out class into gallery and queries.
+
+    Whole groups join the gallery, in random order, until it has `shots` photos; one group at least is left to ask.
+    """
+    roles = {i: role for i, (_, role) in inherited(groups, items).items()}
+    in_gallery = sum(role == "gallery" for role in roles.values())
+    has_query = "query" in roles.values()
+    new = _new_groups(groups, config)
+    for group in new:
+        is_last_chance = group is new[-1] and not has_query
+        if in_gallery < config.shots and not is_last_chance:
+            in_gallery += len(group.members)
+            roles |= dict.fromkeys(group.members, "gallery")
+        else:
+            has_query = True
+            roles |= dict.fromkeys(group.members, "query")
+    return {i: (split, role) for i, role in roles.items()}
+
+
+def _split_empty_images(items: Sequence[SplitItem], assigned: Assignments, config: SplitConfig) -> Assignments:
+    """Split the empty images: a group of them follows the labelled photos that it is tied to, or is drawn.
+
+    Only equal pictures and near-duplicates tie an empty image to a labelled photo: sessions and named groups are those
+    of one class, and empty images have their own.
+
+    Args:
+        items: all items.
+        assigned: the assignments of the labelled ones.
+        config: seed and shares.
+    """
+    empty = [i for i, item in enumerate(items) if item.label is None]
+    if not empty:
+        return {}
+    labelled_splits = _splits_of_ties(items, assigned)
+    groups = [_tied_to_labelled(group, labelled_splits, items) for group in group_items(empty, items)]
+    roleless = inherited(groups, items)
+    for group in _new_groups(groups, config):
+        roleless |= dict.fromkeys(group.members, (config.split_at(_draw(group, config)), None))
+    return roleless
+
+
+def _splits_of_ties(items: Sequence[SplitItem], assigned: Assignments) -> dict[Hashable, set[Split]]:
+    """Return the splits of the labelled photos that have a tie, for every tie."""
+    splits: dict[Hashable, set[Split]] = defaultdict(set)
+    for i, (split, _) in assigned.items():
+        for tie in ties(items[i]):
+            splits[tie].add(split)
+    return splits
+
+
+def _tied_to_labelled(
+    group: Group, labelled_splits: Mapping[Hashable, set[Split]], items: Sequence[SplitItem]
+) -> Group:
+    """Return a group of empty images that also counts the splits of labelled photos as its own."""
+    before = set(group.before)
+    for i in group.members:
+        for tie in ties(items[i]):
+            before.update((split, None) for split in labelled_splits.get(tie, ()))
+    return replace(group, before=frozenset(before))
+
+
+def _new_groups(groups: Iterable[Group], config: SplitConfig) -> list[Group]:
+    """Return the groups that have no assignment yet, in random order."""
+    return sorted((group for group in groups if not group.before), key=lambda group: _draw(group, config))
+
+
+def _draw(group: Group, config: SplitConfig) -> float:
+    return stable_random(config.seed, "photo", group.key)

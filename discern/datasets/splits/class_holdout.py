@@ -1,66 +1,22 @@
-"""Which classes are held out of training, and which of those nobody enrols.
+"""The choice of the classes that are held out of training, and of those among them that nobody enrols.
 
 Rules kept:
-- a class that the version before knew keeps its split, and stays an unknown or does not;
-- a new class's split depends on the seed and on its own name (but for the few that fill up a split below its minimum);
+- a class of an earlier version keeps its split, and stays enrolled or unknown;
+- a new class's split depends on the seed and on its own name, except for the few that fill a split up to its minimum;
 - only a class whose photos can be told apart, some to enrol and some to ask, is held out.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from typing import Literal
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
+from discern.datasets.splits.config import HELD_OUT, MIN_ENROLLED_CLASSES, MIN_TRAIN_CLASSES, SplitConfig
 from discern.errors import DataError
 from discern.sources.base import Split
+from discern.stable_random import stable_random
 
-MIN_TRAIN_CLASSES = 2  # a metric needs something to tell apart
-MIN_ENROLLED_CLASSES = 2  # so does a test of one
-HELD_OUT: tuple[Split, ...] = ("test", "validation")
-
-
-class SplitConfig(BaseModel):
-    """How photos are split that come without a split of their own.
-
-    Args:
-        by: `classes` holds out whole classes, `photos` holds out photos of every class.
-        seed: another seed, another split.
-        validation_share: share of the classes (of the photos, where they are split) to calibrate on, about.
-        test_share: share of them to test on, about.
-        unknown_share: share of the held-out classes that are never enrolled; means nothing where photos are split.
-        shots: gallery photos of each held-out class that is enrolled; at least one photo remains a query.
-        session_minutes: photos of one class are one capture session while no longer pause lies between two of them, and
-            stay on one side; 0 ignores capture times.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    by: Literal["classes", "photos"] = "classes"
-    seed: int = 0
-    validation_share: float = Field(default=0.2, gt=0, lt=1)
-    test_share: float = Field(default=0.2, gt=0, lt=1)
-    unknown_share: float = Field(default=0.3, ge=0, lt=1)
-    shots: int = Field(default=3, ge=1)
-    session_minutes: float = Field(default=10, ge=0)
-
-    @model_validator(mode="after")
-    def _leave_some_to_train(self) -> SplitConfig:
-        if self.validation_share + self.test_share >= 1:
-            raise ValueError("validation_share and test_share leave nothing to train on: lower them to less than 1")
-        return self
-
-    @property
-    def min_unknown_classes(self) -> int:
-        """Unknowns that each held-out split needs to measure anything."""
-        return 1 if self.unknown_share > 0 else 0
-
-    @property
-    def min_heldout(self) -> int:
-        """Classes that each held-out split needs."""
-        return MIN_ENROLLED_CLASSES + self.min_unknown_classes
+DRAW_OF_UNKNOWN = "stranger"  # what unknown classes were once called: another word would choose other classes
 
 
 def splits_of_classes(
@@ -69,31 +25,39 @@ def splits_of_classes(
     """Choose the split of every class.
 
     Args:
-        labels: the classes whose photos come without a split.
-        before: the split that the version before gave some of them.
-        divisible: new classes, and changed ones, with photos to enrol and others to ask.
+        labels: all classes whose photos come without a split.
+        before: the split that some of them have in an earlier version.
+        divisible: those with photos to enrol and others to ask.
         config: seed, shares and unknowns.
 
     Raises:
         DataError: there are too few classes, or too few that are divisible.
     """
-    chosen: dict[str, Split] = {label: before.get(label, "train") for label in labels}
+    splits: dict[str, Split] = {label: before.get(label, "train") for label in labels}
     if not labels:
-        return chosen
+        return splits
     _check_counts(labels, divisible | before.keys(), config)
-    draws = {label: draw(config.seed, "class", label) for label in divisible - before.keys()}
+    draws = {label: stable_random(config.seed, "class", label) for label in divisible - before.keys()}
+    test, validation = _new_heldout_counts(draws, splits, config)
     order = sorted(draws, key=lambda label: draws[label])
-    held = {split: sum(chosen[label] == split for label in labels) for split in HELD_OUT}
-    trained = len(labels) - len(order) - sum(held.values())  # those that train in any case
-    spare = len(order) - max(0, MIN_TRAIN_CLASSES - trained)
-    test = sum(draws[label] < config.test_share for label in order)
-    validation = sum(draws[label] < config.test_share + config.validation_share for label in order) - test
-    wanted = {split: max(0, config.min_heldout - count) for split, count in held.items()}
-    test = _within(test, wanted["test"], spare - wanted["validation"])
-    validation = _within(validation, wanted["validation"], spare - test)
-    chosen.update(dict.fromkeys(order[:test], "test"))
-    chosen.update(dict.fromkeys(order[test : test + validation], "validation"))
-    return chosen
+    splits.update(dict.fromkeys(order[:test], "test"))
+    splits.update(dict.fromkeys(order[test : test + validation], "validation"))
+    return splits
+
+
+def draw_unknown_classes(splits: Mapping[str, Split], before: Mapping[str, bool], config: SplitConfig) -> set[str]:
+    """Choose the held-out classes that nobody enrols.
+
+    Args:
+        splits: the split of every class.
+        before: the held-out classes of an earlier version; True where the class was enrolled.
+        config: seed and share.
+    """
+    unknown: set[str] = set()
+    for split in HELD_OUT:
+        labels = [label for label in splits if splits[label] == split]
+        unknown |= _unknown_classes_of_split(labels, before, config)
+    return unknown
 
 
 def _check_counts(labels: set[str], usable: set[str], config: SplitConfig) -> None:
@@ -114,33 +78,34 @@ def _check_counts(labels: set[str], usable: set[str], config: SplitConfig) -> No
         )
 
 
-def draw_unknown_classes(chosen: Mapping[str, Split], before: Mapping[str, bool], config: SplitConfig) -> set[str]:
-    """Choose the held-out classes that nobody enrols.
+def _new_heldout_counts(
+    draws: Mapping[str, float], splits: Mapping[str, Split], config: SplitConfig
+) -> tuple[int, int]:
+    """Return how many of the drawn classes go to test and to validation.
 
-    Args:
-        chosen: the split of every class.
-        before: held-out classes of the version before, and whether they were enrolled.
-        config: seed and share.
+    As many as their numbers say, if that fills each split up to its minimum and leaves enough classes to train.
     """
-    unknowns = {label for label, enrolled in before.items() if not enrolled}
-    for split in HELD_OUT:
-        labels = [label for label, name in chosen.items() if name == split]
-        if not labels:
-            continue
-        wanted = _within(
-            round(config.unknown_share * len(labels)), config.min_unknown_classes, len(labels) - MIN_ENROLLED_CLASSES
-        )
-        # The word is part of what is drawn: with another one, the same data set would be split otherwise.
-        new = sorted((label for label in labels if label not in before), key=lambda x: draw(config.seed, "stranger", x))
-        unknowns.update(new[: max(0, wanted - sum(label in unknowns for label in labels))])
-    return unknowns
+    counts = Counter(splits.values())
+    always_trained = counts["train"] - len(draws)
+    spare = len(draws) - max(0, MIN_TRAIN_CLASSES - always_trained)
+    drawn = Counter(config.split_at(draw) for draw in draws.values())
+    test_needed = max(0, config.min_heldout - counts["test"])
+    validation_needed = max(0, config.min_heldout - counts["validation"])
+    test = _within(drawn["test"], test_needed, spare - validation_needed)
+    validation = _within(drawn["validation"], validation_needed, spare - test)
+    return test, validation
+
+
+def _unknown_classes_of_split(labels: Sequence[str], before: Mapping[str, bool], config: SplitConfig) -> set[str]:
+    """Return the unknown classes of one split: those of an earlier version, and new ones up to the share."""
+    most = len(labels) - MIN_ENROLLED_CLASSES
+    wanted = _within(round(config.unknown_share * len(labels)), config.min_unknown_classes, most)
+    earlier = {label for label in labels if label in before and not before[label]}
+    new = [label for label in labels if label not in before]
+    new.sort(key=lambda label: stable_random(config.seed, DRAW_OF_UNKNOWN, label))
+    return earlier.union(new[: max(0, wanted - len(earlier))])
 
 
 def _within(value: int, low: int, high: int) -> int:
+    """Return `value`, or the bound that it passes; `low` wins over `high`."""
     return max(low, min(value, high))
-
-
-def draw(seed: int, purpose: str, key: str) -> float:
-    """A number in [0, 1) that depends on these three alone."""
-    digest = hashlib.blake2b(f"{purpose}\0{key}".encode(), key=str(seed).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 
-def sessions(labels: Sequence[str], times: Sequence[datetime | None], gap_minutes: float) -> list[str | None]:
+def sessions(labels: Sequence[str | None], times: Sequence[datetime | None], gap_minutes: float) -> list[str | None]:
     """Name the session of every photo.
 
     Args:
-        labels: [n] the class of each photo.
+        labels: [n] the class of each photo; None for an empty image: these have sessions of their own.
         times: [n] when each was taken, if known.
         gap_minutes: photos of one class belong together while no pause between two of them is longer; 0 joins none.
 
@@ -21,12 +21,12 @@ def sessions(labels: Sequence[str], times: Sequence[datetime | None], gap_minute
     names: list[str | None] = [None] * len(labels)
     if gap_minutes <= 0:
         return names
-    taken: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
+    photos_of: dict[str | None, list[tuple[datetime, int]]] = defaultdict(list)
     for i, (label, time) in enumerate(zip(labels, times, strict=True)):
         if time is not None:
-            taken[label].append((time, i))
+            photos_of[label].append((time, i))
     gap = timedelta(minutes=gap_minutes)
-    for members in taken.values():
+    for members in photos_of.values():
         members.sort()
         start = last = members[0][0]
         for time, i in members:

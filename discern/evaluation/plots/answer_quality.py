@@ -1,4 +1,4 @@
-"""What an answer is worth, and the colour that says so on every picture."""
+"""The quality of an answer, and its colour on every picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from discern.evaluation.plots.answer_sheet import RIGHT, WRONG
 from discern.evaluation.plots.sheet import Colour
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from edge_runtime.core.identify import DecisionRule, decide
 
 AnswerQuality = Literal["wrong name", "refused", "right"]
@@ -16,10 +16,11 @@ WORST_FIRST: tuple[AnswerQuality, ...] = ("wrong name", "refused", "right")
 COLOURS: dict[AnswerQuality, Colour] = {"wrong name": WRONG, "refused": (214, 140, 0), "right": RIGHT}
 
 
-def answer_qualities(outcomes: Outcomes, rule: DecisionRule) -> list[AnswerQuality]:
-    """What each answer is worth: [q].
+def answer_qualities(results: SearchResults, rule: DecisionRule) -> list[AnswerQuality]:
+    """Return the quality of each answer, q of them.
 
-    `unknown` is the right answer to an unknown, and a refusal where the class is enrolled, whichever was nearest.
+    `unknown` is the right answer to an unknown, and a refusal where the class is enrolled, whichever class is nearest.
     """
-    known, right = decide(outcomes.scores, rule), outcomes.right(rule)
-    return [WORST_FIRST[place] for place in np.select([right, known], [2, 0], 1)]
+    named, right = decide(results.scores, rule), results.right(rule)
+    indices = np.select([right, named], [WORST_FIRST.index("right"), WORST_FIRST.index("wrong name")], 1)
+    return [WORST_FIRST[index] for index in indices]

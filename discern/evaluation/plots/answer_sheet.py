@@ -1,4 +1,4 @@
-"""Queries beside what was answered, as one picture that a person takes in at a glance."""
+"""Queries beside the answered classes, as one picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Exhibit:
     Attributes:
         query: the photo, [H, W, 3] uint8.
         answer: the reference picture of the answered class, or None for `unknown`.
-        title: what was answered.
+        title: the answer.
         note: the truth, or the score.
         right: whether the answer is right.
     """

@@ -1,7 +1,7 @@
 """The pairs of classes that are taken for each other, as a table and as a picture.
 
-Both directions of a pair are counted together: that two things look alike is a fact about both. The table keeps each
-direction's share of it.
+Both directions of a pair are counted together, since looking alike is a fact about both classes. The table keeps the
+count of each direction.
 """
 
 from __future__ import annotations
@@ -12,33 +12,37 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from discern.evaluation.plots.answer_sheet import GAP, INK, MUTED, WRONG
 from discern.evaluation.plots.sheet import FRAME, LINE, Colour, Sheet
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.images import Pixels
 
 SIDE = 80  # pixels, of a photo
-WORDS = 290  # pixels, for the text beside the two
+TEXT_WIDTH = 290  # pixels, for the text beside the two
 COLUMNS = 2
 PHOTO = SIDE + 2 * FRAME + GAP // 2  # pixels from one photo to the next
 ROW = SIDE + 2 * FRAME + GAP
-NOTES = ("Both directions together, the most wrong names first. Nearest: that or answered unknown.",)
+NOTES = ("Both directions together, the most wrong names first. Nearest: whatever the decision.",)
 
 
 class ConfusionPair(BaseModel):
-    """Two classes, one of which was taken for the other.
+    """Two classes that are taken for each other, with counts of queries.
 
     Attributes:
-        first: of two enrolled classes the first by name; or an unknown's class.
+        first: of two enrolled classes the first by name; or the class of an unknown.
         second: an enrolled class.
-        unknown: whether nobody enrolled `first`, so that nothing can be taken for it.
-        named: queries of either that were given the other's name.
-        nearest: queries of either that were nearest to the other, whatever the decision.
-        first_named_second: of `named`, the queries of `first`; the next three likewise.
+        unknown: whether `first` is not enrolled, so that nothing can be taken for it.
+        named: wrong names, both directions together.
+        nearest: wrong nearest classes, both directions together, whatever the decision.
+        first_named_second: queries of `first` that get the name of `second`.
+        second_named_first: queries of `second` that get the name of `first`.
+        first_nearest_second: queries of `first` whose nearest class is `second`.
+        second_nearest_first: queries of `second` whose nearest class is `first`.
         first_queries: all queries of `first`.
         second_queries: all queries of `second`.
     """
@@ -74,45 +78,44 @@ class ConfusionTable(BaseModel):
         return text.getvalue()
 
 
-def confusion_pairs(outcomes: Outcomes, rule: DecisionRule) -> ConfusionTable:
-    """Count which classes are taken for each other: most wrong names first, then most that were merely nearest.
+def confusion_pairs(results: SearchResults, rule: DecisionRule) -> ConfusionTable:
+    """Count the classes that are taken for each other: most wrong names first, then most wrong nearest classes.
 
-    An unknown is always nearest to something, so its class is listed only with classes whose name it was given.
+    An unknown always has some nearest class, so its class is listed only with the classes whose name it gets.
     """
-    wrong = ~outcomes.retrieved
-    known = outcomes.answers(rule) == outcomes.found
-    nearest, named = (_directions(outcomes, np.flatnonzero(chosen)) for chosen in (wrong, wrong & known))
-    queries, labels = Counter(outcomes.names), frozenset(outcomes.labels)
+    wrong = ~results.retrieved
+    nearest = _directions(results, wrong)
+    named = _directions(results, wrong & (results.answers(rule) != UNKNOWN))
+    enrolled = frozenset(results.labels)
+    queries = Counter(results.query_labels)
     pairs = []
-    for first, second in {_pair(truth, other, labels) for truth, other in nearest}:
-        there, back = (first, second), (second, first)
-        if first not in labels and not named[there]:
+    for first, second in {_ordered(truth, taken_for, enrolled) for truth, taken_for in nearest}:
+        forth, back = (first, second), (second, first)
+        if first not in enrolled and not named[forth]:
             continue
-        pairs.append(
-            ConfusionPair(
-                first=first,
-                second=second,
-                unknown=first not in labels,
-                named=named[there] + named[back],
-                nearest=nearest[there] + nearest[back],
-                first_named_second=named[there],
-                second_named_first=named[back],
-                first_nearest_second=nearest[there],
-                second_nearest_first=nearest[back],
-                first_queries=queries[first],
-                second_queries=queries[second],
-            )
+        pair = ConfusionPair(
+            first=first,
+            second=second,
+            unknown=first not in enrolled,
+            named=named[forth] + named[back],
+            nearest=nearest[forth] + nearest[back],
+            first_named_second=named[forth],
+            second_named_first=named[back],
+            first_nearest_second=nearest[forth],
+            second_nearest_first=nearest[back],
+            first_queries=queries[first],
+            second_queries=queries[second],
         )
-    return ConfusionTable(
-        pairs=tuple(sorted(pairs, key=lambda pair: (-pair.named, -pair.nearest, pair.first, pair.second)))
-    )
+        pairs.append(pair)
+    pairs.sort(key=lambda pair: (-pair.named, -pair.nearest, pair.first, pair.second))
+    return ConfusionTable(pairs=tuple(pairs))
 
 
 def confusion_picture(pairs: Sequence[ConfusionPair], photo_of: Callable[[str], Pixels], heading: str) -> Image.Image:
     """Draw the pairs, each with a photo of both and the counts.
 
     Args:
-        pairs: what is drawn, in this order, line by line.
+        pairs: drawn in this order, line by line.
         photo_of: a photo of a class, [H, W, 3] uint8.
         heading: the first line.
 
@@ -122,37 +125,43 @@ def confusion_picture(pairs: Sequence[ConfusionPair], photo_of: Callable[[str], 
     if not pairs:
         raise ValueError("a picture of confusions needs at least one pair")
     columns = min(COLUMNS, len(pairs))
-    width = 2 * PHOTO + WORDS + 2 * GAP
+    width = 2 * PHOTO + TEXT_WIDTH + 2 * GAP
     sheet = Sheet(columns * width + GAP, -(-len(pairs) // columns) * ROW + GAP, heading, NOTES)
     for number, pair in enumerate(pairs):
         left = GAP + FRAME + number % columns * width
         upper = sheet.top + FRAME + number // columns * ROW
-        for place, label in enumerate((pair.first, pair.second)):
-            sheet.photo(left + place * PHOTO, upper, photo_of(label), SIDE, WRONG if pair.named else MUTED)
+        frame = WRONG if pair.named else MUTED
+        sheet.photo(left, upper, photo_of(pair.first), SIDE, frame)
+        sheet.photo(left + PHOTO, upper, photo_of(pair.second), SIDE, frame)
         beside = left + 2 * PHOTO + GAP // 2
-        for line, (text, colour) in enumerate(_words(pair)):
-            sheet.write(beside, upper + line * LINE, text, WORDS, colour)
+        for line, (text, colour) in enumerate(_caption(pair)):
+            sheet.write(beside, upper + line * LINE, text, TEXT_WIDTH, colour)
     return sheet.image
 
 
-def _words(pair: ConfusionPair) -> list[tuple[str, Colour]]:
+def _caption(pair: ConfusionPair) -> list[tuple[str, Colour]]:
     first = f"{pair.first} (unknown)" if pair.unknown else pair.first
-    there = _counts(pair.first_named_second, pair.first_nearest_second, pair.first_queries)
-    back = _counts(pair.second_named_first, pair.second_nearest_first, pair.second_queries)
-    words = [(first, INK), (there, MUTED), (pair.second, INK)]
-    return words if pair.unknown else [*words, (back, MUTED)]
+    forth = _counts(pair.first_named_second, pair.first_nearest_second, pair.first_queries)
+    lines = [(first, INK), (forth, MUTED), (pair.second, INK)]
+    if not pair.unknown:
+        lines.append((_counts(pair.second_named_first, pair.second_nearest_first, pair.second_queries), MUTED))
+    return lines
 
 
 def _counts(named: int, nearest: int, queries: int) -> str:
     if queries == 0:
-        return "was not asked about"
-    return f"{named} of {queries} given the other's name, {nearest} nearest to it"
+        return "no query"
+    return f"{named} of {queries} get the other's name; nearest to it: {nearest}"
 
 
-def _directions(outcomes: Outcomes, rows: np.ndarray) -> Counter[tuple[str, str]]:
-    """How often each true class went with each found class, among `rows`."""
-    return Counter((outcomes.names[row], outcomes.labels[outcomes.found[row]]) for row in rows)
+def _directions(results: SearchResults, chosen: NDArray[np.bool_]) -> Counter[tuple[str, str]]:
+    """Count the pairs of true and best class among the `chosen` queries [q]."""
+    rows = np.flatnonzero(chosen)
+    return Counter((results.query_labels[row], results.labels[results.best_class[row]]) for row in rows)
 
 
-def _pair(truth: str, other: str, labels: frozenset[str]) -> tuple[str, str]:
-    return (truth, other) if truth not in labels or truth < other else (other, truth)
+def _ordered(truth: str, taken_for: str, enrolled: frozenset[str]) -> tuple[str, str]:
+    """Order two classes: an unknown's first, else by name."""
+    if truth not in enrolled or truth < taken_for:
+        return truth, taken_for
+    return taken_for, truth

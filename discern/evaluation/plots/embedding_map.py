@@ -1,7 +1,8 @@
-"""A map of the embeddings: what the model takes for alike lies together."""
+"""A map of the embeddings: photos that the model takes for alike lie together."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -29,9 +30,9 @@ FINER = 2  # drawn at so many times its size, for smooth edges
 LEGEND = 250  # pixels, width
 ENTRY = 44  # pixels, height of a class in the legend
 SIGN = 22  # pixels, height of a sign in the legend
-THUMBNAIL = 48  # pixels, of a photo on the map
-THUMBNAILS = 100  # on the map, at most
-REACH = 84  # pixels, how far a photo may lie from its place
+PHOTO_SIDE = 48  # pixels, of a photo on the map
+MAX_PHOTOS = 100  # on the map
+REACH = 84  # pixels, how far a photo may lie from its point
 RADIUS = 3.5  # pixels, of a point
 QUERY, GREY = (66, 110, 180), (150, 154, 160)
 PLAIN: dict[Kind, Colour] = {"gallery": INK, "query": QUERY, "unknown": GREY}
@@ -52,37 +53,42 @@ SIGNS: tuple[tuple[Kind, AnswerQuality, str], ...] = (
 
 @dataclass(frozen=True)
 class MapPoints:
-    """What is mapped.
+    """The points of a map.
 
     Attributes:
         vectors: [n, d] embeddings of unit length.
         labels: n class names.
         kinds: n: a row of the gallery, a query of an enrolled class, or a query of an unknown.
-        verdicts: n: what the answer to a query is worth; `right` for the gallery.
+        qualities: n: of the answer to a query; `right` for the gallery.
     """
 
     vectors: NDArray[np.float32]
     labels: tuple[str, ...]
     kinds: tuple[Kind, ...]
-    verdicts: tuple[AnswerQuality, ...]
+    qualities: tuple[AnswerQuality, ...]
 
     def take(self, rows: NDArray[np.int64]) -> MapPoints:
-        """Some of the points."""
+        """Return some of the points."""
         return MapPoints(
             self.vectors[rows],
             tuple(self.labels[row] for row in rows),
             tuple(self.kinds[row] for row in rows),
-            tuple(self.verdicts[row] for row in rows),
+            tuple(self.qualities[row] for row in rows),
         )
 
 
 def stratified_sample(groups: Sequence[Hashable], limit: int, seed: int) -> NDArray[np.int64]:
-    """At most `limit` places of `groups`, ascending: every group gives one, then every group a second, and so on."""
+    """Draw at most `limit` indices of `groups`: every group gives one, then every group a second, and so on.
+
+    Returns:
+        The indices, ascending.
+    """
     shuffled = np.random.default_rng(seed).permutation(len(groups))
-    given: dict[Hashable, int] = {}
     turns = np.empty(len(groups), np.int64)
-    for place in shuffled:
-        turns[place] = given[groups[place]] = given.get(groups[place], -1) + 1
+    drawn_before: Counter[Hashable] = Counter()
+    for index in shuffled:
+        turns[index] = drawn_before[groups[index]]
+        drawn_before[groups[index]] += 1
     order = shuffled[np.argsort(turns[shuffled], kind="stable")]
     return np.sort(order[:limit])
 
@@ -112,7 +118,7 @@ def embedding_map(points: MapPoints, photo_of: Callable[[str], Pixels], heading:
     """Draw the map: coloured by class where there are few, with photos of classes where there are many.
 
     Args:
-        points: what is mapped; of more than `MAX_POINTS`, so many evenly drawn from all classes.
+        points: of more than `MAX_POINTS`, so many are drawn evenly from all classes.
         photo_of: a photo of a class, [H, W, 3] uint8; asked for enrolled classes alone.
         heading: the first line.
         seed: of the draw and of t-SNE.
@@ -124,20 +130,26 @@ def embedding_map(points: MapPoints, photo_of: Callable[[str], Pixels], heading:
         raise ValueError("an embedding map needs at least one point")
     shown = points.take(stratified_sample(list(zip(points.kinds, points.labels, strict=True)), MAX_POINTS, seed))
     flat, method = project(shown.vectors, seed)
-    classes = sorted({label for label, kind in zip(shown.labels, shown.kinds, strict=True) if kind != "unknown"})
-    colours = dict(zip(classes, PALETTE, strict=False)) if len(classes) <= len(PALETTE) else {}
     note = f"{method}, seed {seed}: {len(shown.labels):,} of {len(points.labels):,} points."
     if method != "PCA":
         note += " What lies together is alike; distances between far groups mean nothing."
     sheet = Sheet(SIDE + LEGEND + GAP, SIDE + GAP, heading, (note,))
     canvas = Image.new("RGB", (SIDE * FINER, SIDE * FINER), PAPER)
-    places = _places(flat)
+    positions = _positions(flat)
+    colours = _class_colours(shown)
     if not colours:
-        _draw_thumbnails(canvas, shown, places, photo_of, seed)
-    _draw_points(ImageDraw.Draw(canvas), shown, places, colours)
+        _draw_photos(canvas, shown, positions, photo_of, seed)
+    _draw_points(ImageDraw.Draw(canvas), shown, positions, colours)
     sheet.image.paste(canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (0, sheet.top))
     _draw_legend(sheet, colours, photo_of)
     return sheet.image
+
+
+def _class_colours(points: MapPoints) -> dict[str, Colour]:
+    """Return a colour for each enrolled class; none where the classes are more than the colours."""
+    rows = zip(points.labels, points.kinds, strict=True)
+    classes = sorted({label for label, kind in rows if kind != "unknown"})
+    return dict(zip(classes, PALETTE, strict=False)) if len(classes) <= len(PALETTE) else {}
 
 
 def _principal(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,77 +159,82 @@ def _principal(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
 
 
-def _places(flat: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where points [n, 2] lie on the canvas, pixels: one scale for both axes, the middle in the middle."""
+def _positions(flat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scale points [n, 2] to pixels of the canvas: one scale for both axes, the middle in the middle."""
     low, high = flat.min(axis=0), flat.max(axis=0)
     scale = (SIDE - 2 * EDGE) / max(float((high - low).max()), LEAST_SPREAD)
     return ((flat - (low + high) / 2) * scale + SIDE / 2) * FINER
 
 
-def _draw_thumbnails(
-    canvas: Image.Image, points: MapPoints, places: NDArray[np.float64], photo_of: Callable[[str], Pixels], seed: int
+def _draw_photos(
+    canvas: Image.Image, points: MapPoints, positions: NDArray[np.float64], photo_of: Callable[[str], Pixels], seed: int
 ) -> None:
-    """A photo of a class near its gallery and tied to it by a line, for as many classes as find room."""
+    """Draw a photo of a class near its gallery and tied to it by a line, for as many classes as find room."""
     draw = ImageDraw.Draw(canvas)
-    first = {label: row for row, label in reversed(list(enumerate(points.labels))) if points.kinds[row] == "gallery"}
-    taken = np.empty((0, 2))
-    for label in np.random.default_rng(seed).permutation(sorted(first)):
-        if len(taken) == THUMBNAILS:
+    side = PHOTO_SIDE * FINER
+    first_row: dict[str, int] = {}
+    for row, (label, kind) in enumerate(zip(points.labels, points.kinds, strict=True)):
+        if kind == "gallery":
+            first_row.setdefault(label, row)
+    drawn = np.empty((0, 2))
+    for label in np.random.default_rng(seed).permutation(sorted(first_row)):
+        if len(drawn) == MAX_PHOTOS:
             break
-        place = places[first[label]]
-        centre = _calm_place(place, places, taken)
+        position = positions[first_row[label]]
+        centre = _free_centre(position, positions, drawn)
         if centre is None:
             continue
-        taken = np.concatenate([taken, centre[None]])
-        draw.line((*place, *centre), GREY, FINER)
-        left, upper = (int(edge) for edge in centre - THUMBNAIL * FINER / 2)
-        canvas.paste(Image.fromarray(Preprocessing(THUMBNAIL * FINER).apply(photo_of(str(label)))), (left, upper))
-        draw.rectangle((left, upper, left + THUMBNAIL * FINER - 1, upper + THUMBNAIL * FINER - 1), None, GREY, FINER)
+        drawn = np.concatenate([drawn, centre[None]])
+        draw.line((*position, *centre), GREY, FINER)
+        left, upper = (int(edge) for edge in centre - side / 2)
+        canvas.paste(Image.fromarray(Preprocessing(side).apply(photo_of(str(label)))), (left, upper))
+        draw.rectangle((left, upper, left + side - 1, upper + side - 1), None, GREY, FINER)
 
 
-def _calm_place(
-    place: NDArray[np.float64], points: NDArray[np.float64], taken: NDArray[np.float64]
+def _free_centre(
+    position: NDArray[np.float64], points: NDArray[np.float64], drawn: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """The best centre near `place` for a thumbnail, on no other one; None where there is none.
+    """Return the best centre for a photo near `position`, where no photo is drawn; None where there is none.
 
-    Each point above the photo counts as much as a photo's width of distance.
+    Each point under the photo counts as much as a photo's width of distance.
     """
-    half = THUMBNAIL * FINER / 2
+    half = PHOTO_SIDE * FINER / 2
     steps = np.arange(-REACH, REACH + 1, REACH / 12) * FINER
     offsets = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    centres = place + offsets
+    centres = position + offsets
     inside = ((centres >= half) & (centres <= SIDE * FINER - half)).all(axis=1)
-    apart = np.abs(centres[:, None] - taken).max(axis=2) >= 2 * half + FINER
+    apart = np.abs(centres[:, None] - drawn).max(axis=2) >= 2 * half + FINER
     centres = centres[inside & apart.all(axis=1)]
     if not len(centres):
         return None
-    near = points[np.abs(points - place).max(axis=1) < REACH * FINER + 2 * half]
-    above = (np.abs(centres[:, None] - near).max(axis=2) < half + RADIUS * FINER).sum(axis=1)
-    best: NDArray[np.float64] = centres[(above + np.linalg.norm(centres - place, axis=1) / (2 * half)).argmin()]
+    near = points[np.abs(points - position).max(axis=1) < REACH * FINER + 2 * half]
+    covered = (np.abs(centres[:, None] - near).max(axis=2) < half + RADIUS * FINER).sum(axis=1)
+    distance = np.linalg.norm(centres - position, axis=1) / (2 * half)
+    best: NDArray[np.float64] = centres[(covered + distance).argmin()]
     return best
 
 
 def _draw_points(
-    draw: ImageDraw.ImageDraw, points: MapPoints, places: NDArray[np.float64], colours: Mapping[str, Colour]
+    draw: ImageDraw.ImageDraw, points: MapPoints, positions: NDArray[np.float64], colours: Mapping[str, Colour]
 ) -> None:
-    """The gallery below, its squares larger than what lies on them."""
+    """Draw the gallery first: its squares are larger than the points that lie on them."""
     kinds: tuple[Kind, ...] = ("gallery", "unknown", "query")
     for kind in kinds:
-        for row in np.flatnonzero([one == kind for one in points.kinds]):
+        for row in np.flatnonzero(np.array(points.kinds) == kind):
             colour = colours.get(points.labels[row], PLAIN[kind])
-            _mark(draw, places[row], kind, colour, points.verdicts[row], FINER)
+            _draw_sign(draw, positions[row], kind, colour, points.qualities[row], FINER)
 
 
-def _mark(
+def _draw_sign(
     draw: ImageDraw.ImageDraw,
-    place: NDArray[np.float64],
+    position: NDArray[np.float64],
     kind: Kind,
     colour: Colour,
-    verdict: AnswerQuality,
+    quality: AnswerQuality,
     scale: int,
 ) -> None:
-    """A square for the gallery, a disc for a query, a cross for an unknown; a ring where the answer is not right."""
-    x, y = place
+    """Draw a square for the gallery, a disc for a query, a cross for an unknown; a ring where the answer is wrong."""
+    x, y = position
     r = (RADIUS + (kind == "gallery")) * scale
     if kind == "unknown":
         draw.line((x - r, y - r, x + r, y + r), colour, 2 * scale)
@@ -226,18 +243,18 @@ def _mark(
         draw.rectangle((x - r, y - r, x + r, y + r), colour, PAPER, scale)
     else:
         draw.ellipse((x - r, y - r, x + r, y + r), colour)
-    if verdict != "right":
+    if quality != "right":
         r += 3 * scale
-        draw.ellipse((x - r, y - r, x + r, y + r), outline=COLOURS[verdict], width=2 * scale)
+        draw.ellipse((x - r, y - r, x + r, y + r), outline=COLOURS[quality], width=2 * scale)
 
 
 def _draw_legend(sheet: Sheet, colours: Mapping[str, Colour], photo_of: Callable[[str], Pixels]) -> None:
     left, upper = SIDE + GAP, sheet.top + GAP
-    for number, (kind, verdict, words) in enumerate(SIGNS):
+    for number, (kind, quality, meaning) in enumerate(SIGNS):
         y = upper + number * SIGN
         colour = PLAIN[kind] if not colours or kind == "unknown" else QUERY
-        _mark(sheet.draw, np.array([left + 8, y + 8]), kind, colour, verdict, 1)
-        sheet.write(left + 24, y, words, LEGEND - 24, MUTED)
+        _draw_sign(sheet.draw, np.array([left + 8, y + 8]), kind, colour, quality, 1)
+        sheet.write(left + 24, y, meaning, LEGEND - 24, MUTED)
     upper += len(SIGNS) * SIGN + GAP
     for number, (label, colour) in enumerate(colours.items()):
         y = upper + number * ENTRY

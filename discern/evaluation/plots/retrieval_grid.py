@@ -12,7 +12,7 @@ from PIL import Image
 from discern.evaluation.plots.answer_quality import COLOURS, WORST_FIRST, AnswerQuality, answer_qualities
 from discern.evaluation.plots.answer_sheet import GAP, INK, MUTED, RIGHT
 from discern.evaluation.plots.sheet import FRAME, LINE, Sheet
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.images import Pixels
 
@@ -51,18 +51,18 @@ class GridRow:
 
     Attributes:
         photo: the query, [H, W, 3] uint8.
-        words: what stands beside it: the truth, the answer, and at most four more lines.
-        verdict: what the answer is worth.
+        caption: lines beside it: the true label, the answer, and at most four more.
+        quality: of the answer.
         neighbours: the nearest classes, best first.
     """
 
     photo: Pixels
-    words: tuple[str, ...]
-    verdict: AnswerQuality
+    caption: tuple[str, ...]
+    quality: AnswerQuality
     neighbours: tuple[Neighbour, ...]
 
 
-def worst_first(outcomes: Outcomes, rule: DecisionRule) -> NDArray[np.int64]:
+def worst_first(results: SearchResults, rule: DecisionRule) -> NDArray[np.int64]:
     """The queries [q], worst first.
 
     Wrong names come first, of enrolled queries and of unknowns alike, the highest cosine first; then refusals of
@@ -70,15 +70,15 @@ def worst_first(outcomes: Outcomes, rule: DecisionRule) -> NDArray[np.int64]:
     known where both `best - threshold` and `best - second - margin` are at least 0, so the lesser of the two is how far
     it is from the edge. Equal ones stay in order.
     """
-    group = np.array([WORST_FIRST.index(verdict) for verdict in answer_qualities(outcomes, rule)])
-    scores = outcomes.scores.astype(np.float64)
+    group = np.array([WORST_FIRST.index(quality) for quality in answer_qualities(results, rule)])
+    scores = results.scores.astype(np.float64)
     best, second = scores[:, 0], scores[:, 1]
     edge = np.minimum(best - rule.threshold, best - second - rule.margin)
-    return np.lexsort((np.where(outcomes.right(rule), np.abs(edge), -best), group))
+    return np.lexsort((np.where(results.right(rule), np.abs(edge), -best), group))
 
 
 def retrieval_grid(rows: Sequence[GridRow], heading: str) -> Image.Image:
-    """Draw the rows, each one query: its photo, the words, its nearest classes.
+    """Draw the rows, each one query: its photo, its caption, its nearest classes.
 
     Raises:
         ValueError: there is nothing to draw.
@@ -90,12 +90,12 @@ def retrieval_grid(rows: Sequence[GridRow], heading: str) -> Image.Image:
     sheet = Sheet(width, len(rows) * ROW + GAP, heading, NOTES)
     for number, row in enumerate(rows):
         upper = sheet.top + FRAME + number * ROW
-        sheet.photo(GAP + FRAME, upper, row.photo, SIDE, COLOURS[row.verdict])
-        colours = (INK, COLOURS[row.verdict], *[MUTED] * len(row.words))
-        for line, (text, colour) in enumerate(zip(row.words, colours, strict=False)):
+        sheet.photo(GAP + FRAME, upper, row.photo, SIDE, COLOURS[row.quality])
+        colours = (INK, COLOURS[row.quality], *[MUTED] * len(row.caption))
+        for line, (text, colour) in enumerate(zip(row.caption, colours, strict=False)):
             sheet.write(GAP + FRAME + SIDE + GAP, upper + line * LINE, text, WORDS, colour)
-        for place, neighbour in enumerate(row.neighbours):
-            left = first + place * STEP
+        for column, neighbour in enumerate(row.neighbours):
+            left = first + column * STEP
             sheet.photo(left, upper, neighbour.photo, SIDE, RIGHT if neighbour.own else PLAIN)
             sheet.write(left, upper + SIDE + FRAME + 1, neighbour.label, SIDE)
             sheet.write(left, upper + SIDE + FRAME + 1 + LINE, f"{neighbour.score:.3f}", SIDE, MUTED)

@@ -1,4 +1,4 @@
-"""What the pictures of an evaluation are drawn with: photos in frames, and text that fits its place."""
+"""A sheet to draw on: photos in frames, and lines of text that are shortened to fit."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Sheet:
         width: pixels.
         height: pixels, without the heading.
         heading: the first line.
-        notes: further lines; whatever is too long for its place is shortened.
+        notes: further lines; a line that is too long is shortened.
 
     Attributes:
         image: the picture.
-        top: where the place under the heading starts, pixels from above.
+        top: where the free area under the heading starts, pixels from above.
     """
 
     def __init__(self, width: int, height: int, heading: str, notes: tuple[str, ...] = ()) -> None:
@@ -58,11 +58,11 @@ def font(size: int) -> Any:
 
 
 def fitted(text: str, width: int, size: int = TEXT_SIZE) -> str:
-    """`text` on one line of at most `width` pixels: the middle goes, as names often differ in their ends."""
+    """Shorten `text` to one line of at most `width` pixels; its middle goes, as names often differ at their ends."""
     line = " ".join(text.split())
-    kept = len(line)
+    length = len(line)
     short = line
-    while kept and font(size).getlength(short) > width:
-        kept -= 1
-        short = f"{line[: kept - kept // 2]}...{line[len(line) - kept // 2 :]}"
+    while length and font(size).getlength(short) > width:
+        length -= 1
+        short = f"{line[: length - length // 2]}...{line[len(line) - length // 2 :]}"
     return short

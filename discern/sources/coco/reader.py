@@ -1,10 +1,11 @@
-"""One COCO JSON file: what it says of which image, checked against itself."""
+"""One COCO JSON file: its images with their objects, checked against itself."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NamedTuple
 
 from discern.errors import DataError
@@ -18,8 +19,8 @@ KEYS = ("images", "annotations", "categories")
 FAR = 1e12  # pixels; no number, infinity and what a float cannot hold are not below it either
 
 
-class CocoThing(NamedTuple):
-    """What one annotation says."""
+class CocoObject(NamedTuple):
+    """One annotation: an object in an image."""
 
     label: str
     box: Box
@@ -33,12 +34,12 @@ class CocoImage:
     Args:
         file_name: as it is written.
         where: what messages call it.
-        things: what is in it.
+        objects: the objects in it.
     """
 
     file_name: str
     where: str
-    things: list[CocoThing] = field(default_factory=list)
+    objects: list[CocoObject] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -55,20 +56,27 @@ def find_coco(tree: Tree) -> CocoFile:
     Raises:
         DataError: there is none, or more than one.
     """
-    found: list[tuple[str, dict[str, Any]]] = []
+    files = list(islice(_coco_files(tree), 2))
+    if not files:
+        raise DataError(f"{tree.location} holds no .json with {', '.join(KEYS)}: name your file in annotations.")
+    if len(files) > 1:
+        raise DataError(
+            f"{files[0][0]} and {files[1][0]} in {tree.location} are both COCO files: name one in annotations, or one "
+            "a split in splits."
+        )
+    return _checked(*files[0])
+
+
+def _coco_files(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield path and content of each JSON file with COCO's keys."""
     for path in tree.files:
-        if path.lower().endswith(".json") and _may_be_coco(data := read_whole(tree, path, LARGE)):
+        if not path.lower().endswith(".json"):
+            continue
+        data = read_whole(tree, path, LARGE)
+        if _may_be_coco(data):
             content = _parse(path, data)
             if isinstance(content, dict) and all(key in content for key in KEYS):
-                found.append((path, content))
-        if len(found) > 1:
-            raise DataError(
-                f"{found[0][0]} and {found[1][0]} in {tree.place} are both COCO files: name one in annotations, or one "
-                "a split in splits."
-            )
-    if not found:
-        raise DataError(f"{tree.place} holds no .json with {', '.join(KEYS)}: name your file in annotations.")
-    return _checked(*found[0])
+                yield path, content
 
 
 def read_coco(tree: Tree, path: str) -> CocoFile:
@@ -77,14 +85,14 @@ def read_coco(tree: Tree, path: str) -> CocoFile:
     Raises:
         DataError: it does not exist, is damaged, or contradicts itself.
     """
-    found = file_at(tree, path)
-    if found is None:
+    file_path = file_at(tree, path)
+    if file_path is None:
         jsons = [file for file in tree.files if file.lower().endswith(".json")]
-        raise DataError(f"{tree.place} holds no file {path!r}: its JSON files are {', '.join(jsons[:5]) or 'none'}.")
-    content = _parse(found, read_whole(tree, found, LARGE))
+        raise DataError(f"{tree.location} holds no file {path!r}: its JSON files are {', '.join(jsons[:5]) or 'none'}.")
+    content = _parse(file_path, read_whole(tree, file_path, LARGE))
     if not isinstance(content, dict):
-        raise DataError(f"{found} holds no object with {', '.join(KEYS)}: export it again as COCO.")
-    return _checked(found, content)
+        raise DataError(f"{file_path} holds no object with {', '.join(KEYS)}: export it again as COCO.")
+    return _checked(file_path, content)
 
 
 def _may_be_coco(data: bytes) -> bool:
@@ -101,23 +109,24 @@ def _parse(path: str, data: bytes) -> Any:
 def _checked(path: str, content: dict[str, Any]) -> CocoFile:
     labels = dict(_labels(path, content))
     images = _images(path, content)
-    for place, one in _records(path, content, "annotations"):
-        where = f"annotation {_id(one, 'id', place)!r} of {path}"
-        image, category = _id(one, "image_id"), _id(one, "category_id")
+    for number, record in _records(path, content, "annotations"):
+        where = f"annotation {_id(record, 'id', number)!r} of {path}"
+        image, category = _id(record, "image_id"), _id(record, "category_id")
         if image not in images:
             raise DataError(f"{where} has image_id {image!r}, which no image has: add the image, or remove it.")
         if category not in labels:
             raise DataError(f"{where} has category_id {category!r}, which no category has: add it to categories.")
-        images[image].things.append(CocoThing(labels[category], _box(one.get("bbox"), where), bool(one.get("iscrowd"))))
+        box = _box(record.get("bbox"), where)
+        images[image].objects.append(CocoObject(labels[category], box, bool(record.get("iscrowd"))))
     return CocoFile(path, images)
 
 
 def _labels(path: str, content: dict[str, Any]) -> Iterator[tuple[Any, str]]:
     seen = set()
-    for place, one in _records(path, content, "categories"):
-        key, name = _id(one, "id"), one.get("name")
+    for number, record in _records(path, content, "categories"):
+        key, name = _id(record, "id"), record.get("name")
         if key is None or not isinstance(name, str):
-            raise DataError(f"entry {place} of categories in {path} needs an id and a name: add them.")
+            raise DataError(f"entry {number} of categories in {path} needs an id and a name: add them.")
         if key in seen:
             raise DataError(f"two categories of {path} have the id {key!r}: give each its own.")
         seen.add(key)
@@ -126,16 +135,16 @@ def _labels(path: str, content: dict[str, Any]) -> Iterator[tuple[Any, str]]:
 
 def _images(path: str, content: dict[str, Any]) -> dict[Any, CocoImage]:
     images: dict[Any, CocoImage] = {}
-    named: dict[str, Any] = {}
-    for place, one in _records(path, content, "images"):
-        key, name = _id(one, "id"), one.get("file_name")
+    id_of: dict[str, Any] = {}  # by file name
+    for number, record in _records(path, content, "images"):
+        key, name = _id(record, "id"), record.get("file_name")
         if key is None or not isinstance(name, str) or not name:
-            raise DataError(f"entry {place} of images in {path} needs an id and a file_name: add them.")
+            raise DataError(f"entry {number} of images in {path} needs an id and a file_name: add them.")
         if key in images:
             raise DataError(f"two images of {path} have the id {key!r}: give each its own.")
-        if name in named:
-            raise DataError(f"images {named[name]!r} and {key!r} of {path} have one file_name, {name!r}: remove one.")
-        named[name] = key
+        if name in id_of:
+            raise DataError(f"images {id_of[name]!r} and {key!r} of {path} have one file_name, {name!r}: remove one.")
+        id_of[name] = key
         images[key] = CocoImage(name, f"image {key!r} of {path}")
     return images
 
@@ -144,10 +153,10 @@ def _records(path: str, content: dict[str, Any], key: str) -> Iterator[tuple[int
     records = content.get(key)
     if not isinstance(records, list):
         raise DataError(f"{path} has no list of {key}: export it again as COCO.")
-    for place, record in enumerate(records, start=1):
+    for number, record in enumerate(records, start=1):
         if not isinstance(record, dict):
-            raise DataError(f"entry {place} of {key} in {path} is no object: export it again as COCO.")
-        yield place, record
+            raise DataError(f"entry {number} of {key} in {path} is no object: export it again as COCO.")
+        yield number, record
 
 
 def _id(record: dict[str, Any], key: str, default: int | None = None) -> int | str | None:

@@ -25,13 +25,13 @@ from discern.sources.paths import Finder, folder_at, folder_of, images_below
 
 
 def _known_splits(value: Any) -> Any:
-    """Keys by the names that splits have here; what is no split stays, and is refused."""
+    """Rename keys to the names that splits have here; a key that is no split stays, and is refused later."""
     if not isinstance(value, Mapping):
         return value
-    named = {split_named(str(key)) or key: file for key, file in value.items()}
-    if len(named) < len(value):
+    renamed = {split_named(str(key)) or key: file for key, file in value.items()}
+    if len(renamed) < len(value):
         raise ValueError("two keys mean one split: give each split one file")
-    return named
+    return renamed
 
 
 class CocoConfig(BaseModel):
@@ -69,7 +69,7 @@ class CocoConfig(BaseModel):
 
 
 class CocoSource(ListedSource):
-    """Things in the photos of a COCO data set, by image, box and label.
+    """Objects in the photos of a COCO data set, by image, box and label.
 
     Raises:
         DataError: a JSON is missing, damaged or contradicts itself, or an image is missing or cannot be told.
@@ -91,24 +91,25 @@ class _Resolver:
         self.images = images_below(tree, self.start)
         if not self.images:
             raise DataError(
-                f"{tree.place} holds no images{self._below}: put them there, or set images to their folder."
+                f"{tree.location} holds no images{self._below}: put them there, or set images to their folder."
             )
         self.finder = Finder(self.images)
 
     def entries(self) -> Iterator[Entry]:
-        listed: dict[str, str] = {}  # file: what lists it
-        folders = {self.start} if self.config.images else set()
+        """Yield the objects of the images that are listed, then the images that are not."""
+        listed: dict[str, str] = {}  # the image that lists a path, for messages
+        folders: set[str] = set()
         for split, file in self._files():
             for image in file.images.values():
                 path = self._find(image)
                 if path in listed:
                     raise DataError(f"{image.where} and {listed[path]} both mean {path}: remove one of them.")
                 listed[path] = image.where
-                if not self.config.images:
-                    folders.add(_start(path, image.file_name))
+                folders.add(_start(path, image.file_name))
                 yield from _entries(path, split, image, self.config.crowd)
+        starts = (self.start,) if self.config.images else tuple(folders)
         for path in self.images:
-            if path not in listed and path.startswith(tuple(folders)):
+            if path not in listed and path.startswith(starts):
                 yield Entry(path, None)
 
     @property
@@ -124,22 +125,24 @@ class _Resolver:
             yield None, find_coco(self.tree)
 
     def _find(self, image: CocoImage) -> str:
-        if self.config.images:
-            exact = self.finder.exact(image.file_name, self.start)
-            found = [exact] if exact else []
-        else:
-            found = self.finder.like(image.file_name)
-        if not found:
+        paths = self._meant_by(image.file_name)
+        if not paths:
             raise DataError(
-                f"{image.where} names {image.file_name!r}, which {self.tree.place} does not hold{self._below}: add the "
-                "file, or remove the image from the JSON."
+                f"{image.where} names {image.file_name!r}, which {self.tree.location} does not hold{self._below}: add "
+                "the file, or remove the image from the JSON."
             )
-        if len(found) > 1:
+        if len(paths) > 1:
             raise DataError(
-                f"{image.where} names {image.file_name!r}, which can mean {found[0]} and {found[1]}: set images to the "
+                f"{image.where} names {image.file_name!r}, which can mean {paths[0]} and {paths[1]}: set images to the "
                 "folder that file names start from."
             )
-        return found[0]
+        return paths[0]
+
+    def _meant_by(self, file_name: str) -> list[str]:
+        if not self.config.images:
+            return self.finder.like(file_name)
+        path = self.finder.exact(file_name, self.start)
+        return [path] if path else []
 
 
 def _start(path: str, file_name: str) -> str:
@@ -148,8 +151,8 @@ def _start(path: str, file_name: str) -> str:
 
 
 def _entries(path: str, split: Split | None, image: CocoImage, crowd: bool) -> Iterator[Entry]:
-    if not image.things:
+    if not image.objects:
         yield Entry(path, None, split=split)
-    for thing in image.things:
-        if crowd or not thing.crowd:
-            yield Entry(path, thing.label, thing.box, split=split)
+    for instance in image.objects:
+        if crowd or not instance.crowd:
+            yield Entry(path, instance.label, instance.box, split=split)

@@ -32,7 +32,7 @@ class FolderTree:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.name = self.root.name
-        self.place = str(root)
+        self.location = str(root)
         self._stamps: Mapping[str, str] = dict(sorted(self._walk()))
         self.files = tuple(self._stamps)
 
@@ -43,9 +43,9 @@ class FolderTree:
                 data = file.read(limit)
                 changed = _stat_stamp(os.fstat(file.fileno())) != self._stamps[path]
         except OSError as error:
-            raise DataError(f"{self.place}/{path} cannot be read ({error.strerror}): mend or remove it.") from error
+            raise DataError(f"{self.location}/{path} cannot be read ({error.strerror}): mend or remove it.") from error
         if changed:
-            raise DataError(changed_sentence(f"{self.place}/{path}"))
+            raise DataError(changed_sentence(f"{self.location}/{path}"))
         return data
 
     def stamp(self, path: str) -> str:
@@ -57,32 +57,37 @@ class FolderTree:
         return hash_listing(list(self._stamps.items()))
 
     def _walk(self) -> Iterator[tuple[str, str]]:
-        """Each file's path and stamp; plain strings, since there may be millions."""
+        """Yield each file's path and stamp; plain strings, since there may be millions."""
         start = len(str(self.root).rstrip("/")) + 1
         folders = [str(self.root)]
         while folders:
             try:
                 with os.scandir(folders.pop()) as entries:
                     for entry in entries:
-                        if is_litter(entry.name):
-                            continue
-                        if entry.is_symlink():
-                            self._check_link(Path(entry.path))
-                        if entry.is_dir():
-                            folders.append(entry.path)
-                        else:
+                        if self._is_file(entry, folders):
                             yield self._checked(entry.path[start:], entry.stat())
-            except OSError as error:
+            except OSError as error:  # noqa: PERF203  the folder that cannot be read is named
                 raise DataError(
                     f"{error.filename} cannot be read ({error.strerror}): check its permissions."
                 ) from error
 
+    def _is_file(self, entry: os.DirEntry[str], folders: list[str]) -> bool:
+        """Return True for a file; a folder is added to `folders`, and litter is passed over."""
+        if is_litter(entry.name):
+            return False
+        if entry.is_symlink():
+            self._check_link(Path(entry.path))
+        if not entry.is_dir():
+            return True
+        folders.append(entry.path)
+        return False
+
     def _checked(self, path: str, facts: os.stat_result) -> tuple[str, str]:
         if not stat.S_ISREG(facts.st_mode):
-            raise DataError(f"{self.place}/{path} is a pipe, a socket or a device: remove it.")
+            raise DataError(f"{self.location}/{path} is a pipe, a socket or a device: remove it.")
         if not path.isascii() and any("\ud800" <= letter <= "\udfff" for letter in path):
             raise DataError(
-                f"the name of {path.encode(errors='backslashreplace')!r} in {self.place} is not UTF-8: rename it."
+                f"the name of {path.encode(errors='backslashreplace')!r} in {self.location} is not UTF-8: rename it."
             )
         return path, _stat_stamp(facts)
 
@@ -98,7 +103,7 @@ class ZipTree:
     """Members of a zip archive.
 
     Args:
-        place: the archive's path or address, as the caller gave it.
+        location: the archive's path or address, as the caller gave it.
         file: the archive, or its path; the threads that read members take turns at it.
         size: of the archive, bytes.
 
@@ -106,13 +111,13 @@ class ZipTree:
         DataError: it is damaged or unsafe.
     """
 
-    def __init__(self, place: str, file: Path | BinaryIO, size: int) -> None:
-        self.name = PurePosixPath(place).stem
-        self.place = place
+    def __init__(self, location: str, file: Path | BinaryIO, size: int) -> None:
+        self.name = PurePosixPath(location).stem
+        self.location = location
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-            raise DataError(f"{place} is no readable zip archive ({error}): copy or pack it again.") from None
+            raise DataError(f"{location} is no readable zip archive ({error}): copy or pack it again.") from None
         members = [member for member in self._zip.infolist() if not member.is_dir()]
         self._check(members, size)
         self._members = {m.filename: m for m in sorted(members, key=lambda m: m.filename) if not has_litter(m.filename)}
@@ -124,9 +129,11 @@ class ZipTree:
             with self._zip.open(self._members[path]) as file:
                 return file.read(limit)
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError) as error:
-            raise DataError(f"{path} in {self.place} is damaged ({error}): copy or pack the archive again.") from None
+            raise DataError(
+                f"{path} in {self.location} is damaged ({error}): copy or pack the archive again."
+            ) from None
         except RuntimeError:  # what zipfile raises where a password is needed
-            raise DataError(f"{path} in {self.place} is encrypted: pack the archive without a password.") from None
+            raise DataError(f"{path} in {self.location} is encrypted: pack the archive without a password.") from None
 
     def stamp(self, path: str) -> str:
         """Size and checksum, from the archive's directory."""
@@ -138,22 +145,25 @@ class ZipTree:
 
     def _check(self, members: list[zipfile.ZipInfo], packed: int) -> None:
         if len(members) > MAX_MEMBERS:
-            raise DataError(f"{self.place} has {len(members):,} members, more than {MAX_MEMBERS:,}: unpack it.")
+            raise DataError(f"{self.location} has {len(members):,} members, more than {MAX_MEMBERS:,}: unpack it.")
         for member in members:
             if leads_out(member.orig_filename):
                 raise DataError(
-                    f"{self.place} holds {member.orig_filename!r}, a path that is absolute, has backslashes or leads "
-                    "out of the archive: pack it again, from inside its folder."
+                    f"{self.location} holds {member.orig_filename!r}, a path that is absolute, has backslashes or "
+                    "leads out of the archive: pack it again, from inside its folder."
                 )
-        name, count = Counter(member.filename for member in members).most_common(1)[0] if members else ("", 0)
-        if count > 1:
-            raise DataError(f"{self.place} holds {name} {count} times: pack it again, with each file once.")
+        self._check_once(members)
         unpacked = sum(member.file_size for member in members)
         if unpacked > MAX_UNPACKED and unpacked > MAX_RATIO * packed:
             raise DataError(
-                f"{self.place} would unpack to {unpacked:,} bytes, {unpacked // packed:,} times its size, like a zip "
-                "bomb: pack the photos as they are."
+                f"{self.location} would unpack to {unpacked:,} bytes, {unpacked // packed:,} times its size, like a "
+                "zip bomb: pack the photos as they are."
             )
+
+    def _check_once(self, members: list[zipfile.ZipInfo]) -> None:
+        for name, count in Counter(member.filename for member in members).most_common(1):
+            if count > 1:
+                raise DataError(f"{self.location} holds {name} {count} times: pack it again, with each file once.")
 
 
 def _stat_stamp(facts: os.stat_result) -> str:

@@ -10,21 +10,21 @@ from discern.sources.files.local import FolderTree, ZipTree
 from discern.sources.files.tree import Tree
 
 
-def open_tree(place: str) -> Tree:
+def open_tree(location: str) -> Tree:
     """Open a folder, a zip archive, or either in a bucket (`s3://bucket/folder`, `s3://bucket/folder/photos.zip`).
 
     Raises:
         DataError: it is missing, none of these, damaged, unsafe, or out of reach.
     """
-    if place.startswith("s3://"):
+    if location.startswith("s3://"):
         from discern.sources.files.s3 import open_s3_tree
 
-        return open_s3_tree(place)
-    path = Path(place).expanduser()
+        return open_s3_tree(location)
+    path = Path(location).expanduser()
     if path.is_dir():
         return FolderTree(path)
     if not path.exists():
-        raise DataError(f"{place} does not exist: give the path of a folder, or of a .zip, of photos.")
+        raise DataError(f"{location} does not exist: give the path of a folder, or of a .zip, of photos.")
     if path.suffix.lower() == ".zip" or zipfile.is_zipfile(path):
-        return ZipTree(place, path, path.stat().st_size)
-    raise DataError(f"{place} is neither a folder nor a zip archive: give the path of one.")
+        return ZipTree(location, path, path.stat().st_size)
+    raise DataError(f"{location} is neither a folder nor a zip archive: give the path of one.")

@@ -22,46 +22,46 @@ BLOCK = 1 << 20  # bytes of an archive that are fetched at once
 BLOCKS = 64  # that are kept
 
 
-def open_s3_tree(place: str) -> Tree:
+def open_s3_tree(location: str) -> Tree:
     """Open `s3://bucket/prefix`, or `s3://bucket/key.zip`.
 
     Raises:
         DataError: it is missing, empty, unsafe, damaged or out of reach.
     """
-    name, _, key = place.removeprefix("s3://").partition("/")
-    if place.lower().endswith(".zip") and key:
-        bucket = Bucket(name, place)
+    name, _, key = location.removeprefix("s3://").partition("/")
+    if location.lower().endswith(".zip") and key:
+        bucket = Bucket(name, location)
         archive = bucket.find(key)
-        return ZipTree(place, open_object(bucket, archive), archive.size)
-    return S3Tree(place)
+        return ZipTree(location, open_object(bucket, archive), archive.size)
+    return S3Tree(location)
 
 
 class S3Tree:
     """Objects below a prefix.
 
     Args:
-        place: `s3://bucket/prefix`; the prefix ends where a folder would.
+        location: `s3://bucket/prefix`; the prefix ends where a folder would.
 
     Raises:
         DataError: there are none, or they cannot be listed.
     """
 
-    def __init__(self, place: str) -> None:
-        self.place = place.rstrip("/")
-        name, _, prefix = self.place.removeprefix("s3://").partition("/")
-        self.name = self.place.rpartition("/")[2]
+    def __init__(self, location: str) -> None:
+        self.location = location.rstrip("/")
+        name, _, prefix = self.location.removeprefix("s3://").partition("/")
+        self.name = self.location.rpartition("/")[2]
         self._prefix = f"{prefix}/" if prefix else ""
-        self._bucket = Bucket(name, self.place)
+        self._bucket = Bucket(name, self.location)
         self._stamps: Mapping[str, str] = dict(sorted(self._listing()))
         self.files = tuple(self._stamps)
         if not self.files:
-            raise DataError(f"{self.place} holds no objects: correct the address, or upload the files.")
+            raise DataError(f"{self.location} holds no objects: correct the address, or upload the files.")
 
     def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
         """The content of one object."""
         size, etag = self._stamps[path].split(" ", 1)
-        one = Listed(self._prefix + path, int(size), etag, f"{self.place}/{path}")
-        return self._bucket.read(one, 0, min(one.size, limit))
+        listed = Listed(self._prefix + path, int(size), etag, f"{self.location}/{path}")
+        return self._bucket.read(listed, 0, min(listed.size, limit))
 
     def stamp(self, path: str) -> str:
         """Size and ETag."""
@@ -78,26 +78,26 @@ class S3Tree:
                 continue
             if leads_out(path) or "" in path.split("/"):
                 raise DataError(
-                    f"{self.place} holds {key!r}, a key that is no path below it (empty parts, backslashes, ..): "
+                    f"{self.location} holds {key!r}, a key that is no path below it (empty parts, backslashes, ..): "
                     "rename the object."
                 )
             if not has_litter(path):
                 yield path, f"{size} {etag}"
 
 
-def open_object(bucket: Bucket, one: Listed) -> BinaryIO:
-    """An object as a file that can be read anywhere in it, by one thread at a time."""
-    return cast("BinaryIO", io.BufferedReader(_Blocks(bucket, one)))
+def open_object(bucket: Bucket, listed: Listed) -> BinaryIO:
+    """Return an object as a file that can be read anywhere in it, by one thread at a time."""
+    return cast("BinaryIO", io.BufferedReader(_Blocks(bucket, listed)))
 
 
 class _Blocks(io.RawIOBase):
     """An object, block by block."""
 
-    def __init__(self, bucket: Bucket, one: Listed) -> None:
-        self._size = one.size
+    def __init__(self, bucket: Bucket, listed: Listed) -> None:
+        self._size = listed.size
         self._at = 0
         self._block = lru_cache(BLOCKS)(
-            lambda number: bucket.read(one, number * BLOCK, min((number + 1) * BLOCK, one.size))
+            lambda number: bucket.read(listed, number * BLOCK, min((number + 1) * BLOCK, listed.size))
         )
 
     def readable(self) -> bool:

@@ -69,19 +69,19 @@ _CHANGED = {"PreconditionFailed", "412"}
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An object as the server told of it.
+    """An object as a listing describes it.
 
     Args:
         key: its name in the bucket.
         size: bytes.
         etag: changes with its content.
-        place: what messages call it.
+        location: what messages call it.
     """
 
     key: str
     size: int
     etag: str
-    place: str
+    location: str
 
 
 class Bucket:
@@ -89,23 +89,23 @@ class Bucket:
 
     Args:
         name: of the bucket.
-        place: what messages call the folder or file in it that is read.
+        location: what messages call the folder or file in it that is read.
 
     Raises:
         DataError: the environment's settings make no sense.
     """
 
-    def __init__(self, name: str, place: str) -> None:
-        self.name, self.place = name, place
+    def __init__(self, name: str, location: str) -> None:
+        self.name, self.location = name, location
         try:
             # A session of its own: the shared one keeps the first credentials for ever.
             self._client: S3Client = boto3.session.Session().client("s3", config=CONFIG)
         except (BotoCoreError, ValueError) as error:
-            raise DataError(f"{place} cannot be opened ({_plain(error)}): correct the AWS_ variables.") from None
+            raise DataError(f"{location} cannot be opened ({_plain(error)}): correct the AWS_ variables.") from None
         self._client.meta.events.register("before-parse.s3.ListObjectsV2", _without_dates)
 
     def objects(self, prefix: str) -> Iterator[tuple[str, int, str]]:
-        """Key, size in bytes and ETag of each object whose key starts so.
+        """Yield key, size in bytes and ETag of each object whose key starts with `prefix`.
 
         Raises:
             DataError: the bucket is missing, out of reach, or not ours to list.
@@ -113,13 +113,13 @@ class Bucket:
         try:
             pages = self._client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.name, Prefix=prefix, PaginationConfig={"PageSize": PAGE}):
-                for one in page.get("Contents", ()):
-                    yield one["Key"], one["Size"], one["ETag"]
+                for entry in page.get("Contents", ()):
+                    yield entry["Key"], entry["Size"], entry["ETag"]
         except (ClientError, BotoCoreError) as error:
-            raise DataError(f"{self.place} cannot be listed {self._sentence(error)}") from error
+            raise DataError(f"{self.location} cannot be listed {self._sentence(error)}") from error
 
     def find(self, key: str) -> Listed:
-        """One object.
+        """Ask for one object's size and ETag.
 
         Raises:
             DataError: it does not exist, or cannot be asked for.
@@ -128,39 +128,42 @@ class Bucket:
             head = self._client.head_object(Bucket=self.name, Key=key)
         except (ClientError, BotoCoreError) as error:
             if _code(error) in _GONE:
-                raise DataError(f"{self.place} does not exist: correct the address, or upload it.") from None
-            raise DataError(f"{self.place} cannot be read {self._sentence(error)}") from error
-        return Listed(key, head["ContentLength"], head["ETag"], self.place)
+                raise DataError(f"{self.location} does not exist: correct the address, or upload it.") from None
+            raise DataError(f"{self.location} cannot be read {self._sentence(error)}") from error
+        return Listed(key, head["ContentLength"], head["ETag"], self.location)
 
-    def read(self, one: Listed, start: int, stop: int) -> bytes:
-        """The bytes `start` to `stop` of an object, which are there, as long as it is the one that was listed.
+    def read(self, listed: Listed, start: int, stop: int) -> bytes:
+        """Return the bytes `start` to `stop` of an object, as long as it is the one that was listed.
 
         Raises:
             DataError: it changed or went away, or cannot be read.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return _content(self._get(one, start, stop), stop - start)
+                return _content(self._get(listed, start, stop), stop - start)
             except _BROKEN as error:
                 reason = _plain(error)
             if attempt < ATTEMPTS:
                 time.sleep(BACKOFF * 2 ** (attempt - 1))
         raise DataError(
-            f"{one.place} cannot be read (it broke off {ATTEMPTS} times: {reason}): check the network and run again."
+            f"{listed.location} cannot be read (it broke off {ATTEMPTS} times: {reason}): check the network and run "
+            "again."
         )
 
-    def _get(self, one: Listed, start: int, stop: int) -> StreamingBody:
+    def _get(self, listed: Listed, start: int, stop: int) -> StreamingBody:
         # Asked for all of it as a range, the server would not send its checksum; an empty one has no range.
-        part: Any = {} if stop - start == one.size else {"Range": f"bytes={start}-{stop - 1}"}
+        byte_range: Any = {} if stop - start == listed.size else {"Range": f"bytes={start}-{stop - 1}"}
         try:
-            return self._client.get_object(Bucket=self.name, Key=one.key, IfMatch=one.etag, **part)["Body"]
+            return self._client.get_object(Bucket=self.name, Key=listed.key, IfMatch=listed.etag, **byte_range)["Body"]
         except (ClientError, BotoCoreError) as error:
             code = _code(error)
             if code in _CHANGED:
-                raise DataError(changed_sentence(one.place)) from None
+                raise DataError(changed_sentence(listed.location)) from None
             if code in _GONE:
-                raise DataError(f"{one.place} was deleted after it was listed: put it back, or run again.") from None
-            raise DataError(f"{one.place} cannot be read {self._sentence(error)}") from error
+                raise DataError(
+                    f"{listed.location} was deleted after it was listed: put it back, or run again."
+                ) from None
+            raise DataError(f"{listed.location} cannot be read {self._sentence(error)}") from error
 
     def _sentence(self, error: Exception) -> str:
         """(the reason): the mend."""
@@ -184,13 +187,14 @@ def _without_dates(response_dict: dict[str, Any], **_: object) -> None:
 
 
 def _content(body: StreamingBody, length: int) -> bytes:
-    pieces, left = [], length
+    pieces, missing = [], length
     with body:
-        while left >= 0 and (piece := body.read(left or 1)):  # the one too many is where checksums are compared
+        # One read more than there are bytes: the last, empty one is where checksums are compared.
+        while missing >= 0 and (piece := body.read(missing or 1)):
             pieces.append(piece)
-            left -= len(piece)
-    if left > 0:
-        raise IncompleteReadError(actual_bytes=length - left, expected_bytes=length)
+            missing -= len(piece)
+    if missing > 0:
+        raise IncompleteReadError(actual_bytes=length - missing, expected_bytes=length)
     return b"".join(pieces)[:length]
 
 
@@ -200,5 +204,5 @@ def _code(error: Exception) -> str:
 
 
 def _plain(error: Exception) -> str:
-    """What an error says, on one line."""
+    """Return the text of an error on one line."""
     return " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__

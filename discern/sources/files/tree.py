@@ -1,4 +1,4 @@
-"""What files below one root offer, and the rules that every kind of root keeps."""
+"""The interface of files below one root, and the rules that every kind of root keeps."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ class Tree(Protocol):
     """Files below one root."""
 
     name: str  # for messages and lineage
-    place: str  # its path as the caller gave it
+    location: str  # its path as the caller gave it
     files: tuple[str, ...]  # paths from the root, with slashes, sorted
 
     def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
-        """The content of one file, at most `limit` bytes; in any thread.
+        """Return the content of one file, at most `limit` bytes; any thread may call it.
 
         Raises:
             DataError: it cannot be read.
         """
 
     def stamp(self, path: str) -> str:
-        """What changes whenever the file may have changed: its size, and its time of change or its checksum."""
+        """Return what changes whenever the file may have changed: its size, and its time of change or checksum."""
 
     def fingerprint(self) -> str:
-        """A hash of all paths and stamps."""
+        """Return a hash of all paths and stamps."""
 
 
 def changed_sentence(file: str) -> str:
-    """What to say of a file that is not the one that was listed."""
+    """Return the message about a file that is not the one that was listed."""
     return f"{file} changed after it was listed: wait until nothing writes there any more."
 
 
 def leads_out(path: str) -> bool:
-    """Whether a path from the root may lead elsewhere, on this system or another."""
+    """Return True if a path from the root may lead elsewhere, on this system or another."""
     return path.startswith("/") or "\\" in path or ".." in path.split("/") or re.match("[A-Za-z]:", path) is not None
 
 
 def is_litter(name: str) -> bool:
-    """Whether a file or folder of this name was left behind by an operating system, or is hidden."""
+    """Return True if a file or folder of this name was left behind by an operating system, or is hidden."""
     return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}
 
 
 def has_litter(path: str) -> bool:
-    """Whether a file lies in such a folder, or is one itself."""
+    """Return True if any part of a path is litter."""
     return any(is_litter(part) for part in path.split("/"))
 
 
 def hash_listing(listing: object) -> str:
-    """A hash of what JSON can say."""
+    """Return a hash of a value that JSON can hold."""
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()

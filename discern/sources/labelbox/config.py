@@ -1,4 +1,4 @@
-"""What the two Labelbox sources are told."""
+"""The settings of the two Labelbox sources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Status = Literal["TO_LABEL", "IN_REWORK", "IN_REVIEW", "DONE"]
 
 
 class LabelboxReading(BaseModel):
-    """Which answers of a Labelbox project are labels.
+    """The choice of the answers of a Labelbox project that are labels.
 
     Whole pictures are labelled by the answer to one radio question (`question`), things in pictures by their bounding
     boxes (`objects`): by the box's own name, or by the answer to a radio question that is asked of each box

@@ -43,8 +43,8 @@ class ExportedAnswer(NamedTuple):
     depth: int
 
 
-class Mark(NamedTuple):
-    """One bounding box."""
+class BoxLabel(NamedTuple):
+    """One bounding box with its name and the answers to its questions."""
 
     name: str
     box: Box
@@ -52,12 +52,12 @@ class Mark(NamedTuple):
 
 
 class Labelling(NamedTuple):
-    """What one labeller said of one picture."""
+    """The answers and boxes of one labeller for one picture."""
 
     id: str
     kind: str
     answers: tuple[ExportedAnswer, ...]
-    marks: tuple[Mark, ...]
+    boxes: tuple[BoxLabel, ...]
     provenance: Provenance = UNSTATED
 
 
@@ -73,7 +73,7 @@ class Picture(NamedTuple):
         is_image: False for rows of text, video and so on.
         project: id and name of the project, or None where the row is in none.
         status: of the project's workflow (`DONE`, ...), or None.
-        tells_status: whether the export has project details at all.
+        tells_status: True if the export has project details at all.
         winner: id of the label that the project's workflow chose, or None.
         labellings: without those that were skipped.
     """
@@ -91,12 +91,12 @@ class Picture(NamedTuple):
     labellings: tuple[Labelling, ...]
 
 
-def read_rows(lines: Iterable[bytes | str], place: str, project: str | None = None) -> Iterator[Picture]:
+def read_rows(lines: Iterable[bytes | str], location: str, project: str | None = None) -> Iterator[Picture]:
     """Read the lines of an export.
 
     Args:
         lines: one row each; blank ones are passed over.
-        place: the file, for messages.
+        location: the file, for messages.
         project: id or name of the project whose labels count; None where rows are all of one.
 
     Raises:
@@ -107,17 +107,17 @@ def read_rows(lines: Iterable[bytes | str], place: str, project: str | None = No
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        row = _parse(line, f"line {number} of {place}")
-        picture = _picture(row, project, place)
+        row = _parse(line, f"line {number} of {location}")
+        picture = _picture(row, project, location)
         if picture.project:
             chosen.add(_shown(*picture.project))
         else:
-            others.update(_shown(key, one.name) for key, one in row.projects.items())
+            others.update(_shown(key, labels.name) for key, labels in row.projects.items())
         if len(chosen) > 1:
-            raise _several(place, chosen)
+            raise _several(location, chosen)
         yield picture
     if others and not chosen:
-        raise DataError(f"{place} holds no labels of project {project!r}: it has {', '.join(sorted(others))}.")
+        raise DataError(f"{location} holds no labels of project {project!r}: it has {', '.join(sorted(others))}.")
 
 
 def read_row(row: dict[str, Any], where: str, project: str) -> Picture:
@@ -150,9 +150,9 @@ def _malformed(error: ValidationError | RecursionError, where: str) -> DataError
     )
 
 
-def _picture(row: Row, project: str | None, place: str) -> Picture:
-    data_row, mime = row.data_row, row.media_attributes.mime_type if row.media_attributes else None
-    key = _choose(row.projects, project, place)
+def _picture(row: Row, project: str | None, location: str) -> Picture:
+    data_row = row.data_row
+    key = _choose(row.projects, project, location)
     labels = row.projects[key] if key is not None else Project()
     details = labels.project_details or ProjectDetails()
     return Picture(
@@ -161,40 +161,48 @@ def _picture(row: Row, project: str | None, place: str) -> Picture:
         external_id=data_row.external_id or None,
         url=data_row.row_data if isinstance(data_row.row_data, str) else "",
         updated_at=data_row.details.updated_at if data_row.details else None,
-        is_image=isinstance(data_row.row_data, str) and (mime is None or mime.startswith("image/")),
+        is_image=_is_image(row),
         project=None if key is None else (key, labels.name),
         status=_plain(details.workflow_status),
         tells_status=labels.project_details is not None,
         winner=details.selected_label_id,
-        labellings=tuple(
-            _labelling(label)
-            for label in labels.labels
-            if not (label.performance_details and label.performance_details.skipped)
-        ),
+        labellings=tuple(_labelling(label) for label in labels.labels if not _is_skipped(label)),
     )
 
 
-def _choose(projects: dict[str, Project], wanted: str | None, place: str) -> str | None:
-    found = [key for key, project in projects.items() if wanted in {None, key, project.name}]
-    if len(found) > 1:
-        raise _several(place, {_shown(key, projects[key].name) for key in found})
-    return found[0] if found else None
+def _is_image(row: Row) -> bool:
+    """Return True if a row has an address, and its kind of file is an image's or not told."""
+    mime_type = row.media_attributes.mime_type if row.media_attributes else None
+    return isinstance(row.data_row.row_data, str) and (mime_type is None or mime_type.startswith("image/"))
+
+
+def _is_skipped(label: Label) -> bool:
+    return label.performance_details is not None and bool(label.performance_details.skipped)
+
+
+def _choose(projects: dict[str, Project], wanted: str | None, location: str) -> str | None:
+    keys = [key for key, project in projects.items() if wanted in {None, key, project.name}]
+    if len(keys) > 1:
+        raise _several(location, {_shown(key, projects[key].name) for key in keys})
+    return keys[0] if keys else None
 
 
 def _shown(key: str, name: str) -> str:
     return f"{name} ({key})" if name else key
 
 
-def _several(place: str, projects: set[str]) -> DataError:
+def _several(location: str, projects: set[str]) -> DataError:
     return DataError(
-        f"{place} holds labels of several projects ({', '.join(sorted(projects))}): name one as `project`."
+        f"{location} holds labels of several projects ({', '.join(sorted(projects))}): name one as `project`."
     )
 
 
 def _plain(status: str | None) -> str | None:
-    """`Done`, `InReview` and `IN_REVIEW` in one spelling."""
-    known = {status.replace("_", ""): status for status in ("TO_LABEL", "IN_REWORK", "IN_REVIEW", "DONE")}
-    return None if status is None else known.get(status.replace("_", "").upper(), status)
+    """Return a status in one spelling: `InReview` and `IN_REVIEW` are one."""
+    if status is None:
+        return None
+    spellings = {name.replace("_", ""): name for name in ("TO_LABEL", "IN_REWORK", "IN_REVIEW", "DONE")}
+    return spellings.get(status.replace("_", "").upper(), status)
 
 
 def _labelling(label: Label) -> Labelling:
@@ -203,9 +211,9 @@ def _labelling(label: Label) -> Labelling:
         label.label_kind or "Default",
         tuple(_answers(label.annotations.classifications)),
         tuple(
-            Mark(one.name, _box(one.bounding_box), tuple(_answers(one.classifications)))
-            for one in label.annotations.objects
-            if one.bounding_box is not None
+            BoxLabel(drawn.name, _box(drawn.bounding_box), tuple(_answers(drawn.classifications)))
+            for drawn in label.annotations.objects
+            if drawn.bounding_box is not None
         ),
         _provenance(label.label_details or LabelDetails()),
     )
@@ -220,10 +228,11 @@ def _provenance(details: LabelDetails) -> Provenance:
 
 
 def _answers(classifications: list[Classification], depth: int = 0) -> Iterator[ExportedAnswer]:
-    for one in classifications:
-        if one.radio_answer is not None:
-            yield ExportedAnswer(one.name, one.value or one.name, one.radio_answer.name, depth)
-            yield from _answers(one.radio_answer.classifications, depth + 1)
+    for question in classifications:
+        answer = question.radio_answer
+        if answer is not None:
+            yield ExportedAnswer(question.name, question.value or question.name, answer.name, depth)
+            yield from _answers(answer.classifications, depth + 1)
 
 
 def _box(box: BoundingBox) -> Box:

@@ -14,13 +14,13 @@ from discern.sources.files.tree import Tree
 from discern.sources.labelbox.config import LabelboxExportConfig
 from discern.sources.labelbox.export import Picture, read_rows
 from discern.sources.labelbox.images import check_address
-from discern.sources.labelbox.labels import things
+from discern.sources.labelbox.labels import instances
 from discern.sources.labelbox.pictures import Labelled, Loader, named, photos
 from discern.sources.paths import Finder, folder_of, is_image, stem
 
 SUFFIX = ".ndjson"
 LIMIT = 1 << 29  # bytes of one export file; some 200,000 rows
-MARK = b"\xef\xbb\xbf"  # a byte order mark
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class LabelboxExportSource(Source):
@@ -38,31 +38,31 @@ class LabelboxExportSource(Source):
         exports = _exports(self._tree, config)
         inside = f"{config.images.strip('/')}/".lstrip("/")
         self._finders = [_Images(self._tree, folder_of(path) + inside) for path in exports]
-        place = f"{exports[0]} in {self._tree.place}" if len(exports) == 1 else self._tree.place
-        self._labelled = named(things(_pictures(self._tree, exports, config), config, place))
-        for one in self._labelled:
-            if any(thing.label for thing in one.things) and self._path(one) is None:
-                check_address(one.picture.url, one.name)
+        location = f"{exports[0]} in {self._tree.location}" if len(exports) == 1 else self._tree.location
+        self._labelled = named(instances(_pictures(self._tree, exports, config), config, location))
+        for labelled in self._labelled:
+            if any(instance.label for instance in labelled.instances) and self._path(labelled) is None:
+                check_address(labelled.picture.url, labelled.name)
 
     def fingerprint(self) -> str:
         """A hash of the files and of the settings."""
         return hashlib.sha256(f"{self.config.model_dump_json()}{self._tree.fingerprint()}".encode()).hexdigest()
 
     def __len__(self) -> int:
-        return sum(len(one.things) for one in self._labelled)
+        return sum(len(labelled.instances) for labelled in self._labelled)
 
     def photos(self) -> Iterator[Photo]:
         """Stream the photos; none is read, or fetched, before it is loaded."""
         yield from photos(self._labelled, self._image, self.config.margin)
 
-    def _image(self, one: Labelled) -> tuple[Loader, str | None]:
-        path = self._path(one)
+    def _image(self, labelled: Labelled) -> tuple[Loader, str | None]:
+        path = self._path(labelled)
         if path is None:
-            return one.download(), one.stamp
+            return labelled.download(), labelled.stamp
         return partial(self._tree.read, path), self._tree.stamp(path)
 
-    def _path(self, one: Labelled) -> str | None:
-        names = [name for name in (one.picture.global_key, one.picture.external_id) if name]
+    def _path(self, labelled: Labelled) -> str | None:
+        names = [name for name in (labelled.picture.global_key, labelled.picture.external_id) if name]
         return next((path for name in names for images in self._finders if (path := images.find(name))), None)
 
 
@@ -85,21 +85,23 @@ class _Images:
 def _exports(tree: Tree, config: LabelboxExportConfig) -> list[str]:
     if config.export is not None:
         if config.export not in tree.files:
-            raise DataError(f"{tree.place} holds no {config.export}: give the export's path below it.")
+            raise DataError(f"{tree.location} holds no {config.export}: give the export's path below it.")
         return [config.export]
-    found = [path for path in tree.files if path.lower().endswith(SUFFIX)]
-    if not found:
-        raise DataError(f"{tree.place} holds no {SUFFIX} file: put the project's export there, or name it as `export`.")
-    return found
+    exports = [path for path in tree.files if path.lower().endswith(SUFFIX)]
+    if not exports:
+        raise DataError(
+            f"{tree.location} holds no {SUFFIX} file: put the project's export there, or name it as `export`."
+        )
+    return exports
 
 
 def _pictures(tree: Tree, exports: list[str], config: LabelboxExportConfig) -> Iterator[Picture]:
     seen: dict[str, str] = {}
     for path in exports:
-        for picture in read_rows(_lines(tree, path), f"{path} in {tree.place}", config.project):
+        for picture in read_rows(_lines(tree, path), f"{path} in {tree.location}", config.project):
             if picture.id in seen:
                 raise DataError(
-                    f"data row {picture.id} of {path} is also in {seen[picture.id]} in {tree.place}: keep one "
+                    f"data row {picture.id} of {path} is also in {seen[picture.id]} in {tree.location}: keep one "
                     "export of it, or name the one that is meant as `export`."
                 )
             seen[picture.id] = path
@@ -109,7 +111,9 @@ def _pictures(tree: Tree, exports: list[str], config: LabelboxExportConfig) -> I
 def _lines(tree: Tree, path: str) -> Iterator[bytes]:
     data = tree.read(path, LIMIT + 1)
     if len(data) > LIMIT:
-        raise DataError(f"{path} in {tree.place} has more than {LIMIT:,} bytes: split it into several {SUFFIX} files.")
+        raise DataError(
+            f"{path} in {tree.location} has more than {LIMIT:,} bytes: split it into several {SUFFIX} files."
+        )
     file = io.BytesIO(data)
-    file.seek(len(MARK) if data.startswith(MARK) else 0)
+    file.seek(len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) else 0)
     return file

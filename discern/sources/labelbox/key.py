@@ -6,11 +6,11 @@ import os
 from urllib.parse import urlsplit
 
 from discern.errors import ConfigError
+from edge_runtime.service.settings import is_loopback
 
 VARIABLE = "LABELBOX_API_KEY"
 ADDRESS_VARIABLE = "LABELBOX_URL"
 ADDRESS = "https://api.labelbox.com"
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 HIDDEN = "[the key]"
 
 
@@ -31,14 +31,15 @@ def api_key() -> str:
 
 
 def address() -> str:
-    """Where Labelbox is; another place than its own only for those who run one.
+    """Return the address of Labelbox; it is another than its own only for those who run a server of theirs.
 
     Raises:
         ConfigError: it is not https; plain http is for this machine alone.
     """
     url = (os.environ.get(ADDRESS_VARIABLE) or ADDRESS).rstrip("/")
     parts = urlsplit(url)
-    if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK)):
+    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if not parts.hostname or not is_allowed:
         raise ConfigError(f"{ADDRESS_VARIABLE} is {url!r}, and the key is only sent over https: correct it.")
     return url
 

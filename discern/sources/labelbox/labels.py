@@ -1,4 +1,4 @@
-"""From what labellers said to labels: which rows count, and which of several opinions.
+"""From the answers of labellers to labels: which rows count, and which of several opinions.
 
 Rules kept:
 - only rows whose status in the workflow is one of those asked for count;
@@ -11,132 +11,152 @@ Rules kept:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from discern.errors import ConfigError, DataError
 from discern.sources.base import UNSTATED, Provenance
 from discern.sources.labelbox.config import LabelboxReading
-from discern.sources.labelbox.export import ExportedAnswer, Labelling, Picture
+from discern.sources.labelbox.export import BoxLabel, ExportedAnswer, Labelling, Picture
 from discern.sources.names import clean_label
 from edge_runtime.core.images import Box
 
 BENCHMARK = "benchmark"
 
 
-class Thing(NamedTuple):
-    """One labelled thing; without a box it is the whole picture."""
+class Instance(NamedTuple):
+    """One labelled thing in a picture; without a box it is the whole picture."""
 
     label: str | None
     box: Box | None
     provenance: Provenance = UNSTATED
 
 
-UNKNOWN = (Thing(None, None),)
+Instances = tuple[Instance, ...]
+UNLABELLED: Instances = (Instance(None, None),)
 
 
-def things(pictures: Iterable[Picture], config: LabelboxReading, place: str) -> list[tuple[Picture, tuple[Thing, ...]]]:
-    """The things of each picture; those that are left out altogether are not among them.
+def instances(pictures: Iterable[Picture], config: LabelboxReading, location: str) -> list[tuple[Picture, Instances]]:
+    """Return the instances of each picture, without the pictures that the config leaves out.
 
     Args:
         pictures: rows of one project; their labellings are dropped from what is returned.
         config: which answers are labels.
-        place: the export or project, for messages.
+        location: the export or project, for messages.
 
     Raises:
         ConfigError: no row answers the question that the config names, or it names none of several.
         DataError: the export does not tell which rows passed review, or a label is unfit.
     """
     rows = list(pictures)
-    _check_statuses(rows, config, place)
-    question = _question(rows, config, place)
-    found = []
-    for picture in rows:
-        shown = _things(picture, config, question)
-        if shown == UNKNOWN and config.unreviewed == "ignore" and picture.is_image:
-            continue
-        found.append((picture._replace(labellings=()), shown))
-    return found
+    _check_statuses(rows, config, location)
+    question = _box_question(rows, config, location) if config.objects else _picture_question(rows, config, location)
+    labelled = []
+    for row in rows:
+        instances_of_row = _instances(row, config, question)
+        if instances_of_row != UNLABELLED or config.unreviewed == "report" or not row.is_image:
+            labelled.append((row._replace(labellings=()), instances_of_row))
+    return labelled
 
 
-def _check_statuses(rows: list[Picture], config: LabelboxReading, place: str) -> None:
+def _check_statuses(rows: Sequence[Picture], config: LabelboxReading, location: str) -> None:
     if config.statuses and any(row.labellings for row in rows) and not any(row.tells_status for row in rows):
         raise DataError(
-            f"{place} does not tell which rows passed review: export it again with project details, or set statuses "
+            f"{location} does not tell which rows passed review: export it again with project details, or set statuses "
             "to [] to take all labels."
         )
 
 
-def _question(rows: list[Picture], config: LabelboxReading, place: str) -> str | None:
-    """The question's name; None where labels are the names of boxes, or nobody answered anything yet."""
-    asked = _asked(rows, config)
-    wanted = config.object_question if config.objects else config.question
-    setting = "object_question" if config.objects else "question"
-    known = ", ".join(sorted({question for question, _, _ in asked}))
-    if wanted is not None:
-        if asked and all(wanted not in {question, key} for question, key, _ in asked):
-            raise ConfigError(f"{setting} {wanted!r} is answered on no row of {place}: it has {known}.")
-        return wanted
-    if config.objects:
+def _picture_question(rows: Sequence[Picture], config: LabelboxReading, location: str) -> str | None:
+    """Return the name of the question that labels whole pictures; None where nobody answered any yet."""
+    answers = [answer for labelling in _labellings(rows) for answer in labelling.answers]
+    if config.question is not None:
+        _check_answered("question", config.question, answers, location)
+        return config.question
+    outermost = {answer.question for answer in answers if answer.depth == 0}
+    if len(outermost) > 1:
+        raise ConfigError(
+            f"{location} has several radio questions ({_questions(answers)}): name the one that labels as `question`."
+        )
+    if outermost:
+        return outermost.pop()
+    if any(labelling.boxes for labelling in _labellings(rows)):
+        raise ConfigError(f"{location} has bounding boxes and no radio question: set objects to true.")
+    return None
+
+
+def _box_question(rows: Sequence[Picture], config: LabelboxReading, location: str) -> str | None:
+    """Return the name of the question that labels boxes; None where a box's own name does."""
+    if config.object_question is None:
         return None
-    first = {question for question, _, depth in asked if depth == 0}
-    if len(first) > 1:
-        raise ConfigError(f"{place} has several radio questions ({known}): name the one that labels as `question`.")
-    if not first and any(labelling.marks for row in rows for labelling in row.labellings):
-        raise ConfigError(f"{place} has bounding boxes and no radio question: set objects to true.")
-    return first.pop() if first else None
+    boxes = [box for labelling in _labellings(rows) for box in labelling.boxes]
+    answers = [answer for box in boxes for answer in box.answers]
+    _check_answered("object_question", config.object_question, answers, location)
+    return config.object_question
 
 
-def _asked(rows: list[Picture], config: LabelboxReading) -> set[tuple[str, str, int]]:
-    """Name, value and depth of all questions that somebody answered."""
-    return {
-        (answer.question, answer.key, answer.depth)
-        for row in rows
-        for labelling in row.labellings
-        for answers in ([mark.answers for mark in labelling.marks] if config.objects else [labelling.answers])
-        for answer in answers
-    }
+def _check_answered(setting: str, question: str, answers: Sequence[ExportedAnswer], location: str) -> None:
+    if answers and not any(_is_answer_to(answer, question) for answer in answers):
+        raise ConfigError(f"{setting} {question!r} is answered on no row of {location}: it has {_questions(answers)}.")
 
 
-def _things(picture: Picture, config: LabelboxReading, question: str | None) -> tuple[Thing, ...]:
-    counts = not config.statuses or picture.status in config.statuses
-    labellings = _valid(picture) if counts and picture.is_image else ()
+def _labellings(rows: Iterable[Picture]) -> Iterator[Labelling]:
+    for row in rows:
+        yield from row.labellings
+
+
+def _questions(answers: Iterable[ExportedAnswer]) -> str:
+    return ", ".join(sorted({answer.question for answer in answers}))
+
+
+def _is_answer_to(answer: ExportedAnswer, question: str | None) -> bool:
+    """Return True if an answer is to this question, by the question's name or value."""
+    return question in {answer.question, answer.key}
+
+
+def _instances(picture: Picture, config: LabelboxReading, question: str | None) -> Instances:
+    is_reviewed = not config.statuses or picture.status in config.statuses
+    labellings = _valid(picture) if is_reviewed and picture.is_image else ()
     where = f"data row {picture.id}"
-    if not config.objects:
-        by_text: dict[str, Provenance] = {}
-        for labelling in labellings:
-            for text in sorted(_texts(labelling.answers, question)):
-                by_text.setdefault(text, labelling.provenance)
-        return tuple(Thing(clean_label(text, where), None, by_text[text]) for text in sorted(by_text)) or UNKNOWN
-    opinions = [
-        [Thing(_name(mark.name, mark.answers, config, where), mark.box, one.provenance) for mark in one.marks]
-        for one in labellings
-    ]
-    if not opinions or any(_names(other) != _names(opinions[0]) for other in opinions):
-        return UNKNOWN
-    return tuple(opinions[0]) or UNKNOWN
+    if config.objects:
+        return _labelled_boxes(labellings, question, where) or UNLABELLED
+    return _labelled_picture(labellings, question, where) or UNLABELLED
 
 
 def _valid(picture: Picture) -> tuple[Labelling, ...]:
-    for chosen in (
-        tuple(one for one in picture.labellings if one.id == picture.winner),
-        tuple(one for one in picture.labellings if one.kind.lower() == BENCHMARK),
-    ):
-        if chosen:
-            return chosen
-    return picture.labellings
+    """Return the labellings that count: the one that the workflow chose, else benchmarks, else all."""
+    chosen = tuple(labelling for labelling in picture.labellings if labelling.id == picture.winner)
+    benchmarks = tuple(labelling for labelling in picture.labellings if labelling.kind.lower() == BENCHMARK)
+    return chosen or benchmarks or picture.labellings
 
 
-def _texts(answers: tuple[ExportedAnswer, ...], question: str | None) -> set[str]:
-    return {answer.text for answer in answers if question in {answer.question, answer.key}}
+def _labelled_picture(labellings: Iterable[Labelling], question: str | None, where: str) -> Instances:
+    """Return the whole picture under each label that a labeller gave it."""
+    first_by: dict[str, Provenance] = {}  # who gave a label first
+    for labelling in labellings:
+        for text in _texts(labelling.answers, question):
+            first_by.setdefault(text, labelling.provenance)
+    return tuple(Instance(clean_label(text, where), None, first_by[text]) for text in sorted(first_by))
 
 
-def _name(name: str, answers: tuple[ExportedAnswer, ...], config: LabelboxReading, where: str) -> str | None:
-    if config.object_question is None:
-        return clean_label(name, where)
-    texts = _texts(answers, config.object_question)
-    return clean_label(texts.pop(), where) if len(texts) == 1 else None
+def _labelled_boxes(labellings: Iterable[Labelling], question: str | None, where: str) -> Instances:
+    """Return the boxes of the first labeller; none where labellers disagree on the labels."""
+    opinions = [
+        tuple(_labelled_box(box, question, where)._replace(provenance=labelling.provenance) for box in labelling.boxes)
+        for labelling in labellings
+    ]
+    counts = [Counter(instance.label for instance in opinion) for opinion in opinions]
+    if not opinions or any(count != counts[0] for count in counts):
+        return ()
+    return opinions[0]
 
 
-def _names(opinion: list[Thing]) -> Counter[str | None]:
-    return Counter(thing.label for thing in opinion)
+def _labelled_box(box: BoxLabel, question: str | None, where: str) -> Instance:
+    if question is None:
+        return Instance(clean_label(box.name, where), box.box)
+    texts = _texts(box.answers, question)
+    return Instance(clean_label(texts.pop(), where) if len(texts) == 1 else None, box.box)
+
+
+def _texts(answers: Iterable[ExportedAnswer], question: str | None) -> set[str]:
+    return {answer.text for answer in answers if _is_answer_to(answer, question)}

@@ -13,7 +13,7 @@ from discern.progress import bar
 from discern.sources.base import Photo, Source
 from discern.sources.labelbox.config import LabelboxConfig
 from discern.sources.labelbox.export import Picture, read_row
-from discern.sources.labelbox.labels import things
+from discern.sources.labelbox.labels import instances
 from discern.sources.labelbox.pictures import Labelled, Loader, named, photos
 
 if TYPE_CHECKING:
@@ -37,25 +37,29 @@ class LabelboxSource(Source):
     def __init__(self, config: LabelboxConfig) -> None:
         self.config = config
         self.name = f"labelbox-{config.project}"
-        self._labelled = named(things(_pictures(config), config, f"Labelbox project {config.project}"))
+        self._labelled = named(instances(_pictures(config), config, f"Labelbox project {config.project}"))
 
     def fingerprint(self) -> str:
         """A hash of the settings, the pictures' stamps and their labels; no address is part of it."""
         digest = hashlib.sha256(self.config.model_dump_json(exclude={"timeout"}).encode())
-        for one in self._labelled:
-            digest.update(json.dumps([one.name, one.picture.id, one.stamp, one.things], default=str).encode())
+        for labelled in self._labelled:
+            digest.update(
+                json.dumps(
+                    [labelled.name, labelled.picture.id, labelled.stamp, labelled.instances], default=str
+                ).encode()
+            )
         return digest.hexdigest()
 
     def __len__(self) -> int:
-        return sum(len(one.things) for one in self._labelled)
+        return sum(len(labelled.instances) for labelled in self._labelled)
 
     def photos(self) -> Iterator[Photo]:
         """Stream the photos; none is fetched before it is loaded."""
         yield from photos(self._labelled, _image, self.config.margin)
 
 
-def _image(one: Labelled) -> tuple[Loader, str | None]:
-    return one.download(), one.stamp
+def _image(labelled: Labelled) -> tuple[Loader, str | None]:
+    return labelled.download(), labelled.stamp
 
 
 def _pictures(config: LabelboxConfig) -> Iterator[Picture]:

@@ -9,34 +9,34 @@ from typing import NamedTuple
 from discern.sources.base import UNSTATED, Photo
 from discern.sources.labelbox.export import Picture
 from discern.sources.labelbox.images import Download
-from discern.sources.labelbox.labels import Thing
+from discern.sources.labelbox.labels import Instances
 
 Loader = Callable[[], bytes]
 
 
 class Labelled(NamedTuple):
-    """A picture under its name, with what it shows."""
+    """A picture under its name, with the instances that it shows."""
 
     name: str
     picture: Picture
-    things: tuple[Thing, ...]
+    instances: Instances
 
     @property
     def stamp(self) -> str | None:
-        """The row's id and time of change: addresses are signed anew in every export, and are no part of it."""
+        """The row's id and time of change; addresses are signed anew in every export, and are no part of it."""
         updated = self.picture.updated_at
         return None if updated is None else f"{self.picture.id} {updated}"
 
     def download(self) -> Loader:
-        """How to get the image from its address."""
-        return Download(self.picture.url, self.name, len(self.things)).load
+        """Return a function that fetches the image from its address."""
+        return Download(self.picture.url, self.name, len(self.instances)).load
 
 
-def named(rows: Iterable[tuple[Picture, tuple[Thing, ...]]]) -> list[Labelled]:
-    """Pictures by name: their global key, or their external id where only one has it, or the id of their data row."""
-    found = list(rows)
-    keys = Counter(picture.global_key for picture, _ in found)
-    external = Counter(picture.external_id for picture, _ in found)
+def named(rows: Iterable[tuple[Picture, Instances]]) -> list[Labelled]:
+    """Return pictures by name: their global key, else their external id if only one has it, else their row's id."""
+    rows = list(rows)
+    keys = Counter(picture.global_key for picture, _ in rows)
+    external = Counter(picture.external_id for picture, _ in rows)
 
     def name(picture: Picture) -> str:
         if picture.global_key:
@@ -45,35 +45,37 @@ def named(rows: Iterable[tuple[Picture, tuple[Thing, ...]]]) -> list[Labelled]:
             return picture.external_id
         return picture.id
 
-    return sorted((Labelled(name(picture), picture, things) for picture, things in found), key=lambda one: one.name)
+    labelled = [Labelled(name(picture), picture, instances) for picture, instances in rows]
+    return sorted(labelled, key=lambda picture: picture.name)
 
 
 def photos(
     labelled: Iterable[Labelled], sources: Callable[[Labelled], tuple[Loader, str | None]], margin: float
 ) -> Iterator[Photo]:
-    """The photos, one for each thing.
+    """Yield the photos, one for each instance.
 
     Args:
         labelled: the pictures.
-        sources: how to get a picture's image, and its stamp.
+        sources: gives a picture's image, as something to call, and its stamp.
         margin: what is shown around a box, as a share of its width and height.
     """
-    for one in labelled:
-        load, stamp = sources(one)
-        for thing in one.things:
+    for picture in labelled:
+        load, stamp = sources(picture)
+        for instance in picture.instances:
             yield Photo(
-                one.name,
-                thing.label,
+                picture.name,
+                instance.label,
                 load,
-                box=thing.box,
-                margin=margin if thing.box else 0.0,
+                box=instance.box,
+                margin=margin if instance.box else 0.0,
                 stamp=stamp,
-                note=_note(one) if thing.label is None else None,
-                provenance=thing.provenance if thing.label is not None else UNSTATED,
+                note=_note(picture) if instance.label is None else None,
+                provenance=instance.provenance if instance.label is not None else UNSTATED,
             )
 
 
-def _note(one: Labelled) -> str | None:
-    if one.picture.status is None:
+def _note(labelled: Labelled) -> str | None:
+    status = labelled.picture.status
+    if status is None:
         return None
-    return f"{one.name} has no label that counts: Labelbox has it as {one.picture.status}, so label or review it there."
+    return f"{labelled.name} has no label that counts: Labelbox has it as {status}, so label or review it there."

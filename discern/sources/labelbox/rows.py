@@ -34,7 +34,7 @@ class BoundingBox(BaseModel):
 
 
 class Object(BaseModel):
-    """One thing in a picture; other tools than boxes have no `bounding_box`."""
+    """One object in a picture; other tools than boxes have no `bounding_box`."""
 
     name: str
     bounding_box: BoundingBox | None = None
@@ -42,14 +42,14 @@ class Object(BaseModel):
 
 
 class Annotations(BaseModel):
-    """What one labeller drew and answered."""
+    """The boxes and answers of one labeller."""
 
     objects: list[Object] = []
     classifications: list[Classification] = []
 
 
 class Performance(BaseModel):
-    """How labelling went; a skipped picture has a label without content."""
+    """The course of labelling; a skipped picture has a label without content."""
 
     skipped: bool | None = None
 
@@ -72,7 +72,7 @@ class Label(BaseModel):
 
 
 class ProjectDetails(BaseModel):
-    """Where a picture is in the project's workflow, and which label the workflow chose."""
+    """The state of a picture in the project's workflow, and the label that the workflow chose."""
 
     workflow_status: str | None = None
     selected_label_id: str | None = None
@@ -103,7 +103,7 @@ class DataRow(BaseModel):
 
 
 class Media(BaseModel):
-    """What kind of file it is."""
+    """The kind of a file."""
 
     mime_type: str | None = None
 

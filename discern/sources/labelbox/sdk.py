@@ -20,8 +20,8 @@ import requests
 import requests.adapters
 
 from discern.errors import ConfigError, DataError, DiscernError
+from discern.map_ahead import WORKERS
 from discern.sources.labelbox.key import address, api_key, without_key
-from discern.sources.parsing import WORKERS
 
 with warnings.catch_warnings():
     # google.api_core, which the SDK imports, warns of the age of Python 3.11.
@@ -37,7 +37,7 @@ UNAUTHORIZED = str(requests.codes.unauthorized)
 
 
 def _quiet(record: logging.LogRecord) -> bool:
-    """What the SDK warns of it also raises or returns; at the level DEBUG it logs answers, which may hold the key."""
+    """Drop the SDK's warnings, which it also raises or returns, and hide the key, which it logs at the level DEBUG."""
     record.msg, record.args = without_key(record.getMessage()), ()
     return record.levelno < logging.WARNING
 
@@ -60,19 +60,22 @@ class Client(labelbox.Client):
         while True:
             try:
                 return super().execute(query, *args, **kwargs)
-            except errors.NetworkError:
-                wait = next(breaks, None)
-                if wait is None:
-                    raise
             except errors.LabelboxError as error:
-                wait = next(limits, None) if _is_rate_limit(error) else None
+                wait = next(_waits(error, limits, breaks), None)
                 if wait is None:
                     raise
             time.sleep(wait)
 
 
+def _waits(error: errors.LabelboxError, limits: Iterator[float], breaks: Iterator[float]) -> Iterator[float]:
+    """Return the waits that are left after an error of this kind, seconds; none where asking again is no use."""
+    if isinstance(error, errors.NetworkError):
+        return breaks
+    return limits if _is_rate_limit(error) else iter(())
+
+
 def connect() -> Client:
-    """A client for the key and the address in the environment. Nothing is asked yet.
+    """Return a client for the key and the address in the environment. Nothing is asked yet.
 
     Raises:
         ConfigError: there is no key, or the address is unsafe.
@@ -129,14 +132,14 @@ def _sentence(error: Exception, doing: str) -> DiscernError:
 
 
 def _about_access(error: Exception, doing: str) -> ConfigError | None:
-    said = _said(error)
-    if isinstance(error, errors.AuthenticationError) or said.startswith(UNAUTHORIZED):
+    reason = _reason(error)
+    if isinstance(error, errors.AuthenticationError) or reason.startswith(UNAUTHORIZED):
         return ConfigError(
             f"Labelbox refused the API key when {doing}: make a new one in its workspace settings, and put it into the "
             "ZenML secret labelbox or into LABELBOX_API_KEY."
         )
     if isinstance(error, errors.AuthorizationError | errors.OperationNotAllowedException):
-        return ConfigError(f"the API key's role at Labelbox is too low for {doing} ({said}): ask for a higher one.")
+        return ConfigError(f"the API key's role at Labelbox is too low for {doing} ({reason}): ask for a higher one.")
     if isinstance(error, errors.ResourceNotFoundError):
         return ConfigError(f"Labelbox did not find what it takes for {doing}: check the id, and what the key may see.")
     return None
@@ -153,11 +156,11 @@ def _about_the_way(error: Exception, doing: str) -> DataError:
         return DataError(
             f"Labelbox cannot be reached when {doing} ({type(error).__name__}): check the network, and run again."
         )
-    return DataError(f"Labelbox refused {doing} ({_said(error)}): mend what it names, and run again.")
+    return DataError(f"Labelbox refused {doing} ({_reason(error)}): mend what it names, and run again.")
 
 
-def _said(error: Exception) -> str:
-    """The first line of a message, not too much of it."""
+def _reason(error: Exception) -> str:
+    """Return the first line of an error's message, without the key and not too long."""
     text = str(getattr(error, "message", None) or error or type(error).__name__)
     return without_key((text.strip().splitlines() or [type(error).__name__])[0])[:200].rstrip(".")
 

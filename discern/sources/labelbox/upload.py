@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from PIL import Image
 
 from discern.errors import ConfigError, DataError
+from discern.map_ahead import map_ahead
 from discern.progress import bar
 from discern.sources.base import Photo
 from discern.sources.files.tree import READ_LIMIT
 from discern.sources.labelbox.live import MOST_KEYS, export
-from discern.sources.parsing import ahead
 from edge_runtime.core.images import DAMAGE, FORMATS
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ AT_ONCE = 1000  # pictures in one request for data rows
 PATIENCE = 3600.0  # seconds that Labelbox may take for one job
 
 Item = TypeVar("Item")
-Batch = Literal["created", "unchanged", "not needed"]
+BatchOutcome = Literal["created", "unchanged", "not needed"]
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of the photos.
+    """The outcome of sending photos.
 
     Args:
         pictures: how many different ones there were.
@@ -53,7 +53,7 @@ class Sent:
     pictures: int
     uploaded: int
     queued: int
-    batch: Batch
+    batch: BatchOutcome
 
 
 def send(photos: Iterable[Photo], project: str, batch: str, dataset: str = "discern", priority: int = 5) -> Sent:
@@ -84,29 +84,36 @@ def send(photos: Iterable[Photo], project: str, batch: str, dataset: str = "disc
             _upload(client, _dataset(client, dataset), {key: pictures[key] for key in absent})
         if waiting:
             _queue(target, batch, same_name, sorted(waiting), priority)
-    unchanged: Batch = "unchanged" if same_name else "not needed"
-    return Sent(len(pictures), len(absent), len(waiting), "created" if waiting else unchanged)
+    return Sent(len(pictures), len(absent), len(waiting), _outcome(bool(waiting), same_name))
+
+
+def _outcome(is_queued: bool, same_name: Any) -> BatchOutcome:
+    if is_queued:
+        return "created"
+    return "unchanged" if same_name else "not needed"
 
 
 def global_key(data: bytes) -> str:
-    """What a picture is called at Labelbox, by its content."""
+    """Return the global key of a picture at Labelbox, which depends on its content alone."""
     return PREFIX + hashlib.sha256(data).hexdigest()
 
 
 def _pictures(photos: Iterable[Photo]) -> dict[str, Photo]:
-    """The photos by key, the first of each; every one was read and seen to be a picture."""
-    found: dict[str, Photo] = {}
-    for photo, (key, _) in bar(ahead(_look, photos), name="reading photos", unit="photo"):
-        found.setdefault(key, photo)
-    if not found:
+    """Return the photos by key, the first of each; every one was read and seen to be a picture."""
+    pictures: dict[str, Photo] = {}
+    for photo, (key, _) in bar(map_ahead(_look, photos), name="reading photos", unit="photo"):
+        pictures.setdefault(key, photo)
+    if not pictures:
         raise DataError("there are no photos to send: point at some.")
-    if len(found) > MOST_PICTURES:
-        raise DataError(f"a batch holds at most {MOST_PICTURES:,} pictures and these are {len(found):,}: send parts.")
-    return found
+    if len(pictures) > MOST_PICTURES:
+        raise DataError(
+            f"a batch holds at most {MOST_PICTURES:,} pictures and these are {len(pictures):,}: send parts."
+        )
+    return pictures
 
 
 def _look(photo: Photo) -> tuple[str, str]:
-    """Key and MIME type of a photo."""
+    """Return the key and the MIME type of a photo."""
     data = photo.load()
     return global_key(data), _mime_type(data, photo.name)
 
@@ -123,40 +130,40 @@ def _mime_type(data: bytes, name: str) -> str:
         ) from None
 
 
-def _parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     rest = iter(items)
-    while part := list(itertools.islice(rest, size)):
-        yield part
+    while chunk := list(itertools.islice(rest, size)):
+        yield chunk
 
 
 def _in_project(client: Client, project: str, keys: list[str]) -> set[str]:
-    """Those of the keys that the project has, in any batch."""
-    found: set[str] = set()
-    for part in _parts(keys, MOST_KEYS):
-        rows = export(client, project, {"global_keys": part}, PATIENCE)
-        found.update(row["data_row"]["global_key"] for row in rows)
-    return found & set(keys)
+    """Return those of the keys that the project has, in any batch."""
+    exported: set[str] = set()
+    for chunk in _chunks(keys, MOST_KEYS):
+        rows = export(client, project, {"global_keys": chunk}, PATIENCE)
+        exported.update(row["data_row"]["global_key"] for row in rows)
+    return exported & set(keys)
 
 
-def _batch(project: Any, name: str, wanted: bool) -> Any:
-    """The project's batch of this name, or None; an empty one is what a broken creation left."""
-    found = next((one for one in project.batches() if one.name == name), None)
-    if found is not None and wanted and found.size != 0:
+def _batch(project: Any, name: str, will_queue: bool) -> Any:
+    """Return the project's batch of this name, or None; an empty one is what a broken creation left."""
+    same_name = next((batch for batch in project.batches() if batch.name == name), None)
+    if same_name is not None and will_queue and same_name.size != 0:
         raise ConfigError(
-            f"project {project.uid} has a batch {name!r} of other pictures ({found.size}): choose another name."
+            f"project {project.uid} has a batch {name!r} of other pictures ({same_name.size}): choose another name."
         )
-    return found
+    return same_name
 
 
 def _absent(client: Client, keys: list[str]) -> list[str]:
-    """Those of the keys that Labelbox has no picture for.
+    """Return those of the keys that Labelbox has no picture for.
 
     Raises:
         ConfigError: it has, but the API key may not see it.
     """
     absent = []
-    for part in _parts(keys, AT_ONCE):
-        for fault in client.get_data_row_ids_for_global_keys(part)["errors"]:
+    for chunk in _chunks(keys, AT_ONCE):
+        for fault in client.get_data_row_ids_for_global_keys(chunk)["errors"]:
             if "denied" in fault["error"].lower():
                 raise ConfigError(f"the API key may not see picture {fault['global_key']}: ask for its dataset.")
             absent.append(fault["global_key"])
@@ -164,18 +171,19 @@ def _absent(client: Client, keys: list[str]) -> list[str]:
 
 
 def _dataset(client: Client, name: str) -> Any:
-    """The oldest dataset of this name, or a new one: one that was made while the answer got lost is found again."""
+    """Return the oldest dataset of this name, or a new one: one whose creation was answered in vain is taken again."""
     from labelbox import Dataset
 
-    found = sorted(client.get_datasets(where=Dataset.name == name), key=lambda one: (one.created_at, one.uid))
-    return found[0] if found else client.create_dataset(name=name, iam_integration=None)
+    datasets = client.get_datasets(where=Dataset.name == name)
+    oldest = min(datasets, key=lambda dataset: (dataset.created_at, dataset.uid), default=None)
+    return oldest if oldest is not None else client.create_dataset(name=name, iam_integration=None)
 
 
 def _upload(client: Client, dataset: Any, pictures: dict[str, Photo]) -> None:
     with bar(total=len(pictures), name="sending photos", unit="photo") as progress:
-        for part in _parts(pictures.items(), AT_ONCE):
+        for chunk in _chunks(pictures.items(), AT_ONCE):
             rows = []
-            for _, row in ahead(lambda item: _upload_one(client, *item), part):
+            for _, row in map_ahead(lambda item: _upload_one(client, *item), chunk):
                 rows.append(row)
                 progress.update()
             _create(client, dataset, rows)

@@ -1,4 +1,4 @@
-"""What the pills lie on: plain card, paper, cloth, wood, stone, a tray; linear RGB."""
+"""The surface that the pills lie on: plain card, paper, cloth, wood, stone, a tray; linear RGB."""
 
 from __future__ import annotations
 

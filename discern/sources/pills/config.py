@@ -12,7 +12,7 @@ HELD_OUT_SPLITS: tuple[Split, ...] = ("test", "validation")
 
 
 class PillsConfig(BaseModel):
-    """How many sample pills there are and how hard they are to tell apart.
+    """The number of sample pills, and how hard they are to tell apart.
 
     A class is one sibling of one family. What a photo shows depends on the seed, the family, the sibling, its number
     and the settings of the picture (`size`, `clutter`, `tilt`, `pale`), not on how many there are: more families,
@@ -63,7 +63,7 @@ class PillsConfig(BaseModel):
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return self.families * self.siblings
 
     def class_of(self, class_index: int) -> tuple[int, int]:
@@ -81,7 +81,7 @@ class PillsConfig(BaseModel):
         family, sibling = self.class_of(class_index)
         return f"pill-{family:04d}-{'abcdefgh'[sibling]}"
 
-    def place_of(self, class_index: int, number: int) -> tuple[Split | None, Role | None]:
+    def assignment_of(self, class_index: int, number: int) -> tuple[Split | None, Role | None]:
         """The split and the role of a photo; None and None where no family is held out."""
         if not self.heldout_families:
             return None, None

@@ -1,4 +1,4 @@
-"""What a pill is: random choices only, no pixels.
+"""The design of a pill: random choices only, no pixels.
 
 Lengths are in units of half the pill's length, colours are sRGB from 0 to 1.
 """
@@ -105,7 +105,7 @@ def design_class(config: PillsConfig, class_index: int) -> PillDesign:
 
 
 def luminance(colour: Colour) -> float:
-    """How light an sRGB colour looks, from 0 to 1 (Rec. 709 weights on the encoded values)."""
+    """Return the lightness of an sRGB colour, from 0 to 1 (Rec. 709 weights on the encoded values)."""
     return 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
 
 
@@ -180,8 +180,8 @@ def _contrast(ink: Colour, colours: tuple[Colour, ...]) -> float:
     return min(abs(luminance(ink) - luminance(colour)) for colour in colours)
 
 
-def _distance(one: Colour, other: Colour) -> float:
-    return float(np.linalg.norm(np.subtract(one, other)))
+def _distance(first: Colour, second: Colour) -> float:
+    return float(np.linalg.norm(np.subtract(first, second)))
 
 
 def _imprints(rng: np.random.Generator, characters: int, count: int) -> list[str]:
@@ -189,7 +189,7 @@ def _imprints(rng: np.random.Generator, characters: int, count: int) -> list[str
     texts: list[str] = []
     while len(texts) < count:
         text = "".join(ALPHABET[int(i)] for i in rng.integers(len(ALPHABET), size=characters))
-        if sorted(text) not in [sorted(other) for other in texts]:
+        if sorted(text) not in map(sorted, texts):
             texts.append(text)
     return texts
 

@@ -1,4 +1,4 @@
-"""Where the imprint's letters stand on a pill, and their coverage in pixels.
+"""The imprint's letters on a pill, and their coverage in pixels.
 
 Lengths are in units of half the pill's length unless said otherwise.
 """
@@ -30,7 +30,7 @@ class Slot:
 
 
 def imprint_coverage(design: PillDesign, distance: Field, scale: float) -> Field:
-    """How much of each pixel the imprint covers, 0 to 1.
+    """Return the share of each pixel that the imprint covers, 0 to 1.
 
     Args:
         design: the pill.
@@ -57,7 +57,7 @@ def _lines(design: PillDesign) -> list[str]:
 
 
 def _stacked(design: PillDesign) -> bool:
-    """Whether two lines stand one above the other."""
+    """Return True if two lines stand one above the other."""
     roomy = design.ratio > 0.7 and design.shape not in {"triangle", "diamond"}
     return design.score == "along" or (design.two_lines and roomy and design.score == "none")
 
@@ -110,8 +110,8 @@ def _write(
     _, top, _, bottom = draw.textbbox((0, 0), line, font=font)
     at = centre[0] - sum(advances) / 2 + advances[0] / 2
     for letter, advance, following in zip(line, advances, [*advances[1:], 0.0], strict=True):
-        place = (at - font.getlength(letter) / 2, centre[1] - (top + bottom) / 2)
-        draw.text(place, letter, fill=255, font=font, stroke_width=stroke * size)
+        corner = (at - font.getlength(letter) / 2, centre[1] - (top + bottom) / 2)
+        draw.text(corner, letter, fill=255, font=font, stroke_width=stroke * size)
         at += (advance + following) / 2
 
 

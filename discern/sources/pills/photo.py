@@ -25,7 +25,7 @@ CAMERA = 3.5  # distance of the camera over the photo's side
 
 @dataclass(frozen=True)
 class Scene:
-    """What differs from photo to photo.
+    """The facts that differ from photo to photo.
 
     Args:
         turn: rotation of the pill's axes into the photo's, [3, 3]; z points to the camera.
@@ -137,7 +137,7 @@ def _lay(light: NDArray[np.float32], scene: Scene, design: PillDesign, surface: 
 def _shadow(
     rng: np.random.Generator, scene: Scene, design: PillDesign, relief: Relief, size: int
 ) -> NDArray[np.float32]:
-    """How much light reaches the table, [size, size]: one blurred shadow away from the lamp, one below the pill."""
+    """Return the light that reaches the table, [size, size]: a blurred shadow beside the pill, one below it."""
     thickness = max(design.wall, 0.2)
     outline = _project(Image.fromarray(relief.mask), scene, design.wall, size)
     reach = scene.scale * thickness / np.tan(np.arcsin(scene.light[2]))

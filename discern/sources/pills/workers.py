@@ -53,7 +53,7 @@ def render_in_workers(config: PillsConfig, workers: int) -> Iterator[Photo]:
 
 def _photo(config: PillsConfig, class_index: int, number: int, data: bytes) -> Photo:
     label = config.label_of(class_index)
-    split, role = config.place_of(class_index, number)
+    split, role = config.assignment_of(class_index, number)
     return Photo(name=f"{label}/{number:02d}.jpg", label=label, data=data, split=split, role=role)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from discern.errors import DataError
+from discern.errors import DataError, first_line
 from discern.sources.files.tree import Tree
 from discern.sources.parsing import LARGE, read_text, read_whole
 
@@ -75,7 +75,7 @@ class CsvTable:
 
     def rows(self, columns: Sequence[str]) -> Iterator[tuple[int, Sequence[str]]]:
         """The cells of some columns, as text, with the number of the line that each row begins in."""
-        places = [self.header.index(column) for column in columns]
+        indices = [self.header.index(column) for column in columns]
         records = self._records()
         next(records)
         for line, cells in records:
@@ -84,7 +84,7 @@ class CsvTable:
                     f"line {line} of {self.path} has {len(cells)} cells, and its header has {len(self.header)}: "
                     "mend the line, perhaps with quotes around a cell."
                 )
-            yield line, [cells[place] for place in places]
+            yield line, [cells[index] for index in indices]
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter, strict=True)
@@ -130,8 +130,7 @@ class ParquetTable:
                 yield number, row
 
     def _damaged(self, error: Exception) -> DataError:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return DataError(f"{self.path} cannot be read as Parquet ({reason.rstrip('.')}): write it again.")
+        return DataError(f"{self.path} cannot be read as Parquet ({first_line(error)}): write it again.")
 
 
 def _plain(column: pa.Array) -> pa.Array:

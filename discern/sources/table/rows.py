@@ -1,4 +1,4 @@
-"""What the cells of a table's row mean."""
+"""The meaning of the cells of a table's row."""
 
 from __future__ import annotations
 
@@ -50,27 +50,36 @@ class RowReader:
         self._labels: dict[str, str] = {}  # one object a class, and each looked at once
 
     def entries(self) -> Iterator[tuple[int, Entry]]:
-        """Each row's line and what it says.
+        """Yield each row's line and entry.
 
         Raises:
             DataError: a row makes no sense, or some name files that do not exist.
         """
-        missing, first = 0, ""
-        keys = list(self._columns)
+        missing, first_missing = 0, ""
         for line, cells in self._table.rows(list(self._columns.values())):
             where = f"{self._table.unit} {line} of {self._table.path}"
-            row = dict(zip(keys, cells, strict=True))
-            path = self._text(row, "path", where)
-            if path is None:
+            row = dict(zip(self._columns, cells, strict=True))
+            name = self._text(row, "path", where)
+            if name is None:
                 raise DataError(f"{where} names no file in its column {self._columns['path']}: add it.")
-            found = next((file for start in self._starts if (file := self._finder.exact(path, start))), None)
-            if found:
-                yield line, self._entry(found, row, where)
-            else:
-                missing, first = missing + 1, first or f"{where} names {path!r}"
+            path = self._find(name)
+            if path is not None:
+                yield line, self._entry(path, row, where)
+                continue
+            missing += 1
+            first_missing = first_missing or f"{where} names {name!r}"
         if missing:
             more = f" (nor those of {missing - 1} more {self._table.unit}s)" if missing > 1 else ""
-            raise DataError(f"{first}, a file that {self._tree.place} does not hold{more}: add it, or mend the path.")
+            raise DataError(
+                f"{first_missing}, a file that {self._tree.location} does not hold{more}: add it, or mend the path."
+            )
+
+    def _find(self, name: str) -> str | None:
+        for start in self._starts:
+            path = self._finder.exact(name, start)
+            if path:
+                return path
+        return None
 
     def _entry(self, path: str, row: Mapping[str, Any], where: str) -> Entry:
         label = self._text(row, "label", where)
@@ -116,17 +125,21 @@ class RowReader:
 
 
 def _split(text: str | None, where: str) -> Split | None:
-    split = split_named(text) if text is not None else None
-    if text is not None and split is None:
+    if text is None:
+        return None
+    split = split_named(text)
+    if split is None:
         raise DataError(f"{where} has the split {text[:50]!r}: write train, validation or test.")
     return split
 
 
 def _role(text: str | None, where: str) -> Role | None:
-    role = next((role for role in ROLES if text is not None and text.strip().lower() == role), None)
-    if text is not None and role is None:
-        raise DataError(f"{where} has the role {text[:50]!r}: write gallery or query.")
-    return role
+    if text is None:
+        return None
+    for role in ROLES:
+        if text.strip().lower() == role:
+            return role
+    raise DataError(f"{where} has the role {text[:50]!r}: write gallery or query.")
 
 
 def _kind(text: str | None, label: str | None, where: str) -> RowKind:
@@ -176,18 +189,23 @@ def _moment(value: Any, where: str) -> datetime | None:
 
 def _box(row: Mapping[str, Any], where: str) -> Box | None:
     if "left" in row:
-        cells: Any = [row[key] for key in CORNERS]
-        if all(_is_blank(cell) for cell in cells):
-            return None
-    else:
-        value = row.get("box")
-        if _is_blank(value):
-            return None
-        cells = value.strip().strip("[]()").split(",") if isinstance(value, str) else value
-        if not isinstance(cells, list) or len(cells) != len(CORNERS):
-            raise DataError(f"{where} has the box {str(value)[:50]!r}: write left,top,right,bottom in pixels.")
-    left, top, right, bottom = (_coordinate(cell, where) for cell in cells)
+        corners = [row[key] for key in CORNERS]
+        return None if all(map(_is_blank, corners)) else _box_of_corners(corners, where)
+    box = row.get("box")
+    return None if _is_blank(box) else _box_of_corners(_corners_of_box(box, where), where)
+
+
+def _box_of_corners(corners: Sequence[Any], where: str) -> Box:
+    left, top, right, bottom = (_coordinate(cell, where) for cell in corners)
     return left, top, right, bottom
+
+
+def _corners_of_box(box: Any, where: str) -> list[Any]:
+    """Return the four numbers of one cell, as they are written."""
+    cells = box.strip().strip("[]()").split(",") if isinstance(box, str) else box
+    if not isinstance(cells, list) or len(cells) != len(CORNERS):
+        raise DataError(f"{where} has the box {str(box)[:50]!r}: write left,top,right,bottom in pixels.")
+    return cells
 
 
 def _margin(value: Any, where: str) -> float | None:

@@ -7,8 +7,8 @@ Rules kept:
 
 from __future__ import annotations
 
-import difflib
 from array import array
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Literal
 
@@ -22,6 +22,7 @@ from discern.sources.files.tree import Tree
 from discern.sources.paths import file_at, folder_at, folder_of, images_below, top_folder
 from discern.sources.table.reader import EXTENSIONS, TableFile, open_table
 from discern.sources.table.rows import CORNERS, RowReader
+from discern.suggestions import nearest
 from edge_runtime.core.images import Box
 
 REQUIRED = ("path", "label")
@@ -108,58 +109,65 @@ class TableSource(ListedSource):
 
     def __init__(self, config: TableConfig) -> None:
         tree = open_tree(config.path)
-        table = open_table(tree, _table(tree, config))
+        table = open_table(tree, _table_path(tree, config))
         starts = [folder_at(tree, config.images)] if config.images else [folder_of(table.path), ""]
         entries = _listed(table, RowReader(tree, table, _columns(table, config.columns), starts))
         entries += _unlisted(tree, table, entries, config)
         super().__init__(tree.name, tree, config, in_order(entries), config.margin)
 
 
-def _table(tree: Tree, config: TableConfig) -> str:
-    """Path of the table."""
+def _table_path(tree: Tree, config: TableConfig) -> str:
+    tables = [path for path in tree.files if path.lower().endswith(EXTENSIONS)]
+    tables_held = f"(it holds {', '.join(tables[:5]) or 'none'})"
     if config.table is not None:
-        named = file_at(tree, config.table)
-        found = [named] if named else []
-    else:
-        top = top_folder(tree, tree.files)
-        found = [path for path in tree.files if path.lower().endswith(EXTENSIONS) and folder_of(path) == top]
-        if len(found) > 1:
-            raise DataError(f"{tree.place} holds {len(found)} tables ({', '.join(found[:5])}): name one in table.")
-    if not found:
-        tables = [path for path in tree.files if path.lower().endswith(EXTENSIONS)]
-        wanted = f"no file {config.table!r}" if config.table is not None else "no .csv, .tsv or .parquet at its top"
-        raise DataError(f"{tree.place} holds {wanted}: name one in table (it holds {', '.join(tables[:5]) or 'none'}).")
-    return found[0]
+        path = file_at(tree, config.table)
+        if path is None:
+            raise DataError(f"{tree.location} holds no file {config.table!r}: name one in table {tables_held}.")
+        return path
+    top = top_folder(tree, tree.files)
+    at_top = [path for path in tables if folder_of(path) == top]
+    if not at_top:
+        raise DataError(f"{tree.location} holds no .csv, .tsv or .parquet at its top: name one in table {tables_held}.")
+    if len(at_top) > 1:
+        raise DataError(f"{tree.location} holds {len(at_top)} tables ({', '.join(at_top[:5])}): name one in table.")
+    return at_top[0]
 
 
 def _columns(table: TableFile, config: ColumnsConfig) -> dict[str, str]:
-    """The table's name of each column that it has and that means something here."""
+    """Return the table's name of each column that it has, by its name in `ColumnsConfig`."""
     columns: dict[str, str] = {}
     states_provenance = (config.label_method or "label_method") in table.header
-    for key, named in config:
-        if named is None and key in PROVENANCE and not states_provenance:
+    for key, configured in config:
+        if configured is None and key in PROVENANCE and not states_provenance:
             continue
-        name = named or key
+        name = configured or key
         if name in table.header:
             columns[key] = name
-        elif named is not None or key in REQUIRED:
-            near = difflib.get_close_matches(name.lower(), [column.lower() for column in table.header], 1)
-            hint = next((f", but {column!r}" for column in table.header if [column.lower()] == near), "")
-            others = ", ".join(column for column in table.header if column)[:200]
-            raise DataError(
-                f"{table.path} has no column {name!r}{hint}: set columns.{key} to one of {others or 'none'}."
-            )
-    corners = [key for key in CORNERS if key in columns]
-    if corners and "box" in columns:
-        raise DataError(
-            f"{table.path} has columns {columns['box']!r} and {columns[corners[0]]!r} for a box: drop one way."
-        )
-    if corners and len(corners) < len(CORNERS):
-        missing = next(key for key in CORNERS if key not in columns)
-        raise DataError(
-            f"{table.path} has a column {columns[corners[0]]!r} and none for {missing}: name all four or none."
-        )
+        elif configured is not None or key in REQUIRED:
+            raise _no_column(table, key, name)
+    _check_box_columns(table, columns)
     return columns
+
+
+def _no_column(table: TableFile, key: str, name: str) -> DataError:
+    header = [column for column in table.header if column]
+    near = nearest(name, header)
+    hint = f", but {near[0]!r}" if near else ""
+    names = ", ".join(header)[:200] or "none"
+    return DataError(f"{table.path} has no column {name!r}{hint}: set columns.{key} to one of {names}.")
+
+
+def _check_box_columns(table: TableFile, columns: Mapping[str, str]) -> None:
+    """Refuse a box that is in one column and in four, or in some of the four."""
+    corners = [key for key in CORNERS if key in columns]
+    if not corners:
+        return
+    corner = columns[corners[0]]
+    if "box" in columns:
+        raise DataError(f"{table.path} has columns {columns['box']!r} and {corner!r} for a box: drop one way.")
+    for key in CORNERS:
+        if key not in columns:
+            raise DataError(f"{table.path} has a column {corner!r} and none for {key}: name all four or none.")
 
 
 def _listed(table: TableFile, reader: RowReader) -> list[Entry]:
@@ -169,8 +177,8 @@ def _listed(table: TableFile, reader: RowReader) -> list[Entry]:
         lines.append(line)
         entries.append(entry)
     for entry, following in pairwise(in_order(entries)):
-        if _thing(entry) == _thing(following):
-            first, second = [line for line, one in zip(lines, entries, strict=True) if _thing(one) == _thing(entry)][:2]
+        if _instance(entry) == _instance(following):
+            first, second = [lines[i] for i in range(len(lines)) if _instance(entries[i]) == _instance(entry)][:2]
             box = "" if entry.box is None else f" and one box, {entry.box}"
             raise DataError(
                 f"{table.unit}s {first} and {second} of {table.path} have one path, {entry.path}{box}: remove one."
@@ -178,19 +186,20 @@ def _listed(table: TableFile, reader: RowReader) -> list[Entry]:
     return entries
 
 
-def _thing(entry: Entry) -> tuple[str, Box | None]:
+def _instance(entry: Entry) -> tuple[str, Box | None]:
+    """Return what two entries of one table must not have in common."""
     return entry.path, entry.box
 
 
 def _unlisted(tree: Tree, table: TableFile, entries: list[Entry], config: TableConfig) -> list[Entry]:
-    """The images that the table passes over, without labels, where they are asked for."""
+    """Return the images that the table passes over, without labels, where the config wants them reported."""
     if config.unlisted == "ignore":
         return []
     listed = {entry.path for entry in entries}
-    found = [path for path in images_below(tree) if path not in listed]
-    if found and config.unlisted == "error":
+    unlisted = [path for path in images_below(tree) if path not in listed]
+    if unlisted and config.unlisted == "error":
         raise DataError(
-            f"{table.path} does not list {found[0]} ({len(found)} images in all): add a line for each, or set "
+            f"{table.path} does not list {unlisted[0]} ({len(unlisted)} images in all): add a line for each, or set "
             "unlisted to report or ignore."
         )
-    return [Entry(path, None) for path in found]
+    return [Entry(path, None) for path in unlisted]

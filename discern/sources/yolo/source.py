@@ -20,12 +20,13 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.errors import DataError
+from discern.map_ahead import map_ahead
 from discern.sources.base import Photo
 from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
 from discern.sources.names import NamesConfig
-from discern.sources.parsing import ahead, number, pixels, read_text
+from discern.sources.parsing import number, pixels, read_text
 from discern.sources.yolo.layout import YoloLayout, class_number, read_layout
 from edge_runtime.core.images import DAMAGE, FORMATS, Box
 
@@ -54,7 +55,7 @@ class YoloConfig(BaseModel):
 
 
 class YoloSource(ListedSource):
-    """Things in the photos of a YOLO data set, by image, box and label.
+    """Objects in the photos of a YOLO data set, by image, box and label.
 
     Raises:
         DataError: the layout is not YOLO's, a line of labels makes no sense, or labels have no image or two.
@@ -69,7 +70,7 @@ class YoloSource(ListedSource):
     def photos(self) -> Iterator[Photo]:
         """Stream the photos; the header of each that has labels is read."""
         groups = [list(group) for _, group in groupby(self._entries, key=attrgetter("path"))]
-        for group, size in ahead(self._size, groups):
+        for group, size in map_ahead(self._size, groups):
             for entry in group:
                 yield self._photo(entry if entry.box is None else entry._replace(box=_in_pixels(entry.box, size)))
 
@@ -98,29 +99,30 @@ def _in_pixels(box: Box, size: tuple[int, int] | None) -> Box | None:
 def _entries(tree: Tree, layout: YoloLayout) -> Iterator[Entry]:
     files = frozenset(tree.files)
     described = [path for path in layout.labels if path in files]
-    for path, text in ahead(partial(read_text, tree), described):
+    for path, text in map_ahead(partial(read_text, tree), described):
         image = layout.labels[path]
-        things = [
-            _thing(image, line.split(), layout, f"line {place} of {path}")
-            for place, line in enumerate(text.splitlines(), start=1)
-            if line.strip()
-        ]
-        yield from things or [Entry(image, None, split=layout.splits.get(image))]
+        yield from list(_objects(path, text, image, layout)) or [Entry(image, None, split=layout.splits.get(image))]
     for path, image in layout.labels.items():
         if path not in files:
             yield Entry(image, None, split=layout.splits.get(image))
 
 
-def _thing(image: str, words: list[str], layout: YoloLayout, where: str) -> Entry:
-    kind = class_number(words[0])
-    label = None if kind is None else layout.names.get(kind)
+def _objects(path: str, text: str, image: str, layout: YoloLayout) -> Iterator[Entry]:
+    for number_of_line, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            yield _object(image, line.split(), layout, f"line {number_of_line} of {path}")
+
+
+def _object(image: str, cells: list[str], layout: YoloLayout, where: str) -> Entry:
+    class_of_object = class_number(cells[0])
+    label = None if class_of_object is None else layout.names.get(class_of_object)
     if label is None:
-        raise DataError(f"{where} has the class {words[0][:50]!r}, which has no name: correct it, or add the name.")
-    numbers = [number(word, where) for word in words[1:]]
+        raise DataError(f"{where} has the class {cells[0][:50]!r}, which has no name: correct it, or add the name.")
+    numbers = [number(cell, where) for cell in cells[1:]]
     shares = numbers[:4] if layout.keypoints else numbers  # a point's third number says whether it is seen: 0, 1 or 2
-    outside = next((x for x in shares if not -TOLERANCE <= x <= 1 + TOLERANCE), None)
-    if outside is not None:
-        raise DataError(f"{where} has {outside:g}, and shares of a picture's sides are 0 to 1: correct it.")
+    for share in shares:
+        if not -TOLERANCE <= share <= 1 + TOLERANCE:
+            raise DataError(f"{where} has {share:g}, and shares of a picture's sides are 0 to 1: correct it.")
     return Entry(image, label, _box(numbers, layout.keypoints, where), split=layout.splits.get(image))
 
 

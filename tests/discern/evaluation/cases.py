@@ -1,4 +1,4 @@
-"""Outcomes written down by hand or drawn by hypothesis."""
+"""SearchResults written down by hand or drawn by hypothesis."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from discern.evaluation.retrieval import UNKNOWN, Outcomes
+from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from edge_runtime.core.identify import DecisionRule
 
 ACCEPT_ALL = DecisionRule(threshold=-1.0, margin=0.0, fpir=1.0)
 
 
-def outcomes(
+def results(
     truth: Sequence[int],
-    found: Sequence[int],
+    best_class: Sequence[int],
     best: Sequence[float],
     second: Sequence[float] | None = None,
     *,
     classes: int = 3,
     trained: Sequence[bool] | None = None,
-) -> Outcomes:
-    """Outcomes of queries one by one; the second class scores -1 where nothing is said."""
+) -> SearchResults:
+    """Results of queries, one by one; the second class scores -1 where nothing is said."""
     scores = np.stack([best, [-1.0] * len(best) if second is None else second], axis=1).astype(np.float32)
-    return Outcomes(
+    return SearchResults(
         np.array(truth, np.int64),
-        np.array(found, np.int64),
+        np.array(best_class, np.int64),
         scores,
         tuple(f"class {number}" for number in range(classes)),
         tuple("unknown" if number == UNKNOWN else f"class {number}" for number in truth),
@@ -35,9 +35,17 @@ def outcomes(
     )
 
 
+def subset(whole: SearchResults, chosen: np.ndarray) -> SearchResults:
+    """The queries where `chosen` [q] is true."""
+    labels = tuple(np.array(whole.query_labels)[chosen].tolist())
+    return SearchResults(
+        whole.truth[chosen], whole.best_class[chosen], whole.scores[chosen], whole.labels, labels, whole.trained[chosen]
+    )
+
+
 @st.composite
-def drawn(draw: st.DrawFn, queries: int = 30, classes: int = 4) -> Outcomes:
-    """Any outcomes of 2 to `queries` queries, at least one enrolled and one unknown among them."""
+def drawn(draw: st.DrawFn, queries: int = 30, classes: int = 4) -> SearchResults:
+    """Any results of 2 to `queries` queries, at least one enrolled and one unknown among them."""
     count = draw(st.integers(2, queries))
     truth = draw(arrays.arrays(np.int64, count, elements=st.integers(UNKNOWN, classes - 1)))
     truth[0], truth[1] = draw(st.integers(0, classes - 1)), UNKNOWN
@@ -46,4 +54,4 @@ def drawn(draw: st.DrawFn, queries: int = 30, classes: int = 4) -> Outcomes:
     cosine = st.one_of(st.sampled_from([-0.5, 0.0, 0.25, 0.5, 0.75]), st.floats(-0.984375, 1, width=32))
     pairs = draw(arrays.arrays(np.float32, (count, 2), elements=cosine))
     scores = -np.sort(-pairs, axis=1)
-    return outcomes(truth.tolist(), found.tolist(), scores[:, 0].tolist(), scores[:, 1].tolist(), classes=classes)
+    return results(truth.tolist(), found.tolist(), scores[:, 0].tolist(), scores[:, 1].tolist(), classes=classes)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from discern.errors import DataError
-from discern.evaluation.episodes import EpisodeAccuracy, play_episodes, within_group_error
+from discern.evaluation.episodes import EpisodeAccuracy, Episodes, play_episodes, within_group_error
 
 E = np.eye(4, dtype=np.float32)
 
@@ -29,6 +29,13 @@ def test_equal_vectors_are_told_by_chance() -> None:
     accuracy = accuracy_of(E[[0] * 20], np.repeat(np.arange(5), 4), ways=5, shots=1, queries=3, episodes=20)
     assert accuracy.mean == pytest.approx(1 / 5)
     assert accuracy.half_width == pytest.approx(0)
+
+
+def test_the_interval_of_episodes_is_of_their_sample_standard_deviation() -> None:
+    # Accuracies 1 and 0 deviate by sqrt(1/2); 1.96 sqrt(1/2) / sqrt(2) = .98.
+    hits = np.array([[[True], [True]], [[False], [False]]])
+    accuracy = Episodes(hits, np.array([[0, 1], [0, 1]])).accuracy()
+    assert accuracy == EpisodeAccuracy(mean=0.5, half_width=pytest.approx(0.98), episodes=2)
 
 
 def test_an_episode_worked_by_hand() -> None:
@@ -123,7 +130,7 @@ def test_two_models_are_asked_the_same_queries() -> None:
 
 
 def test_too_few_classes_is_an_error() -> None:
-    with pytest.raises(DataError, match="5 ways needs as many classes, but there are 2: ask fewer ways"):
+    with pytest.raises(DataError, match="5 ways needs as many classes, but there are 2: draw fewer ways"):
         accuracy_of(E, np.array([0, 0, 1, 1]), ways=5, shots=1, queries=1)
 
 
@@ -133,7 +140,7 @@ def test_no_item_is_an_error() -> None:
 
 
 def test_a_class_with_too_few_items_is_named() -> None:
-    with pytest.raises(DataError, match=r"1 shots and 1 queries of a class, but class 9 has 1 items: ask fewer"):
+    with pytest.raises(DataError, match=r"1 shots and 1 queries of a class, but class 9 has 1 items: draw fewer"):
         accuracy_of(E[:3], np.array([4, 4, 9]), ways=2, shots=1, queries=1)
 
 

@@ -62,7 +62,7 @@ def test_each_comes_with_the_rule_fitted_to_it() -> None:
     for fitted in fit_galleries(gallery, labels, AUTO, queries, fpir=0.5):
         expected = enrol(gallery, labels, AUTO.represented(fitted.represent))
         np.testing.assert_array_equal(fitted.gallery.vectors, expected.vectors)
-        found = search(expected, queries.vectors, queries.names, frozenset())
+        found = search(expected, queries.vectors, queries.labels, frozenset())
         assert fitted.rule == fit_rule(found, 0.5)
         assert fitted.rates == rule_rates(found, fitted.rule)
         assert fitted.metrics == measure(found, fitted.rule)
@@ -92,7 +92,7 @@ def test_what_the_config_says_is_done(represent: str) -> None:
 def test_classes_that_trained_are_told_apart() -> None:
     queries = replace(asked("abss", 10, 170, 80, 100), trained=frozenset({"a"}))
     (only,) = fit_galleries(on_circle(0, 180), ["a", "b"], AUTO, queries, fpir=0.5)
-    assert only.outcomes.trained.tolist() == [True, False, False, False]
+    assert only.results.trained.tolist() == [True, False, False, False]
 
 
 def test_no_unknowns_is_an_error() -> None:

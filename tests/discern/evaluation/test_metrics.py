@@ -16,18 +16,18 @@ from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
 from discern.evaluation.gallery import GalleryConfig, enrol
 from discern.evaluation.metrics import macro_precision_recall, measure, unknown_auroc
-from discern.evaluation.retrieval import Outcomes, search
+from discern.evaluation.retrieval import SearchResults, search
 from edge_runtime.core.identify import DecisionRule
-from tests.discern.evaluation.cases import ACCEPT_ALL, drawn, outcomes
+from tests.discern.evaluation.cases import ACCEPT_ALL, drawn, results
 
 RULE = DecisionRule(threshold=0.5, margin=0.1, fpir=0.1)
 
 
-def by_hand() -> Outcomes:
+def by_hand() -> SearchResults:
     """Classes 0 and 1 are enrolled, class 1 was trained on, two queries are unknowns' (-1)."""
-    return outcomes(
+    return results(
         truth=[0, 0, 0, 1, 1, -1, -1],
-        found=[0, 0, 1, 1, 1, 1, 0],
+        best_class=[0, 0, 1, 1, 1, 1, 0],
         best=[0.9, 0.4, 0.8, 0.9, 0.7, 0.8, 0.2],
         second=[0.1, 0.1, 0.2, 0.1, 0.65, 0.1, 0.1],
         classes=2,
@@ -53,7 +53,7 @@ def test_every_figure_of_a_case_worked_by_hand() -> None:
 
 
 def test_without_unknowns_nothing_is_said_of_them() -> None:
-    figures = measure(outcomes([0, 1], [0, 1], [0.9, 0.8]), RULE)
+    figures = measure(results([0, 1], [0, 1], [0.9, 0.8]), RULE)
     assert figures.tnir is None
     assert figures.auroc is None
     assert figures.recall_at_1 == 1.0
@@ -61,7 +61,7 @@ def test_without_unknowns_nothing_is_said_of_them() -> None:
 
 
 def test_without_enrolled_queries_nothing_is_said_of_them() -> None:
-    figures = measure(outcomes([-1, -1], [0, 1], [0.9, 0.2]), RULE)
+    figures = measure(results([-1, -1], [0, 1], [0.9, 0.2]), RULE)
     assert figures.recall_at_1 is None
     assert figures.unseen_recall_at_1 is None
     assert figures.tpir is None
@@ -72,13 +72,13 @@ def test_without_enrolled_queries_nothing_is_said_of_them() -> None:
 
 
 def test_without_unseen_classes_nothing_is_said_of_them() -> None:
-    figures = measure(outcomes([0, -1], [0, 0], [0.9, 0.2], trained=[True, False]), RULE)
+    figures = measure(results([0, -1], [0, 0], [0.9, 0.2], trained=[True, False]), RULE)
     assert figures.unseen_recall_at_1 is None
     assert figures.unseen_tpir is None
 
 
 def test_no_precision_where_no_name_was_given() -> None:
-    assert measure(outcomes([0, -1], [0, 0], [0.1, 0.1]), RULE).precision is None
+    assert measure(results([0, -1], [0, 0], [0.1, 0.1]), RULE).precision is None
 
 
 def test_figures_are_finite_numbers_with_the_counts() -> None:
@@ -118,7 +118,7 @@ def test_macro_precision_and_recall_are_scikit_learns(truth: np.ndarray, answers
 
 @settings(deadline=None, max_examples=60)
 @given(drawn())
-def test_auroc_is_scikit_learns_and_blind_to_monotone_changes(found: Outcomes) -> None:
+def test_auroc_is_scikit_learns_and_blind_to_monotone_changes(found: SearchResults) -> None:
     auroc = unknown_auroc(found)
     assert auroc == pytest.approx(roc_auc_score(found.truth >= 0, found.scores[:, 0]))
     ranks = np.stack([rankdata(found.scores[:, 0], "dense")] * 2, axis=1).astype(np.float32)
@@ -127,7 +127,7 @@ def test_auroc_is_scikit_learns_and_blind_to_monotone_changes(found: Outcomes) -
 
 @settings(deadline=None, max_examples=60)
 @given(drawn(), st.floats(-1, 1), st.floats(0, 1))
-def test_figures_keep_their_bounds_and_their_order(found: Outcomes, threshold: float, margin: float) -> None:
+def test_figures_keep_their_bounds_and_their_order(found: SearchResults, threshold: float, margin: float) -> None:
     rule = DecisionRule(threshold, margin, 0.1)
     figures = measure(found, rule)
     assert all(
@@ -167,3 +167,10 @@ def test_recall_at_1_is_pytorch_metric_learnings_on_a_closed_set() -> None:
     )["precision_at_1"]
     assert 0.3 < theirs < 0.95
     assert ours == pytest.approx(theirs)
+
+
+def test_summary_gives_fnir_beside_tpir_and_fpir_beside_tnir() -> None:
+    figures = measure(results([0, 1, 0, 1, -1], [0, 0, 0, 1, 1], [0.9, 0.8, 0.9, 0.9, 0.1]), RULE)
+    assert figures.summary() == "recall@1 0.750, TPIR 0.750 (FNIR 0.250), TNIR 1.000 (FPIR 0.000), AUROC 1.000"
+    known = measure(results([0, 1], [0, 1], [0.9, 0.8]), RULE)
+    assert known.summary().endswith("TNIR not computed, AUROC not computed")

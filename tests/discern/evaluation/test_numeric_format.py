@@ -16,10 +16,10 @@ from discern.evaluation.numeric_format import (
     choose_format,
     compare_answers,
 )
-from discern.evaluation.retrieval import UNKNOWN, Outcomes
+from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from discern.evaluation.significance import Gap
 from edge_runtime.core.identify import DecisionRule
-from tests.discern.evaluation.cases import outcomes
+from tests.discern.evaluation.cases import results, subset
 
 CONFIG = NumericFormatConfig(
     recall_loss=0.02, tpir_loss=0.03, fpir_gain=0.04, least_agreement=0.9, least_queries=50, least_speedup=1.25
@@ -51,8 +51,12 @@ def accuracy(**changes: Any) -> Accuracy:
     return Accuracy(**good | changes)
 
 
-def measured(precision: NumericFormat = "int8", latency_ms: float | None = 0.5, **changes: Any) -> FormatMeasurement:
-    return FormatMeasurement(precision=precision, latency_ms=latency_ms, size_mb=1.0, accuracy=accuracy(**changes))
+def measured(
+    numeric_format: NumericFormat = "int8", latency_ms: float | None = 0.5, **changes: Any
+) -> FormatMeasurement:
+    return FormatMeasurement(
+        numeric_format=numeric_format, latency_ms=latency_ms, size_mb=1.0, accuracy=accuracy(**changes)
+    )
 
 
 FP32 = measured("fp32", 1.0, agreement=1.0)
@@ -60,7 +64,7 @@ FP32 = measured("fp32", 1.0, agreement=1.0)
 
 def test_what_is_faster_and_inside_every_limit_ships() -> None:
     choice = choose_format([FP32, measured()], CONFIG)
-    assert choice.precision == "int8"
+    assert choice.numeric_format == "int8"
     assert choice.refused == {}
     assert choice.reason == (
         "int8: 0.50 ms where fp32 takes 1.00 ms, recall@1 -0.005 [-0.020, +0.010], "
@@ -69,34 +73,34 @@ def test_what_is_faster_and_inside_every_limit_ships() -> None:
 
 
 def test_of_several_inside_the_fastest_ships() -> None:
-    assert choose_format([FP32, measured("fp16", 0.3), measured("int8", 0.4)], CONFIG).precision == "fp16"
-    assert choose_format([FP32, measured("fp16", 0.4), measured("int8", 0.3)], CONFIG).precision == "int8"
-    assert choose_format([measured("int8", 0.3), measured("fp16", 0.4), FP32], CONFIG).precision == "int8"
+    assert choose_format([FP32, measured("fp16", 0.3), measured("int8", 0.4)], CONFIG).numeric_format == "fp16"
+    assert choose_format([FP32, measured("fp16", 0.4), measured("int8", 0.3)], CONFIG).numeric_format == "int8"
+    assert choose_format([measured("int8", 0.3), measured("fp16", 0.4), FP32], CONFIG).numeric_format == "int8"
 
 
 def test_cosine_decides_nothing() -> None:
-    assert choose_format([FP32, measured(cosine_mean=-1.0, cosine_min=-1.0)], CONFIG).precision == "int8"
+    assert choose_format([FP32, measured(cosine_mean=-1.0, cosine_min=-1.0)], CONFIG).numeric_format == "int8"
 
 
 REFUSALS: Mapping[str, tuple[dict[str, Any], str]] = {
     "recall": ({"recall_gap": gap(-0.0201, 0.01)}, r"recall@1 -0.005 \[-0.020, \+0.010\], and may fall by 0.020"),
-    "detection": ({"fp32_rule_tpir_gap": gap(-0.0301, 0.02)}, r"detection .*, and may fall by 0.030"),
-    "own rule": ({"tpir_gap": gap(-0.0602, 0.0)}, r"detection by its own rule -0.030, at least -0.030 needed"),
-    "unknowns": ({"fp32_rule_fpir_gap": gap(-0.01, 0.0401)}, r"false identification .* may rise by 0.040"),
+    "detection": ({"fp32_rule_tpir_gap": gap(-0.0301, 0.02)}, r"TPIR .*, and may fall by 0.030"),
+    "own rule": ({"tpir_gap": gap(-0.0602, 0.0)}, r"TPIR under its own rule -0.030, at least -0.030 needed"),
+    "unknowns": ({"fp32_rule_fpir_gap": gap(-0.01, 0.0401)}, r"FPIR .* may rise by 0.040"),
     "agreement": ({"agreement": 0.8999}, "agreement 0.900, at least 0.900 needed"),
     "speed": ({"latency_ms": 0.801}, "0.80 ms is not 1.25 times as fast as fp32's 1.00 ms"),
-    "few queries": ({"recall_gap": gap(0, 0, 49)}, "49 queries cannot tell recall@1: 50 are needed"),
-    "few detections": ({"fp32_rule_tpir_gap": gap(0, 0, 49)}, "49 queries cannot tell detection"),
-    "few unknowns": ({"fp32_rule_fpir_gap": gap(0, 0, 49)}, "49 queries cannot tell false identification"),
+    "few queries": ({"recall_gap": gap(0, 0, 49)}, "49 queries are too few to judge recall@1: 50 are needed"),
+    "few detections": ({"fp32_rule_tpir_gap": gap(0, 0, 49)}, "49 queries are too few to judge TPIR"),
+    "few unknowns": ({"fp32_rule_fpir_gap": gap(0, 0, 49)}, "49 queries are too few to judge FPIR"),
     "recall unknown": ({"recall_gap": None}, "recall@1 was not compared: queries of two classes or more are needed"),
-    "detection unknown": ({"fp32_rule_tpir_gap": None}, "detection was not compared"),
-    "own rule unknown": ({"tpir_gap": None}, "detection by its own rule was not compared"),
-    "unknowns unknown": ({"fp32_rule_fpir_gap": None}, "false identification was not compared"),
+    "detection unknown": ({"fp32_rule_tpir_gap": None}, "TPIR was not compared"),
+    "own rule unknown": ({"tpir_gap": None}, "TPIR under its own rule was not compared"),
+    "unknowns unknown": ({"fp32_rule_fpir_gap": None}, "FPIR was not compared"),
     "latency unknown": ({"latency_ms": None}, "latency was not measured"),
     "no number": ({"agreement": NAN}, "agreement nan"),
     "recall no number": ({"recall_gap": gap(NAN, 0)}, "recall@1"),
-    "own rule no number": ({"tpir_gap": gap(NAN, 0)}, "detection by its own rule nan"),
-    "unknowns no number": ({"fp32_rule_fpir_gap": gap(0, NAN)}, "false identification"),
+    "own rule no number": ({"tpir_gap": gap(NAN, 0)}, "TPIR under its own rule nan"),
+    "unknowns no number": ({"fp32_rule_fpir_gap": gap(0, NAN)}, "FPIR"),
     "latency no number": ({"latency_ms": NAN}, "nan ms is not"),
 }
 
@@ -105,7 +109,7 @@ REFUSALS: Mapping[str, tuple[dict[str, Any], str]] = {
 def test_each_limit_refuses_by_itself_and_fp32_ships(kind: str) -> None:
     changes, reason = REFUSALS[kind]
     choice = choose_format([FP32, measured(**changes)], CONFIG)
-    assert choice.precision == "fp32"
+    assert choice.numeric_format == "fp32"
     assert list(choice.refused) == ["int8"]
     assert re.search(reason, choice.refused["int8"])
     assert ";" not in choice.refused["int8"]
@@ -116,14 +120,14 @@ def test_what_could_not_be_built_or_measured_is_refused_however_good_the_rest_lo
     unbuilt = measured().model_copy(update={"refused": "there is no such provider"})
     unanswered = measured("fp16").model_copy(update={"accuracy": None})
     choice = choose_format([FP32, unbuilt, unanswered], CONFIG)
-    assert choice.precision == "fp32"
+    assert choice.numeric_format == "fp32"
     assert choice.refused == {"int8": "there is no such provider", "fp16": "its answers were not measured"}
     assert "int8 is refused (there is no such provider), fp16 is refused" in choice.reason
 
 
 def test_without_fp32s_latency_nothing_is_known_to_be_faster() -> None:
     choice = choose_format([FP32.model_copy(update={"latency_ms": None}), measured()], CONFIG)
-    assert (choice.precision, choice.refused["int8"]) == ("fp32", "latency was not measured")
+    assert (choice.numeric_format, choice.refused["int8"]) == ("fp32", "latency was not measured")
 
 
 def test_all_reasons_are_told() -> None:
@@ -136,7 +140,7 @@ def test_fp32_alone_ships() -> None:
 
 
 @pytest.mark.parametrize("given", [[], [measured()], [FP32, FP32], [FP32, measured(), measured()]])
-def test_fp32_is_there_and_each_precision_once(given: list[FormatMeasurement]) -> None:
+def test_choose_format_wants_fp32_and_each_format_once(given: list[FormatMeasurement]) -> None:
     with pytest.raises(ValueError, match="measured once, and fp32 among them"):
         choose_format(given, CONFIG)
 
@@ -150,9 +154,9 @@ def test_settings_that_make_no_sense_are_refused(setting: dict[str, object]) -> 
         NumericFormatConfig.model_validate(setting)
 
 
-def test_figures_carry_the_name_of_the_precision_and_nothing_unknown() -> None:
+def test_figures_carry_the_name_of_the_format_and_nothing_unknown() -> None:
     figures = choose_format(
-        [FP32, measured(recall_gap=None), FormatMeasurement(precision="fp16", refused="no")], CONFIG
+        [FP32, measured(recall_gap=None), FormatMeasurement(numeric_format="fp16", refused="no")], CONFIG
     ).figures()
     assert figures["fp32_latency_ms"] == 1.0
     assert figures["int8_latency_ms"] == 0.5
@@ -168,10 +172,10 @@ TRUTH = (0, 0, 1, 1, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 FP32_RULE, INT8_RULE = DecisionRule(0.5, 0.0, 0.25), DecisionRule(0.55, 0.0, 0.25)
 
 
-def two(found: tuple[int, ...], best: tuple[float, ...]) -> Outcomes:
-    made = outcomes(TRUTH, found, best)
-    names = (*made.names[:4], "unknown a", "unknown a", "unknown b", "unknown b")
-    return Outcomes(made.truth, made.found, made.scores, made.labels, names, made.trained)
+def two(best_class: tuple[int, ...], best: tuple[float, ...]) -> SearchResults:
+    made = results(TRUTH, best_class, best)
+    labels = (*made.query_labels[:4], "unknown a", "unknown a", "unknown b", "unknown b")
+    return SearchResults(made.truth, made.best_class, made.scores, made.labels, labels, made.trained)
 
 
 BEFORE = two((0, 0, 1, 1, 0, 0, 1, 1), (0.9, 0.8, 0.7, 0.4, 0.6, 0.1, 0.2, 0.3))
@@ -209,22 +213,22 @@ def test_fp32_against_itself_loses_nothing() -> None:
         assert (each.low, each.difference, each.high) == (0, 0, 0)
 
 
-def test_one_class_gives_no_interval_and_hence_no_pass() -> None:
-    one = BEFORE.subset(np.array([True, True, False, False, True, True, False, False]))
-    found = compare_answers(one, FP32_RULE, one, FP32_RULE, np.ones(4, np.float32))
+def test_queries_of_one_class_give_no_interval_and_hence_no_pass() -> None:
+    one_class = subset(BEFORE, np.array([True, True, False, False, True, True, False, False]))
+    found = compare_answers(one_class, FP32_RULE, one_class, FP32_RULE, np.ones(4, np.float32))
     gaps = (found.recall_gap, found.tpir_gap, found.fp32_rule_tpir_gap, found.fp32_rule_fpir_gap)
     assert gaps == (None,) * 4
-    int8 = FormatMeasurement(precision="int8", latency_ms=0.1, accuracy=found)
-    assert choose_format([FP32, int8], CONFIG).precision == "fp32"
+    int8 = FormatMeasurement(numeric_format="int8", latency_ms=0.1, accuracy=found)
+    assert choose_format([FP32, int8], CONFIG).numeric_format == "fp32"
 
 
 def test_answers_to_other_queries_are_not_compared() -> None:
-    fewer = BEFORE.subset(np.arange(8) != 0)
+    fewer = subset(BEFORE, np.arange(8) != 0)
     with pytest.raises(ValueError, match="the same queries"):
         compare_answers(fewer, FP32_RULE, BEFORE, FP32_RULE, np.ones(8, np.float32))
     with pytest.raises(ValueError, match="the same queries"):
         compare_answers(BEFORE, FP32_RULE, BEFORE, FP32_RULE, np.ones(7, np.float32))
     for chosen in (BEFORE.enrolled, ~BEFORE.enrolled):
-        part = BEFORE.subset(chosen)
+        part = subset(BEFORE, chosen)
         with pytest.raises(ValueError, match="unknowns are needed"):
             compare_answers(part, FP32_RULE, part, FP32_RULE, np.ones(4, np.float32))

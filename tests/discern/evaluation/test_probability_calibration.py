@@ -7,13 +7,13 @@ from scipy.optimize import minimize
 
 from discern.evaluation.probability_calibration import fit_calibrator
 from discern.evaluation.reliability import reliability_of
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from edge_runtime.core.identify import right_probability, score_and_margin
-from tests.discern.evaluation.cases import drawn, outcomes
+from tests.discern.evaluation.cases import drawn, results, subset
 
 
-def sampled(queries: int, seed: int, *, second: bool = True) -> Outcomes:
-    """Outcomes whose chance of being right is logistic: 8 * score + 5 * margin - 6; half of the queries unknowns'."""
+def sampled(queries: int, seed: int, *, second: bool = True) -> SearchResults:
+    """Results whose chance of being right is logistic: 8 * score + 5 * margin - 6; half of the queries are unknowns."""
     rng = np.random.default_rng(seed)
     scores = -np.sort(-rng.uniform(0, 1, (queries, 2)), axis=1)
     if not second:
@@ -21,7 +21,7 @@ def sampled(queries: int, seed: int, *, second: bool = True) -> Outcomes:
     odds = score_and_margin(scores.astype(np.float32)) @ [8.0, 5.0] - 6.0
     right = rng.uniform(size=queries) < 1 / (1 + np.exp(-odds))
     truth = np.where(right, 0, rng.choice([-1, 1], queries))
-    return outcomes(truth.tolist(), [0] * queries, scores[:, 0].tolist(), scores[:, 1].tolist())
+    return results(truth.tolist(), [0] * queries, scores[:, 0].tolist(), scores[:, 1].tolist())
 
 
 def test_the_law_behind_the_outcomes_is_found_again() -> None:
@@ -34,7 +34,7 @@ def test_the_law_behind_the_outcomes_is_found_again() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(drawn())
-def test_the_likelihood_of_platts_targets_is_greatest(found: Outcomes) -> None:
+def test_the_likelihood_of_platts_targets_is_greatest(found: SearchResults) -> None:
     right = found.retrieved
     calibrator = fit_calibrator(found)
     if right.all() or not right.any():
@@ -55,7 +55,7 @@ def test_the_likelihood_of_platts_targets_is_greatest(found: Outcomes) -> None:
 
 
 def test_where_right_and_wrong_are_told_without_fault_the_coefficients_stay_finite() -> None:
-    found = outcomes([0, 0, 0, -1, -1, -1], [0] * 6, [0.9, 0.8, 0.85, 0.3, 0.2, 0.1], [0.0] * 6)
+    found = results([0, 0, 0, -1, -1, -1], [0] * 6, [0.9, 0.8, 0.85, 0.3, 0.2, 0.1], [0.0] * 6)
     calibrator = fit_calibrator(found)
     assert calibrator is not None
     stated = right_probability(found.scores, calibrator)
@@ -66,7 +66,7 @@ def test_where_right_and_wrong_are_told_without_fault_the_coefficients_stay_fini
 
 @pytest.mark.parametrize("truth", [[0, 0, 0], [-1, -1, 1]])
 def test_of_one_outcome_alone_nothing_is_fitted(truth: list[int]) -> None:
-    assert fit_calibrator(outcomes(truth, [0, 0, 0], [0.9, 0.5, 0.4])) is None
+    assert fit_calibrator(results(truth, [0, 0, 0], [0.9, 0.5, 0.4])) is None
 
 
 def test_a_gallery_of_one_class_has_a_probability_too() -> None:
@@ -80,7 +80,7 @@ def test_a_gallery_of_one_class_has_a_probability_too() -> None:
 
 
 def test_equal_scores_get_the_share_that_is_right() -> None:
-    found = outcomes([0] * 30 + [-1] * 10, [0] * 40, [0.5] * 40, [0.25] * 40)
+    found = results([0] * 30 + [-1] * 10, [0] * 40, [0.5] * 40, [0.25] * 40)
     calibrator = fit_calibrator(found)
     assert calibrator is not None
     targets = (30 * 31 / 32 + 10 * 1 / 12) / 40
@@ -94,6 +94,6 @@ def test_on_other_queries_of_the_same_kind_the_probability_means_what_it_says() 
     assert judged is not None
     assert judged.expected_calibration_error < 0.03
     # Among unknowns alone it does not: the test can fail.
-    unknowns = reliability_of(held_out.subset(~held_out.enrolled), calibrator)
+    unknowns = reliability_of(subset(held_out, ~held_out.enrolled), calibrator)
     assert unknowns is not None
     assert unknowns.expected_calibration_error > 0.2

@@ -12,7 +12,7 @@ from discern.evaluation.confidence import exact_rate
 from discern.evaluation.metrics import measure
 from discern.evaluation.reliability import Reliability, reliability, reliability_of
 from edge_runtime.core.identify import Calibrator
-from tests.discern.evaluation.cases import ACCEPT_ALL, outcomes
+from tests.discern.evaluation.cases import ACCEPT_ALL, results
 
 
 def judged(probability: list[float], right: list[int], bins: int = 10) -> Reliability:
@@ -91,7 +91,7 @@ def test_the_error_is_between_0_and_1_and_one_bin_compares_means(case: tuple[np.
 
 def test_of_no_query_or_no_calibrator_nothing_is_said() -> None:
     assert reliability(np.array([]), np.array([], bool)) is None
-    assert reliability_of(outcomes([0], [0], [0.5]), None) is None
+    assert reliability_of(results([0], [0], [0.5]), None) is None
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])
@@ -101,7 +101,7 @@ def test_what_is_no_probability_is_an_error(value: float) -> None:
 
 
 def test_the_event_is_that_the_best_class_is_right_and_unknowns_count() -> None:
-    found = outcomes([0, 1, -1], [0, 0, 1], [0.5, 0.5, 0.5], [0.25] * 3)
+    found = results([0, 1, -1], [0, 0, 1], [0.5, 0.5, 0.5], [0.25] * 3)
     # Log-odds 4 * .5 - 4 * .25 - 1 = 0: one half each, one of three right.
     calibrator = Calibrator(score=4.0, margin=-4.0, intercept=-1.0)
     figures = measure(found, ACCEPT_ALL, calibrator)

@@ -14,28 +14,28 @@ GALLERY = Gallery(
     labels=("apple", "banana", "cherry"),
 )
 QUERIES = np.array([[0.8, 0.6, 0], [0, 0.6, 0.8], [0, 0.8, 0.6], [-1, 0, 0]], np.float32)
-NAMES = ("apple", "cherry", "cherry", "durian")
+LABELS = ("apple", "cherry", "cherry", "durian")
 RULE = DecisionRule(threshold=0.5, margin=0.15, fpir=0.1)
 
 
-def test_what_is_found_is_the_best_class_by_its_best_item() -> None:
-    found = search(GALLERY, QUERIES, NAMES, frozenset({"apple"}))
+def test_search_gives_the_best_class_by_its_best_gallery_row() -> None:
+    found = search(GALLERY, QUERIES, LABELS, frozenset({"apple"}))
     assert found.truth.tolist() == [0, 2, 2, -1]
-    assert found.found.tolist()[:3] == [0, 2, 1]
+    assert found.best_class.tolist()[:3] == [0, 2, 1]
     np.testing.assert_allclose(found.scores[:3], [[1, 0.6], [0.8, 0.6], [0.8, 0.6]], atol=1e-6)
     assert found.labels == GALLERY.labels
-    assert found.names == NAMES
+    assert found.query_labels == LABELS
     assert found.trained.tolist() == [True, False, False, False]
 
 
 def test_a_query_of_a_class_that_is_not_enrolled_is_an_unknown() -> None:
-    found = search(GALLERY, QUERIES, NAMES, frozenset())
+    found = search(GALLERY, QUERIES, LABELS, frozenset())
     assert found.enrolled.tolist() == [True, True, True, False]
     assert found.retrieved.tolist() == [True, True, False, False]
 
 
 def test_unknown_is_the_right_answer_to_an_unknown_alone() -> None:
-    found = search(GALLERY, QUERIES, NAMES, frozenset())
+    found = search(GALLERY, QUERIES, LABELS, frozenset())
     assert found.answers(RULE).tolist() == [0, 2, 1, -1]
     assert found.right(RULE).tolist() == [True, True, False, True]
     strict = DecisionRule(threshold=0.9, margin=0.0, fpir=0.1)
@@ -43,25 +43,9 @@ def test_unknown_is_the_right_answer_to_an_unknown_alone() -> None:
     assert found.right(strict).tolist() == [True, False, False, True]
 
 
-def test_a_subset_keeps_queries_together() -> None:
-    found = search(GALLERY, QUERIES, NAMES, frozenset({"cherry"}))
-    part = found.subset(np.array([False, True, False, True]))
-    assert part.names == ("cherry", "durian")
-    assert part.truth.tolist() == [2, -1]
-    assert part.trained.tolist() == [True, False]
-    assert part.labels == found.labels
-    np.testing.assert_array_equal(part.scores, found.scores[[1, 3]])
-    np.testing.assert_array_equal(part.found, found.found[[1, 3]])
-
-
-def test_a_subset_of_other_length_is_an_error() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        search(GALLERY, QUERIES, NAMES, frozenset()).subset(np.array([True]))
-
-
 def test_a_gallery_of_one_class_has_no_second() -> None:
-    one = Gallery(GALLERY.vectors[:2], np.array([0, 0]), ("apple",))
-    found = search(one, QUERIES, NAMES, frozenset())
+    of_one_class = Gallery(GALLERY.vectors[:2], np.array([0, 0]), ("apple",))
+    found = search(of_one_class, QUERIES, LABELS, frozenset())
     assert found.scores[:, 1].tolist() == [-np.inf] * 4
     assert found.answers(RULE).tolist() == [0, -1, -1, -1]
 

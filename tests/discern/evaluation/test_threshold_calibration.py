@@ -10,33 +10,33 @@ from hypothesis import strategies as st
 from discern.errors import DataError
 from discern.evaluation.confidence import exact_rate
 from discern.evaluation.metrics import measure
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from discern.evaluation.threshold_calibration import ROOM, candidate_margins, fit_rule, rule_rates, with_room
 from edge_runtime.core.identify import DecisionRule, decide
-from tests.discern.evaluation.cases import drawn, outcomes
+from tests.discern.evaluation.cases import drawn, results
 
 
-def false_positives(found: Outcomes, rule: DecisionRule) -> float:
+def false_positives(found: SearchResults, rule: DecisionRule) -> float:
     return float(decide(found.scores[~found.enrolled], rule).mean())
 
 
-def detected(found: Outcomes, rule: DecisionRule) -> int:
+def detected(found: SearchResults, rule: DecisionRule) -> int:
     return int((found.retrieved & decide(found.scores, rule)).sum())
 
 
-def half_ambiguous(lowest: float) -> Outcomes:
+def half_ambiguous(lowest: float) -> SearchResults:
     """Half of the unknowns score as high as the enrolled, down to `lowest`, but for two classes at once."""
-    return outcomes(
+    return results(
         truth=[0, 1, 0, 1, -1, -1, -1, -1],
-        found=[0, 1, 0, 1, 0, 1, 0, 1],
+        best_class=[0, 1, 0, 1, 0, 1, 0, 1],
         best=[0.8, 0.8, 0.7, lowest, 0.9, 0.9, 0.6, 0.3],
         second=[0.2, 0.2, 0.2, 0.2, 0.88, 0.86, 0.1, 0.0],
     )
 
 
 def test_the_threshold_lies_just_above_the_unknowns_that_must_be_refused() -> None:
-    found = outcomes(
-        truth=[0, 1, 2, -1, -1, -1, -1], found=[0, 1, 2, 0, 1, 2, 0], best=[0.9, 0.7, 0.5, 0.8, 0.6, 0.4, 0.2]
+    found = results(
+        truth=[0, 1, 2, -1, -1, -1, -1], best_class=[0, 1, 2, 0, 1, 2, 0], best=[0.9, 0.7, 0.5, 0.8, 0.6, 0.4, 0.2]
     )
     rule = fit_rule(found, 0.25)
     assert rule.threshold == pytest.approx(0.6 + ROOM, abs=1e-7)
@@ -54,14 +54,14 @@ def test_a_margin_is_used_where_it_tells_unknowns_better_than_the_score() -> Non
 
 
 def test_where_every_unknown_may_pass_nothing_is_refused() -> None:
-    found = outcomes([0, -1, -1], [0, 1, 2], [0.1, 0.9, 0.8])
+    found = results([0, -1, -1], [0, 1, 2], [0.1, 0.9, 0.8])
     rule = fit_rule(found, 0.999999)
     assert detected(found, rule) == 0  # one of two unknowns may pass, so the better one
     assert fit_rule(found, 1.0).threshold == -1.0
 
 
 def test_with_one_class_only_the_threshold_counts() -> None:
-    found = outcomes([0, 0, -1, -1], [0, 0, 0, 0], [0.9, 0.5, 0.6, 0.4], [-np.inf] * 4, classes=1)
+    found = results([0, 0, -1, -1], [0, 0, 0, 0], [0.9, 0.5, 0.6, 0.4], [-np.inf] * 4, classes=1)
     rule = fit_rule(found, 0.5)
     assert rule.margin == 0.0
     assert detected(found, rule) == 2
@@ -70,7 +70,7 @@ def test_with_one_class_only_the_threshold_counts() -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(drawn(), st.floats(0.01, 1))
-def test_the_rate_on_the_fitted_unknowns_is_never_above_the_target(found: Outcomes, fpir: float) -> None:
+def test_the_rate_on_the_fitted_unknowns_is_never_above_the_target(found: SearchResults, fpir: float) -> None:
     assume((~found.enrolled).sum() * fpir >= 1.001)
     rule = fit_rule(found, fpir)
     assert false_positives(found, rule) <= fpir
@@ -84,13 +84,13 @@ def test_rounding_of_scores_on_the_margin_costs_no_false_identification(digits: 
         truth[:6] = [0, -1, -1, -1, -1, -1]
         scores = -np.sort(-rng.uniform(0, 1, (40, 2)).round(digits).astype(np.float32), axis=1)
         best, second = scores.T.tolist()
-        found = outcomes(truth.tolist(), rng.integers(0, 4, 40).tolist(), best, second, classes=4)
+        found = results(truth.tolist(), rng.integers(0, 4, 40).tolist(), best, second, classes=4)
         assert false_positives(found, fit_rule(found, 0.2)) <= 0.2
 
 
 @settings(deadline=None, max_examples=40)
 @given(drawn(queries=12), st.floats(0.1, 1))
-def test_no_pair_of_the_tried_margins_and_any_threshold_detects_more(found: Outcomes, fpir: float) -> None:
+def test_no_pair_of_the_tried_margins_and_any_threshold_detects_more(found: SearchResults, fpir: float) -> None:
     assume((~found.enrolled).sum() * fpir >= 1.001)
     thresholds = [-1.0, *np.nextafter(found.scores[:, 0], np.float32(2)).tolist(), *found.scores[:, 0].tolist()]
     rules = [DecisionRule(t, m, fpir) for t, m in itertools.product(thresholds, candidate_margins(found))]
@@ -110,7 +110,7 @@ def test_scores_that_are_rounded_otherwise_on_the_device_are_answered_alike() ->
 
 @settings(deadline=None, max_examples=100)
 @given(drawn(), st.floats(-1, 1), st.floats(0, 0.5))
-def test_room_changes_no_decision(found: Outcomes, threshold: float, margin: float) -> None:
+def test_room_changes_no_decision(found: SearchResults, threshold: float, margin: float) -> None:
     rule = DecisionRule(threshold, margin, 0.1)
     roomy = with_room(rule, found.scores)
     assert np.array_equal(decide(found.scores, roomy), decide(found.scores, rule))
@@ -125,7 +125,7 @@ def test_a_limit_between_scores_that_are_near_lies_midway() -> None:
 
 @pytest.mark.parametrize("unknowns", range(1, 120))
 def test_a_rate_of_one_in_n_needs_n_unknowns(unknowns: int) -> None:
-    found = outcomes([0] + [-1] * unknowns, [0] * (unknowns + 1), [0.9] + [0.5] * unknowns)
+    found = results([0] + [-1] * unknowns, [0] * (unknowns + 1), [0.9] + [0.5] * unknowns)
     fit_rule(found, 1 / unknowns)
     with pytest.raises(DataError, match=f"at least {unknowns + 1} are needed"):
         fit_rule(found, 1 / (unknowns + 1))
@@ -133,23 +133,23 @@ def test_a_rate_of_one_in_n_needs_n_unknowns(unknowns: int) -> None:
 
 def test_no_unknowns_is_an_error_that_says_how_to_get_some() -> None:
     with pytest.raises(DataError, match=r"2 enrolled and 0 unknown queries: hold out .*unknown_share"):
-        fit_rule(outcomes([0, 1], [0, 1], [0.9, 0.8]), 0.1)
+        fit_rule(results([0, 1], [0, 1], [0.9, 0.8]), 0.1)
 
 
 def test_no_enrolled_queries_is_an_error() -> None:
     with pytest.raises(DataError, match="0 enrolled and 2 unknown queries"):
-        fit_rule(outcomes([-1, -1], [0, 1], [0.9, 0.8]), 0.5)
+        fit_rule(results([-1, -1], [0, 1], [0.9, 0.8]), 0.5)
 
 
 def test_too_few_unknowns_for_the_rate_is_an_error() -> None:
-    with pytest.raises(DataError, match=r"rate of 0.05 cannot be told from 3 unknown queries: at least 20"):
-        fit_rule(outcomes([0, -1, -1, -1], [0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6]), 0.05)
+    with pytest.raises(DataError, match=r"rate of 0.05 cannot be measured on 3 unknown queries: at least 20"):
+        fit_rule(results([0, -1, -1, -1], [0, 1, 1, 1], [0.9, 0.8, 0.7, 0.6]), 0.05)
 
 
 def test_the_rates_of_a_rule_count_right_names_and_unknowns_with_any() -> None:
-    found = outcomes(
+    found = results(
         truth=[0, 0, 1, 1, 2, -1, -1, -1, -1],
-        found=[0, 1, 1, 1, 2, 0, 1, 2, 0],
+        best_class=[0, 1, 1, 1, 2, 0, 1, 2, 0],
         best=[0.9, 0.8, 0.7, 0.4, 0.6, 0.9, 0.55, 0.3, 0.2],
         second=[0.1, 0.1, 0.1, 0.1, 0.55, 0.1, 0.1, 0.1, 0.1],
     )
@@ -171,7 +171,7 @@ def test_the_rates_of_a_rule_count_right_names_and_unknowns_with_any() -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(drawn(), st.floats(-1, 1), st.floats(0, 1))
-def test_rates_are_those_of_the_metrics(found: Outcomes, threshold: float, margin: float) -> None:
+def test_rates_are_those_of_the_metrics(found: SearchResults, threshold: float, margin: float) -> None:
     rule = DecisionRule(threshold, margin, 0.1)
     rates, figures = rule_rates(found, rule), measure(found, rule)
     assert rates.fpir is not None
@@ -181,7 +181,7 @@ def test_rates_are_those_of_the_metrics(found: Outcomes, threshold: float, margi
 
 
 def test_of_queries_that_are_not_there_no_rate_is_told() -> None:
-    rates = rule_rates(outcomes([0, 1], [0, 1], [0.9, 0.8]), DecisionRule(0.5, 0.0, 0.1))
+    rates = rule_rates(results([0, 1], [0, 1], [0.9, 0.8]), DecisionRule(0.5, 0.0, 0.1))
     assert rates.fpir is None
     assert all(not name.startswith("fpir") for name in rates.figures())
-    assert rule_rates(outcomes([-1], [0], [0.9]), DecisionRule(0.5, 0.0, 0.1)).tpir is None
+    assert rule_rates(results([-1], [0], [0.9]), DecisionRule(0.5, 0.0, 0.1)).tpir is None

@@ -77,12 +77,12 @@ def test_what_the_config_says_of_proxies_wins() -> None:
 
 
 def test_an_unknown_loss_is_answered_with_near_names() -> None:
-    with pytest.raises(ConfigError, match=r"no loss 'SupConLos': did you mean SupConLoss\?"):
+    with pytest.raises(ConfigError, match=r"no loss 'SupConLos': did you mean 'SupConLoss'\?"):
         objective("SupConLos")
 
 
 def test_an_unknown_miner_is_answered_with_near_names() -> None:
-    with pytest.raises(ConfigError, match=r"no miner 'BatchHard': did you mean BatchHardMiner"):
+    with pytest.raises(ConfigError, match=r"no miner 'BatchHard': did you mean 'BatchHardMiner"):
         objective("SupConLoss", "BatchHard")
 
 
@@ -239,7 +239,7 @@ def test_a_miner_takes_a_distance_too() -> None:
 
 def test_an_unknown_distance_is_an_error_with_the_nearest_names() -> None:
     part = NamedPart(name="TripletMarginLoss", distance=NamedPart(name="CosinSimilarity"))
-    with pytest.raises(ConfigError, match="no distance 'CosinSimilarity': did you mean CosineSimilarity"):
+    with pytest.raises(ConfigError, match="no distance 'CosinSimilarity': did you mean 'CosineSimilarity"):
         MetricLoss(part, None, 4, 8)
 
 

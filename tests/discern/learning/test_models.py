@@ -100,7 +100,7 @@ def test_a_small_stem_that_is_not_known_is_an_error() -> None:
 
 
 def test_an_unknown_name_is_answered_with_near_ones() -> None:
-    with pytest.raises(TrainingError, match=r"no model 'resnet81': did you mean .*resnet\d+"):
+    with pytest.raises(TrainingError, match=r"no model 'resnet81': did you mean '.*resnet\d+"):
         TorchEmbedder(ModelConfig(backbone="resnet81"), PREPROCESSING)
     with pytest.raises(TrainingError, match=r"no model 'qqqqqqqq': see timm\.list_models"):
         TorchEmbedder(ModelConfig(backbone="qqqqqqqq"), PREPROCESSING)

@@ -7,17 +7,21 @@ import numpy as np
 import pytest
 
 from discern.datasets.manifest import DatasetVersion
-from discern.errors import DataError, PublicationError
+from discern.datasets.photo_set import load_photos
+from discern.errors import DataError, PublicationError, TrainingError
 from discern.evaluation.confidence import exact_rate
-from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.gallery import GalleryConfig, gallery_rows
 from discern.evaluation.metrics import Metrics
+from discern.evaluation.numeric_format import NumericFormatConfig
 from discern.learning.models import TorchEmbedder
-from discern.releases.candidate import PackagingConfig, asked, build_candidate, check_calibratable
+from discern.releases import numeric_format_search
+from discern.releases.candidate import PackagingConfig, build_candidate
 from edge_runtime.core.identify import Answer, Identifier
-from edge_runtime.core.images import decode
+from edge_runtime.core.images import Pixels, decode
 from edge_runtime.core.release import Release, Represent, open_release
 from edge_runtime.core.selftest import run_selftest
 from tests.discern import candidates, toy
+from tests.discern.photo_counts import PhotoCounts
 
 Candidate = tuple[Release, Metrics]
 
@@ -62,20 +66,6 @@ def test_what_is_evaluated_is_what_ships(candidate: Candidate, toy_version: Data
     assert metrics.auroc == pytest.approx(np.mean(wins))
     # The case shows something: neither everything nor nothing is right.
     assert 0.2 < metrics.accuracy < 1
-
-
-def test_a_class_that_trained_and_is_not_enrolled_is_neither_asked_nor_an_unknown(toy_version: DatasetVersion) -> None:
-    roles = toy_version.column("label"), toy_version.column("role")
-    trained = toy.TEST[1]  # as if photos of this class stood in the training split too
-    split = [
-        "train" if (label, role) == (trained, "gallery") else old
-        for label, role, old in zip(*roles, toy_version.column("split"), strict=True)
-    ]
-    table = toy_version.table.set_column(toy_version.table.schema.get_field_index("split"), "split", [split])
-    version = DatasetVersion(table, toy_version.shards)
-    rest = {label for label in toy.TEST if label != trained}
-    assert set(asked(version, "test", [*toy.TEST]).labels) == {*toy.TEST, *toy.TEST_UNKNOWNS}
-    assert set(asked(version, "test", rest).labels) == {*rest, *toy.TEST_UNKNOWNS}
 
 
 def test_the_manifest_carries_the_same_figures(candidate: Candidate) -> None:
@@ -188,18 +178,54 @@ def test_a_version_without_what_is_needed_is_an_error_and_leaves_nothing(
         with pytest.raises(DataError, match=message):
             _build(tmp_path / "release", version, toy_model)
         assert list(tmp_path.iterdir()) == []
-        with pytest.raises(DataError, match=message):
-            check_calibratable(version, candidates.GALLERY, candidates.CONFIG.fpir)
-    check_calibratable(toy_version, candidates.GALLERY, candidates.CONFIG.fpir)
 
 
 def test_a_rate_that_cannot_be_told_is_an_error(
     toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 unknown queries: at least 100 are needed"):
+    with pytest.raises(DataError, match=r"0\.01 cannot be measured on 12 unknown queries: at least 100 are needed"):
         _build(tmp_path / "release", toy_version, toy_model, config=PackagingConfig(fpir=0.01))
-    with pytest.raises(DataError, match=r"0\.01 cannot be told from 12 unknown queries"):
-        check_calibratable(toy_version, candidates.GALLERY, 0.01)
+
+
+def test_build_candidate_decodes_a_photo_once_a_size_and_embeds_it_once_a_format(
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    int8 = NumericFormatConfig(variants=("int8",), calibration_photos=12, repetitions=10)
+    config = candidates.CONFIG.model_copy(update={"numeric_format": int8})
+    counts = PhotoCounts(monkeypatch)
+    _build(tmp_path / "release", toy_version, toy_model, config=config)
+    gallery = toy_version.take(gallery_rows(toy_version, candidates.GALLERY))
+    for split in ("validation", "test"):
+        assert counts.most_decodes(toy_version.select(split=split, role="query")) == 1
+    # For the model, as a class's thumbnail, as a golden image.
+    thumbnails_and_golden = len(set(gallery.labels)) + config.golden_images
+    assert sum(counts.decoded[sha256] for sha256 in gallery.column("sha256")) == len(gallery) + thumbnails_and_golden
+    training = toy_version.select(split="train").column("sha256")
+    assert 0 < sum(counts.decoded[sha256] for sha256 in training) <= 12
+    assert set(counts.embedded.values()) == {1}
+    # Gallery and validation queries by both formats, test queries by the one that ships.
+    assert sorted(counts.photos_of_each_model()) == [16 + 28, 16 + 28 + 24]
+
+
+def test_build_candidate_calibrates_int8_on_training_photos_alone(
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calibrating: list[Pixels] = []
+
+    def refuse(source: Path, target: Path, photos: Pixels) -> None:
+        calibrating.extend(photos)
+        raise TrainingError("int8 is not built here")
+
+    monkeypatch.setattr(numeric_format_search, "to_int8", refuse)
+    int8 = NumericFormatConfig(variants=("int8",), calibration_photos=1000, repetitions=10)
+    _build(
+        tmp_path / "release",
+        toy_version,
+        toy_model,
+        config=candidates.CONFIG.model_copy(update={"numeric_format": int8}),
+    )
+    training = load_photos(toy_version.select(split="train"), toy.PREPROCESSING).pixels
+    np.testing.assert_array_equal(calibrating, training)
 
 
 def test_a_release_is_not_written_over(
@@ -225,5 +251,5 @@ def _build(
     gallery: GalleryConfig = candidates.GALLERY,
     config: PackagingConfig = candidates.CONFIG,
 ) -> Candidate:
-    release, metrics, _ = build_candidate(folder, "toy", version, model, gallery, config, candidates.LINEAGE)
-    return release, metrics
+    built = build_candidate(folder, candidates.inputs(version, model, gallery=gallery, packaging=config))
+    return built.release, built.metrics

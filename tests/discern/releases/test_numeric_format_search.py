@@ -8,22 +8,21 @@ import onnx
 import pytest
 
 from discern.datasets.manifest import DatasetVersion
-from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.errors import DataError
-from discern.evaluation.gallery import GalleryConfig, gallery_rows
-from discern.evaluation.metrics import Metrics
+from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.numeric_format import FormatChoice, FormatMeasurement, NumericFormatConfig, choose_format
+from discern.evaluation.queries import DecodedSplit, decode_gallery, decode_queries
 from discern.learning.config import ModelConfig
 from discern.learning.export import export_onnx
 from discern.learning.models import TorchEmbedder, restored
 from discern.learning.quantise import stamp
 from discern.learning.recipes import train_teacher
-from discern.releases.candidate import PackagingConfig, build_candidate, load_queries
+from discern.releases.candidate import Candidate, PackagingConfig, build_candidate
 from discern.releases.numeric_format_search import FormatTrial, choose_numeric_format
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import Preprocessing
-from edge_runtime.core.release import MODEL_FILE, Release, open_release
+from edge_runtime.core.release import MODEL_FILE, open_release
 from edge_runtime.core.selftest import run_selftest
 from tests.discern import candidates, toy
 
@@ -41,19 +40,19 @@ LAX = NumericFormatConfig(
 )
 
 
-def examination(
+def trial_of(
     version: DatasetVersion,
     preprocessing: Preprocessing = toy.PREPROCESSING,
     gallery: GalleryConfig = candidates.GALLERY,
 ) -> FormatTrial:
-    photos = load_photos(version.take(gallery_rows(version, gallery)), preprocessing)
-    queries = load_queries(version, "validation", set(photos.labels), preprocessing)
+    photos = decode_gallery(version, gallery, preprocessing)
+    queries = decode_queries(version, "validation", set(photos.rows.labels), preprocessing)
     return FormatTrial(photos, queries, version.select(split="train"), preprocessing, gallery, 0.25)
 
 
 @pytest.fixture(scope="module")
-def exam(toy_version: DatasetVersion) -> FormatTrial:
-    return examination(toy_version)
+def trial(toy_version: DatasetVersion) -> FormatTrial:
+    return trial_of(toy_version)
 
 
 @pytest.fixture
@@ -71,24 +70,22 @@ def dense(toy_version: DatasetVersion) -> TorchEmbedder:
 
 
 @pytest.fixture(scope="module")
-def quantised(
-    toy_version: DatasetVersion, dense: TorchEmbedder, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Release, Metrics, FormatChoice]:
-    config = candidates.CONFIG.model_copy(update={"precision": LAX})
+def quantised(toy_version: DatasetVersion, dense: TorchEmbedder, tmp_path_factory: pytest.TempPathFactory) -> Candidate:
+    config = candidates.CONFIG.model_copy(update={"numeric_format": LAX})
     folder = tmp_path_factory.mktemp("quantised") / "release"
-    return build_candidate(folder, "toy", toy_version, dense, candidates.GALLERY, config, candidates.LINEAGE)
+    return build_candidate(folder, candidates.inputs(toy_version, dense, packaging=config))
 
 
 def by_name(choice: FormatChoice) -> dict[str, FormatMeasurement]:
-    return {each.precision: each for each in choice.measurements}
+    return {each.numeric_format: each for each in choice.measurements}
 
 
 def test_int8_ships_where_it_is_faster_and_the_release_is_whole(
-    quantised: tuple[Release, Metrics, FormatChoice],
+    quantised: Candidate,
 ) -> None:
-    release, _, choice = quantised
+    release, choice = quantised.release, quantised.format_choice
     measured = by_name(choice)
-    assert choice.precision == "int8", choice.reason
+    assert choice.numeric_format == "int8", choice.reason
     assert (measured["int8"].latency_ms or 9) < (measured["fp32"].latency_ms or 0)
     assert release.manifest.lineage.numeric_format == choice.reason
     model = onnx.load(str(release.folder / MODEL_FILE))
@@ -98,12 +95,12 @@ def test_int8_ships_where_it_is_faster_and_the_release_is_whole(
 
 
 def test_gallery_rule_and_golden_embeddings_are_those_of_what_ships(
-    quantised: tuple[Release, Metrics, FormatChoice], toy_version: DatasetVersion, dense: TorchEmbedder, tmp_path: Path
+    quantised: Candidate, toy_version: DatasetVersion, dense: TorchEmbedder, tmp_path: Path
 ) -> None:
-    release, metrics, choice = quantised
+    release, choice = quantised.release, quantised.format_choice
     identifier = Identifier(open_release(release.folder, release.id))
-    photos = examination(toy_version, LARGE).gallery
-    by_class = np.argsort(photos.labels, kind="stable")
+    photos = trial_of(toy_version, LARGE).gallery
+    by_class = np.argsort(photos.rows.column("label"), kind="stable")
     np.testing.assert_allclose(identifier.index.vectors, identifier.model.embed(photos.pixels)[by_class], atol=1e-6)
     images, golden = release.golden()
     np.testing.assert_allclose(golden, identifier.embed(images), atol=1e-6)
@@ -114,19 +111,19 @@ def test_gallery_rule_and_golden_embeddings_are_those_of_what_ships(
     assert accuracy is not None
     assert accuracy.fpir <= 0.25
     assert release.manifest.metrics["validation_tpir"] == pytest.approx(accuracy.tpir)
-    assert metrics.recall_at_1 is not None
+    assert quantised.metrics.recall_at_1 is not None
 
 
-def test_the_choice_follows_from_its_measurements(fp32: Path, exam: FormatTrial) -> None:
-    path, choice = choose_numeric_format(fp32, exam, LAX)
+def test_the_choice_follows_from_its_measurements(fp32: Path, trial: FormatTrial) -> None:
+    shipped, choice = choose_numeric_format(fp32, trial, LAX)
     assert choose_format(choice.measurements, LAX) == choice
-    assert path == fp32.with_name(f"{choice.precision}.onnx")
+    assert shipped.onnx == fp32.with_name(f"{choice.numeric_format}.onnx")
     measured = by_name(choice)
     assert list(measured) == ["fp32", "int8"]
     for each in measured.values():
         assert each.latency_ms is not None
         assert each.latency_ms > 0
-        assert each.size_mb == (fp32.with_name(f"{each.precision}.onnx")).stat().st_size / 1e6
+        assert each.size_mb == (fp32.with_name(f"{each.numeric_format}.onnx")).stat().st_size / 1e6
     whole, eighth = measured["fp32"].accuracy, measured["int8"].accuracy
     assert whole is not None
     assert eighth is not None
@@ -138,70 +135,70 @@ def test_the_choice_follows_from_its_measurements(fp32: Path, exam: FormatTrial)
     assert eighth.cosine_min < 0.9999
 
 
-def test_on_a_processor_without_fp16_it_is_skipped_and_the_reason_told(fp32: Path, exam: FormatTrial) -> None:
-    _, choice = choose_numeric_format(fp32, exam, LAX.model_copy(update={"variants": ("fp16",)}))
-    assert choice.precision == "fp32"
+def test_on_a_processor_without_fp16_it_is_skipped_and_the_reason_told(fp32: Path, trial: FormatTrial) -> None:
+    _, choice = choose_numeric_format(fp32, trial, LAX.model_copy(update={"variants": ("fp16",)}))
+    assert choice.numeric_format == "fp32"
     assert choice.refused == {"fp16": "CPUExecutionProvider does not compute in fp16"}
     assert not fp32.with_name("fp16.onnx").exists()
 
 
-def test_by_default_so_few_queries_tell_nothing_and_fp32_ships(fp32: Path, exam: FormatTrial) -> None:
-    path, choice = choose_numeric_format(fp32, exam, NumericFormatConfig())
-    assert (path, choice.precision) == (fp32, "fp32")
+def test_by_default_so_few_queries_tell_nothing_and_fp32_ships(fp32: Path, trial: FormatTrial) -> None:
+    shipped, choice = choose_numeric_format(fp32, trial, NumericFormatConfig())
+    assert (shipped.onnx, choice.numeric_format) == (fp32, "fp32")
     assert set(choice.refused) == {"fp16", "int8"}
-    assert "16 queries cannot tell recall@1: 50 are needed" in choice.refused["int8"]
+    assert "16 queries are too few to judge recall@1: 50 are needed" in choice.refused["int8"]
 
 
-def test_nothing_else_is_built_where_nothing_is_to_be_tried(fp32: Path, exam: FormatTrial) -> None:
-    path, choice = choose_numeric_format(fp32, exam, NumericFormatConfig(variants=()))
-    assert (path, choice.reason) == (fp32, "fp32: nothing else was tried")
+def test_nothing_else_is_built_where_nothing_is_to_be_tried(fp32: Path, trial: FormatTrial) -> None:
+    shipped, choice = choose_numeric_format(fp32, trial, NumericFormatConfig(variants=()))
+    assert (shipped.onnx, choice.reason) == (fp32, "fp32: nothing else was tried")
     assert [each.name for each in fp32.parent.iterdir()] == ["fp32.onnx"]
 
 
 def test_without_training_photos_int8_is_refused_with_the_reason(
-    fp32: Path, exam: FormatTrial, toy_version: DatasetVersion
+    fp32: Path, trial: FormatTrial, toy_version: DatasetVersion
 ) -> None:
-    empty = dataclasses.replace(exam, training=toy_version.select(labels=set()))
-    path, choice = choose_numeric_format(fp32, empty, LAX)
-    assert path == fp32
+    empty = dataclasses.replace(trial, training=toy_version.select(labels=set()))
+    shipped, choice = choose_numeric_format(fp32, empty, LAX)
+    assert shipped.onnx == fp32
     assert "cannot be calibrated without training photos" in choice.refused["int8"]
     assert by_name(choice)["int8"].accuracy is None
 
 
 def test_photos_of_validation_and_test_calibrate_nothing(
-    fp32: Path, exam: FormatTrial, toy_version: DatasetVersion, tmp_path: Path
+    fp32: Path, trial: FormatTrial, toy_version: DatasetVersion, tmp_path: Path
 ) -> None:
     """With other validation and test photos, the same int8 file comes out."""
-    choose_numeric_format(fp32, exam, LAX)
+    choose_numeric_format(fp32, trial, LAX)
     before = fp32.with_name("int8.onnx").read_bytes()
-    others = PhotoSet(exam.queries.pixels[:, ::-1], exam.queries.labels)
-    choose_numeric_format(fp32, dataclasses.replace(exam, queries=others), LAX)
+    upside_down = dataclasses.replace(trial.queries, pixels=trial.queries.pixels[:, ::-1])
+    choose_numeric_format(fp32, dataclasses.replace(trial, queries=upside_down), LAX)
     assert fp32.with_name("int8.onnx").read_bytes() == before
-    assert set(exam.training.labels) == set(toy.TRAINED)
+    assert set(trial.training.labels) == set(toy.TRAINED)
 
 
-def test_how_many_photos_calibrate_is_in_the_config(fp32: Path, exam: FormatTrial) -> None:
-    choose_numeric_format(fp32, exam, LAX)
+def test_how_many_photos_calibrate_is_in_the_config(fp32: Path, trial: FormatTrial) -> None:
+    choose_numeric_format(fp32, trial, LAX)
     twelve = fp32.with_name("int8.onnx").read_bytes()
-    choose_numeric_format(fp32, exam, LAX.model_copy(update={"calibration_photos": 1}))
+    choose_numeric_format(fp32, trial, LAX.model_copy(update={"calibration_photos": 1}))
     assert fp32.with_name("int8.onnx").read_bytes() != twelve
 
 
-def test_a_representation_that_is_chosen_is_the_same_for_all(fp32: Path, exam: FormatTrial) -> None:
-    auto = dataclasses.replace(exam, gallery_config=candidates.GALLERY.model_copy(update={"represent": "auto"}))
+def test_a_representation_that_is_chosen_is_the_same_for_all(fp32: Path, trial: FormatTrial) -> None:
+    auto = dataclasses.replace(trial, gallery_config=candidates.GALLERY.model_copy(update={"represent": "auto"}))
     _, choice = choose_numeric_format(fp32, auto, LAX)
     whole = by_name(choice)["fp32"].accuracy
     assert whole is not None
     assert whole.agreement == 1
 
 
-def test_what_fp32_cannot_be_examined_on_is_an_error(fp32: Path, exam: FormatTrial) -> None:
-    enrolled = np.isin(exam.queries.labels, list(exam.gallery.labels))
-    lone = PhotoSet(exam.queries.pixels[enrolled], tuple(np.array(exam.queries.labels)[enrolled]))
+def test_what_fp32_cannot_be_examined_on_is_an_error(fp32: Path, trial: FormatTrial) -> None:
+    enrolled = np.flatnonzero(np.isin(trial.queries.rows.column("label"), trial.gallery.rows.labels))
+    known = DecodedSplit(trial.queries.rows.take(enrolled.tolist()), trial.queries.pixels[enrolled])
     with pytest.raises(DataError, match="0 unknown queries"):
-        choose_numeric_format(fp32, dataclasses.replace(exam, queries=lone), LAX)
+        choose_numeric_format(fp32, dataclasses.replace(trial, queries=known), LAX)
 
 
 def test_the_config_of_a_candidate_tries_int8_by_default() -> None:
-    assert PackagingConfig().precision.variants == ("fp16", "int8")
-    assert PackagingConfig.model_validate({"precision": {"variants": []}}).precision.variants == ()
+    assert PackagingConfig().numeric_format.variants == ("fp16", "int8")
+    assert PackagingConfig.model_validate({"numeric_format": {"variants": []}}).numeric_format.variants == ()

@@ -13,14 +13,14 @@ from discern.evaluation.metrics import Metrics
 from discern.reports.candidate_page import TITLES, depiction_page
 from discern.reports.candidate_plots import NO_QUERIES, Depiction, depict_release
 from edge_runtime.core.release import Release
-from tests.discern import candidates, toy
+from tests.discern import toy
 
 Candidate = tuple[Release, Metrics]
 
 
 @pytest.fixture(scope="module")
 def seen(candidate: Candidate, toy_version: DatasetVersion) -> Depiction:
-    return depict_release(candidate[0], toy_version, candidates.GALLERY)
+    return depict_release(candidate[0], toy_version)
 
 
 @pytest.fixture(scope="module")

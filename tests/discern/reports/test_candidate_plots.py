@@ -9,18 +9,19 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import THUMBNAIL
 from discern.errors import ConfigError, DataError
 from discern.evaluation.gallery import gallery_rows
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.plots.embedding_map import MapPoints, embedding_map
 from discern.evaluation.plots.retrieval_grid import GridRow, retrieval_grid
-from discern.releases.candidate import THUMBNAIL
 from discern.reports import candidate_plots
 from discern.reports.candidate_plots import NO_QUERIES, Depiction, depict_release
 from edge_runtime.core.identify import Answer, Identifier
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
+from tests.discern.photo_counts import PhotoCounts
 
 Candidate = tuple[Release, Metrics]
 NAMES = {"retrieval_grid", "confusion_pairs", "embedding_map", "reliability"}
@@ -28,7 +29,7 @@ NAMES = {"retrieval_grid", "confusion_pairs", "embedding_map", "reliability"}
 
 @pytest.fixture(scope="module")
 def seen(candidate: Candidate, toy_version: DatasetVersion) -> Depiction:
-    return depict_release(candidate[0], toy_version, candidates.GALLERY)
+    return depict_release(candidate[0], toy_version)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_every_picture_is_made_and_bounded(seen: Depiction) -> None:
 def test_the_same_again_gives_the_same_pixels(
     seen: Depiction, candidate: Candidate, toy_version: DatasetVersion
 ) -> None:
-    again = depict_release(candidate[0], toy_version, candidates.GALLERY)
+    again = depict_release(candidate[0], toy_version)
     for name, picture in seen.pictures.items():
         assert np.array_equal(np.asarray(picture), np.asarray(again.pictures[name])), name
     assert again.confusions == seen.confusions
@@ -85,7 +86,7 @@ def rows(candidate: Candidate, toy_version: DatasetVersion, monkeypatch: pytest.
         return retrieval_grid(rows, heading)
 
     monkeypatch.setattr(candidate_plots, "retrieval_grid", draw)
-    depict_release(candidate[0], toy_version, candidates.GALLERY)
+    depict_release(candidate[0], toy_version)
     return drawn
 
 
@@ -93,7 +94,7 @@ def test_the_grid_shows_what_the_device_answers(rows: list[GridRow], answers: li
     told = [(truth, "unknown" if answer.label is None else answer.label, answer) for truth, answer in answers]
     assert len(rows) == candidate_plots.ROWS == len(answers)
     for row in rows:
-        truth, said, best, *_ = row.words
+        truth, said, best, *_ = row.caption
         key, nearest = (truth.removesuffix(" (unknown)"), said.removeprefix("answer: ")), row.neighbours[0]
         match = min((one for one in told if one[:2] == key), key=lambda one: abs(one[2].score - nearest.score))
         told.remove(match)
@@ -103,7 +104,7 @@ def test_the_grid_shows_what_the_device_answers(rows: list[GridRow], answers: li
         ]
         assert [one.own for one in row.neighbours] == [one.label == key[0] for one in row.neighbours]
         assert (" (unknown)" in truth) == (key[0] in toy.TEST_UNKNOWNS)
-        assert f"right with probability {match[2].probability:.2f}" in row.words
+        assert f"right with probability {match[2].probability:.2f}" in row.caption
     assert told == []
 
 
@@ -141,7 +142,7 @@ def test_the_map_holds_the_index_and_the_queries(
         return embedding_map(points, photo_of, heading)
 
     monkeypatch.setattr(candidate_plots, "embedding_map", draw)
-    depict_release(candidate[0], toy_version, candidates.GALLERY)
+    depict_release(candidate[0], toy_version)
     (points,) = mapped
     assert Counter(points.kinds) == {"gallery": 16, "query": 16, "unknown": 8}
     index = Identifier(candidate[0]).index
@@ -152,15 +153,25 @@ def test_the_map_holds_the_index_and_the_queries(
     )
 
 
+def test_depict_release_decodes_a_photo_once_a_size_and_embeds_it_once(
+    candidate: Candidate, toy_version: DatasetVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = PhotoCounts(monkeypatch)
+    depict_release(candidate[0], toy_version)
+    assert max(counts.decoded.values()) == 2  # for the model, and as a thumbnail
+    assert set(counts.embedded.values()) == {1}
+    assert counts.photos_of_each_model() == [24 + 16]
+
+
 def test_without_test_queries_the_map_is_left(candidate: Candidate, toy_version: DatasetVersion) -> None:
-    seen = depict_release(candidate[0], without(toy_version, queries=True), candidates.GALLERY)
+    seen = depict_release(candidate[0], without(toy_version, queries=True))
     assert set(seen.pictures) == {"embedding_map"}
     assert seen.missing == dict.fromkeys(NAMES - {"embedding_map"}, NO_QUERIES)
     assert seen.confusions is None
 
 
 def test_without_unknowns_everything_is_shown(candidate: Candidate, toy_version: DatasetVersion) -> None:
-    seen = depict_release(candidate[0], without(toy_version, unknowns=True), candidates.GALLERY)
+    seen = depict_release(candidate[0], without(toy_version, unknowns=True))
     assert set(seen.pictures) == NAMES
     assert seen.confusions is not None
     assert not any(pair.unknown for pair in seen.confusions.pairs)
@@ -181,7 +192,7 @@ def test_what_cannot_be_shown_says_why(production: Release, toy_version: Dataset
     version = version.take(
         [row for row, (split, role, sha256) in enumerate(rows) if (split, role) != ("test", "query") or sha256 in kept]
     )
-    seen = depict_release(production, version, candidates.GALLERY)
+    seen = depict_release(production, version)
     assert set(seen.pictures) == {"retrieval_grid", "embedding_map"}
     assert seen.missing == {
         "confusion_pairs": "No class was taken for another.",
@@ -191,9 +202,11 @@ def test_what_cannot_be_shown_says_why(production: Release, toy_version: Dataset
     assert seen.confusions.pairs == ()
 
 
-def test_another_gallery_than_the_releases_is_an_error(candidate: Candidate, toy_version: DatasetVersion) -> None:
-    other = candidates.GALLERY.model_copy(update={"splits": ("test",)})
-    with pytest.raises(ConfigError, match=r"The gallery has 4 classes .* ships 8 others: give the version"):
-        depict_release(candidate[0], toy_version, other)
+def test_depict_release_refuses_a_dataset_version_that_the_release_was_not_built_from(
+    candidate: Candidate, toy_version: DatasetVersion
+) -> None:
+    other = toy_version.select(labels=set(toy.LABELS) - {toy.TEST[0]})
+    with pytest.raises(ConfigError, match=r"enrols 7 classes and release \w+ ships 8 of other names: give the version"):
+        depict_release(candidate[0], other)
     with pytest.raises(DataError, match="no gallery photo"):
-        depict_release(candidate[0], toy_version.select(role="query"), candidates.GALLERY)
+        depict_release(candidate[0], toy_version.select(role="query"))

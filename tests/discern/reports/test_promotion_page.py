@@ -9,7 +9,7 @@ import pytest
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gates import GateConfig, already_in_production
 from discern.evaluation.metrics import Metrics
-from discern.releases.examine import ReleaseComparison, compare_releases
+from discern.releases.comparison import ReleaseComparison, compare_releases
 from discern.reports import promotion_page
 from discern.reports.promotion_page import empty_report, promotion_report
 from edge_runtime.core.release import Release
@@ -50,7 +50,7 @@ def page(candidate: Candidate, production: Release, comparison: ReleaseCompariso
 def test_the_page_needs_no_network_and_runs_nothing(page: str) -> None:
     found = Page(page)
     assert found.addresses
-    assert all(address.startswith("data:image/jpeg;base64,") for address in found.addresses)
+    assert all(address.startswith("data:image/webp;base64,") for address in found.addresses)
     assert {"script", "link", "iframe", "object"}.isdisjoint(found.tags)
     assert not re.search(r"https?://|@import|url\(", page)
 
@@ -63,22 +63,25 @@ def test_names_of_classes_and_runs_are_text(page: str) -> None:
     assert "toy <pills>" in found.text
 
 
-def test_the_verdict_and_every_gate_are_told(page: str, comparison: ReleaseComparison) -> None:
+def test_the_decision_and_every_gate_are_told(page: str, comparison: ReleaseComparison) -> None:
     found = Page(page)
-    assert ("Promoted: " in found.text) == comparison.verdict.promote
-    assert comparison.verdict.reason in found.text
-    for gate in comparison.verdict.gates:
+    assert ("Promoted: " in found.text) == comparison.decision.promote
+    assert comparison.decision.reason in found.text
+    for gate in comparison.decision.gates:
         assert f"{gate.name}{'passed' if gate.passed else 'failed'}{gate.detail}" in found.text
 
 
 def test_figures_of_both_releases_stand_side_by_side(page: str, comparison: ReleaseComparison) -> None:
     found = Page(page)
     assert comparison.production is not None
-    ours, theirs = comparison.candidate.answers.metrics, comparison.production.answers.metrics
-    assert f"TNIR{ours.tnir:.3f}{theirs.tnir:.3f}" in found.text
+    new, old = comparison.candidate.answers.metrics, comparison.production.answers.metrics
+    assert new.tnir is not None
+    assert old.tnir is not None
+    rates = [f"{tnir:.3f} (FPIR {1 - tnir:.3f})" for tnir in (new.tnir, old.tnir)]
+    assert f"unknowns refused (TNIR){''.join(rates)}" in found.text
     assert "gallery classes88" in found.text
     assert "p95 latency, ms" in found.text
-    assert f"brier score{ours.brier_score:.3f}not computed" in found.text
+    assert f"Brier score{new.brier_score:.3f}not computed" in found.text
 
 
 def test_the_rates_where_the_rule_was_fitted_come_with_their_intervals(page: str, candidate: Candidate) -> None:
@@ -91,24 +94,24 @@ def test_the_rates_where_the_rule_was_fitted_come_with_their_intervals(page: str
 
 def test_every_changed_answer_is_shown_and_no_other(page: str, comparison: ReleaseComparison) -> None:
     assert comparison.production is not None
-    ours, theirs = comparison.candidate, comparison.production
-    changed = np.flatnonzero(ours.answers.answered != theirs.answers.answered)
+    new, old = comparison.candidate, comparison.production
+    changed = np.flatnonzero(new.answers.answered != old.answers.answered)
     assert 0 < len(changed) < 24
     found = Page(page)
     assert f"Queries whose answer changed ({len(changed)} of 24)" in found.text
     assert len(found.captions) == len(changed) == found.tags.count("img")
     for caption, row in zip(found.captions, changed, strict=True):
-        truth = ours.outcomes.names[row]
+        truth = new.results.query_labels[row]
         assert caption.startswith(truth)
         assert ("(unknown)" in caption) == (truth in toy.TEST_UNKNOWNS)
-        for who, one in (("candidate", ours), ("production", theirs)):
-            number = one.answers.answered[row]
-            assert f"{who}: {'unknown' if number < 0 else one.outcomes.labels[number]}" in caption
+        for who, evaluation in (("candidate", new), ("production", old)):
+            number = evaluation.answers.answered[row]
+            assert f"{who}: {'unknown' if number < 0 else evaluation.results.labels[number]}" in caption
 
 
 def test_a_first_release_shows_what_it_answers_wrongly(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
-    first = compare_releases(release, None, toy_version, candidates.GALLERY, GateConfig())
+    first = compare_releases(release, None, toy_version, GateConfig())
     found = Page(promotion_report(release, None, first, toy_version))
     wrong = first.candidate.answers.answered != first.candidate.answers.truth
     assert len(found.captions) == wrong.sum() > 0
@@ -131,7 +134,7 @@ def test_a_page_of_many_changes_says_what_it_leaves_out(
 
 def test_a_comparison_without_changes_says_so(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
-    same = compare_releases(release, release, toy_version, candidates.GALLERY, GateConfig(resamples=200))
+    same = compare_releases(release, release, toy_version, GateConfig(resamples=200))
     found = Page(promotion_report(release, release, same, toy_version))
     assert "No answer changed." in found.text
     assert "img" not in found.tags
@@ -140,9 +143,7 @@ def test_a_comparison_without_changes_says_so(candidate: Candidate, toy_version:
 def test_figures_that_could_not_be_computed_are_called_so(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
     known = toy_version.select(labels=set(toy.LABELS) - set(toy.TEST_UNKNOWNS))
-    found = Page(
-        promotion_report(release, None, compare_releases(release, None, known, candidates.GALLERY, GateConfig()), known)
-    )
+    found = Page(promotion_report(release, None, compare_releases(release, None, known, GateConfig()), known))
     assert "AUROCnot computed" in found.text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -48,24 +49,21 @@ def pack(archive: Path, files: Files, top: str = "") -> Path:
 
 def omniglot(drawings: int = 3, vinyals: Mapping[str, Sequence[str]] = VINYALS) -> dict[str, bytes | str]:
     """Omniglot's layout: 6 alphabets of 2 characters, 2 runs of 2 classes, and the lists `vinyals` of characters."""
-    found: dict[str, bytes | str] = {"SOURCE.md": "x"}
-    folders = (("images_background", OMNIGLOT_BACKGROUND), ("images_evaluation", OMNIGLOT_EVALUATION))
-    for folder, alphabets in folders:
-        for alphabet in alphabets:
-            for character in ("character01", "character02"):
-                for drawer in range(drawings):
-                    found[f"{folder}/{alphabet}/{character}/{drawer}.png"] = _drawing(len(found))
+    files: dict[str, bytes | str] = {"SOURCE.md": "x"}
+    folders = [f"images_background/{alphabet}" for alphabet in OMNIGLOT_BACKGROUND]
+    folders += [f"images_evaluation/{alphabet}" for alphabet in OMNIGLOT_EVALUATION]
+    for folder, character, drawer in itertools.product(folders, ("character01", "character02"), range(drawings)):
+        files[f"{folder}/{character}/{drawer}.png"] = _drawing(len(files))
     for run in ("run01", "run02"):
-        for kind, name in (("training", "class"), ("test", "item")):
-            for number in ("01", "02"):
-                found[f"one_shot_runs/{run}/{kind}/{name}{number}.png"] = _drawing(len(found))
+        for name in ("training/class01", "training/class02", "test/item01", "test/item02"):
+            files[f"one_shot_runs/{run}/{name}.png"] = _drawing(len(files))
         pairs = (("01", "02"), ("02", "01")) if run == "run01" else (("01", "01"), ("02", "02"))
         lines = [f"{run}/test/item{item}.png {run}/training/class{number}.png" for item, number in pairs]
-        found[f"one_shot_runs/{run}/class_labels.txt"] = "\n".join(lines)
+        files[f"one_shot_runs/{run}/class_labels.txt"] = "\n".join(lines)
     for name, characters in vinyals.items():
-        lines = [f"{one}/rot{turn:03d}" for one in characters for turn in (0, 90, 180, 270)]
-        found[f"splits_vinyals/{name}.txt"] = "\n".join(lines) + "\n"
-    return found
+        lines = [f"{character}/rot{turn:03d}" for character in characters for turn in (0, 90, 180, 270)]
+        files[f"splits_vinyals/{name}.txt"] = "\n".join(lines) + "\n"
+    return files
 
 
 def grocery(classes: Sequence[tuple[str, str]], train: int = 5, val: int = 1, test: int = 3) -> dict[str, bytes | str]:

@@ -7,7 +7,7 @@ import pytest
 
 from discern.errors import DataError
 from discern.sources.coco import reader
-from discern.sources.coco.reader import CocoThing, find_coco, read_coco
+from discern.sources.coco.reader import CocoObject, find_coco, read_coco
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import READ_LIMIT, Tree
 from tests.discern.sources import test_coco
@@ -38,9 +38,9 @@ def test_a_file_says_what_is_in_its_images(tmp_path: Path) -> None:
     assert found.path == "in/labels.json"
     first, second = found.images.values()
     assert (first.file_name, first.where) == ("a.jpg", "image 1 of in/labels.json")
-    assert first.things == [CocoThing("M\u00fcnze", (1, 2, 4, 6), False)]
+    assert first.objects == [CocoObject("M\u00fcnze", (1, 2, 4, 6), False)]
     assert (second.file_name, second.where) == ("b.jpg", "image '1' of in/labels.json")
-    assert second.things == [CocoThing("M\u00fcnze", (0.5, 0, 1.5, 1), True)]
+    assert second.objects == [CocoObject("M\u00fcnze", (0.5, 0, 1.5, 1), True)]
 
 
 def test_the_file_is_found_among_others(tmp_path: Path) -> None:

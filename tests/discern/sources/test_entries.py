@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from discern.sources.entries import Entry, ListedSource, draw, in_order, with_names
+from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.names import NamesConfig
 from tests.discern.sources.layouts import plant
@@ -30,13 +30,6 @@ def test_names_fill_group_and_time() -> None:
         Entry("y.jpg", None),
     ]
     assert list(with_names(entries, None)) == entries
-
-
-def test_a_draw_depends_on_seed_and_key_alone() -> None:
-    keys = [str(i) for i in range(100)]
-    drawn = sorted(keys, key=lambda key: draw(1, key))
-    assert [key for key in drawn if key in keys[:50]] == sorted(keys[:50], key=lambda key: draw(1, key))
-    assert drawn != sorted(keys, key=lambda key: draw(2, key))
 
 
 def test_entries_become_photos(tmp_path: Path) -> None:

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 from discern.errors import DataError
-from discern.sources import parsing
 from discern.sources.files.open import open_tree
-from discern.sources.parsing import LARGE, SMALL, ahead, number, pixels, read_text, read_whole
+from discern.sources.parsing import LARGE, SMALL, number, pixels, read_text, read_whole
 from tests.discern.sources.layouts import plant
 
 
@@ -52,42 +49,3 @@ def test_what_is_no_number(text: str) -> None:
 def test_sums_are_rounded() -> None:
     assert [pixels(x) for x in (10.1 + 0.2, 3, 1 / 3)] == [10.3, 3, 0.333333]
     assert str(pixels(-1e-9)) == "0.0"
-
-
-def test_work_runs_ahead_and_stays_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parsing, "AHEAD", 5)
-    done: list[int] = []
-
-    def work(item: int) -> int:
-        time.sleep(0.001 * (item % 3))
-        done.append(item)
-        return item * item
-
-    results = ahead(work, range(40))
-    assert next(results) == (0, 0)
-    assert list(results) == [(i, i * i) for i in range(1, 40)]
-    assert sorted(done) == list(range(40))
-
-
-def test_no_more_than_some_are_done_before_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parsing, "AHEAD", 5)
-    begun: list[int] = []
-    results = ahead(begun.append, range(1000))
-    next(results)
-    time.sleep(0.05)
-    assert len(begun) <= 6
-    results.close()  # type: ignore[attr-defined]
-
-
-def test_an_error_comes_where_it_belongs_and_stops_the_rest() -> None:
-    def work(item: int) -> int:
-        if item == 3:
-            raise DataError("3 is wrong.")
-        return item
-
-    threads = threading.active_count()
-    results = ahead(work, range(100))
-    assert [next(results) for _ in range(3)] == [(0, 0), (1, 1), (2, 2)]
-    with pytest.raises(DataError, match="3 is wrong"):
-        next(results)
-    assert threading.active_count() == threads

@@ -323,7 +323,7 @@ def heldout(**changes: int) -> PillsConfig:
 def test_the_last_families_are_held_out_with_their_siblings_and_some_stay_unknowns() -> None:
     settings = heldout()
     places = {
-        settings.label_of(number): [settings.place_of(number, photo) for photo in range(3)] for number in range(14)
+        settings.label_of(number): [settings.assignment_of(number, photo) for photo in range(3)] for number in range(14)
     }
     for family in range(7):
         assert places[f"pill-{family:04d}-a"] == places[f"pill-{family:04d}-b"]
@@ -338,11 +338,11 @@ def test_the_photos_come_with_their_places_and_holding_out_changes_no_picture() 
     settings = heldout(families=3, siblings=1, heldout_families=2, unknowns=1)
     found = list(PillSource(settings).photos())
     assert [(photo.split, photo.role) for photo in found] == [
-        settings.place_of(number, photo) for number in range(3) for photo in range(3)
+        settings.assignment_of(number, photo) for number in range(3) for photo in range(3)
     ]
     plain = PillsConfig(families=3, photos_per_class=3, size=32)
     assert [photo.load() for photo in PillSource(plain).photos()] == [photo.load() for photo in found]
-    assert plain.place_of(2, 0) == (None, None)
+    assert plain.assignment_of(2, 0) == (None, None)
 
 
 @pytest.mark.parametrize(

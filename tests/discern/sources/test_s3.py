@@ -46,7 +46,7 @@ def test_a_prefix_holds_what_a_folder_would(bucket: str) -> None:
     place = put(bucket, FILES)
     put(bucket, {"c/1.jpg": b"elsewhere"}, "photos-2/")
     tree = open_tree(f"{place}/")
-    assert (tree.name, tree.place) == ("photos", place)
+    assert (tree.name, tree.location) == ("photos", place)
     assert tree.files == tuple(sorted(FILES))
     assert {path: tree.read(path) for path in tree.files} == FILES
     assert tree.read("a/1.jpg", 5) == b"oneon"
@@ -164,7 +164,7 @@ def test_a_server_that_refuses_is_one_sentence(bucket: str, proxy: Proxy) -> Non
     ):
         proxy.refuse(status, code)
         with pytest.raises(DataError, match=rf"/photos cannot be listed {sentence}"):
-            open_tree(tree.place)
+            open_tree(tree.location)
         with pytest.raises(DataError, match=rf"/photos/a/1\.jpg cannot be read {sentence}") as caught:
             tree.read("a/1.jpg")
         assert "\n" not in str(caught.value)
@@ -217,7 +217,7 @@ def test_an_archive_in_a_bucket_is_read_where_it_lies(
     put(bucket, {"all.zip": data})
     tree = open_tree(f"{bucket}/photos/all.zip")
     assert isinstance(tree, ZipTree)
-    assert (tree.name, tree.place) == ("all", f"{bucket}/photos/all.zip")
+    assert (tree.name, tree.location) == ("all", f"{bucket}/photos/all.zip")
     assert tree.read("050.jpg") == files["050.jpg"]
     assert proxy.fetched() < len(data) / 2
     with ThreadPoolExecutor(8) as pool:
@@ -249,4 +249,4 @@ def test_what_is_no_archive_in_a_bucket_is_one_sentence(bucket: str) -> None:
 
 def test_the_address_is_what_messages_and_lineage_say(bucket: str) -> None:
     tree = S3Tree(f"{put(bucket, FILES)}/")
-    assert tree.place == f"{bucket}/photos"
+    assert tree.location == f"{bucket}/photos"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from discern.datasets.ingest.earlier_version import Assignment
 from discern.datasets.ingest.rows import IngestRow
+from discern.datasets.splits.assign import Assignment
 from discern.sources.base import UNSTATED, Photo, RowKind, Split
 
 

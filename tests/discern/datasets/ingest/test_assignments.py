@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from discern.datasets.ingest.assignments import assign_rows
-from discern.datasets.ingest.earlier_version import Assignment
 from discern.datasets.ingest.rows import IngestRow
 from discern.datasets.ingest.ties import Ties
-from discern.datasets.splits.class_holdout import SplitConfig
+from discern.datasets.splits.assign import Assignment
+from discern.datasets.splits.config import SplitConfig
 from discern.sources.base import Split
 from tests.discern.datasets.ingest.ingest_rows import row
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage.metrics import structural_similarity
 
+from discern.datasets.disjoint_sets import DisjointSets
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.image_facts import measure_image
 from discern.datasets.ingest.near_duplicates import (
     MAX_DISTANCE,
     MIN_CORRELATION,
-    Joined,
     candidates,
     confirm,
     correlation,
@@ -97,7 +97,7 @@ def test_a_crowd_of_equal_hashes_stays_small() -> None:
     hashes = np.full(3000, 12345, np.uint64)
     pairs = candidates(hashes, np.ones(3000, bool), 6)
     assert len(pairs) < 3000 * 40
-    joined = Joined(3000)
+    joined = DisjointSets(3000)
     for first, second in pairs.tolist():
         joined.join(first, second)
     assert len(joined.sets(range(3000))) < 300
@@ -121,16 +121,6 @@ def test_the_correlation_of_thumbnails() -> None:
     assert correlation(flat, one) == 0
     assert correlation(one, one) == 1
     assert correlation(one, inverse) == pytest.approx(-1)
-
-
-def test_sets_join() -> None:
-    joined = Joined(6)
-    joined.join(4, 5)
-    joined.join(1, 4)
-    joined.join(0, 2)
-    assert joined.sets(range(6)) == {0: [0, 2], 1: [1, 4, 5], 3: [3]}
-    assert joined.together(5, 1)
-    assert not joined.together(0, 1)
 
 
 def drawing(row: int, length: int = 6) -> Pixels:

@@ -11,15 +11,15 @@ from sklearn.metrics import confusion_matrix
 from discern.evaluation.plots.answer_quality import answer_qualities
 from discern.evaluation.plots.answer_sheet import WRONG
 from discern.evaluation.plots.confusions import ConfusionPair, ConfusionTable, confusion_pairs, confusion_picture
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.images import Pixels
-from tests.discern.evaluation.cases import drawn, outcomes
+from tests.discern.evaluation.cases import drawn, results
 
 RULE = DecisionRule(threshold=0.5, margin=0.0, fpir=0.1)
-BY_HAND = outcomes(
+BY_HAND = results(
     truth=[0, 0, 0, 1, 1, 2, 2, -1, -1],
-    found=[1, 1, 0, 0, 1, 2, 0, 2, 1],
+    best_class=[1, 1, 0, 0, 1, 2, 0, 2, 1],
     best=[0.9, 0.4, 0.9, 0.8, 0.9, 0.9, 0.3, 0.7, 0.2],
 )
 
@@ -43,17 +43,17 @@ def test_a_case_worked_by_hand() -> None:
 
 
 def test_where_all_is_right_there_is_no_pair() -> None:
-    assert confusion_pairs(outcomes([0, 1, -1], [0, 1, 2], [0.9, 0.2, 0.2]), RULE).pairs == ()
+    assert confusion_pairs(results([0, 1, -1], [0, 1, 2], [0.9, 0.2, 0.2]), RULE).pairs == ()
 
 
 @settings(deadline=None, max_examples=100)
 @given(drawn())
-def test_it_is_scikit_learns_confusion_matrix(found: Outcomes) -> None:
+def test_it_is_scikit_learns_confusion_matrix(found: SearchResults) -> None:
     classes = len(found.labels)
-    known = found.answers(RULE) == found.found
+    known = found.answers(RULE) == found.best_class
     counts = {}
     for name, chosen in (("nearest", found.enrolled), ("named", found.enrolled & known)):
-        pairs = found.truth[chosen], found.found[chosen]
+        pairs = found.truth[chosen], found.best_class[chosen]
         counts[name] = confusion_matrix(*pairs, labels=range(classes)) if chosen.any() else np.zeros((classes, classes))
     table = confusion_pairs(found, RULE)
     seen = {(pair.first, pair.second): pair for pair in table.pairs}

@@ -11,9 +11,9 @@ from discern.evaluation.plots import embedding_map as module
 from discern.evaluation.plots.answer_quality import COLOURS, AnswerQuality
 from discern.evaluation.plots.embedding_map import (
     GREY,
+    MAX_PHOTOS,
     PALETTE,
-    THUMBNAIL,
-    THUMBNAILS,
+    PHOTO_SIDE,
     Kind,
     MapPoints,
     embedding_map,
@@ -128,19 +128,19 @@ def test_many_classes_have_photos_on_the_map_below_the_points() -> None:
 
     many = points(300, queries=1, unknowns=20)
     picture = embedding_map(many, counted, "heading")
-    assert 50 < len(asked) == len(set(asked)) <= THUMBNAILS
+    assert 50 < len(asked) == len(set(asked)) <= MAX_PHOTOS
     unknowns = {label for label, kind in zip(many.labels, many.kinds, strict=True) if kind == "unknown"}
     assert not unknowns & set(asked)
     # They lie beside each other, with points and lines on some.
-    assert 0.7 < count(picture, PHOTO) / (len(asked) * THUMBNAIL**2) < 1
+    assert 0.7 < count(picture, PHOTO) / (len(asked) * PHOTO_SIDE**2) < 1
     assert picture.size == embedding_map(points(2), photo_of, "heading").size
 
 
-@pytest.mark.parametrize("verdict", ["wrong name", "refused"])
-def test_what_was_not_answered_right_is_ringed(verdict: AnswerQuality) -> None:
+@pytest.mark.parametrize("quality", ["wrong name", "refused"])
+def test_what_was_not_answered_right_is_ringed(quality: AnswerQuality) -> None:
     right = points(3)
-    wrong = replace(right, verdicts=(verdict,) * len(right.labels))
-    before, after = (count(embedding_map(one, photo_of, "heading"), COLOURS[verdict]) for one in (right, wrong))
+    wrong = replace(right, qualities=(quality,) * len(right.labels))
+    before, after = (count(embedding_map(one, photo_of, "heading"), COLOURS[quality]) for one in (right, wrong))
     assert after > before + 9 * 20  # the legend has one of each
 
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from discern.evaluation.plots.answer_quality import COLOURS, WORST_FIRST, AnswerQuality, answer_qualities
 from discern.evaluation.plots.answer_sheet import RIGHT
 from discern.evaluation.plots.retrieval_grid import PLAIN, SIDE, GridRow, Neighbour, retrieval_grid, worst_first
-from discern.evaluation.retrieval import Outcomes
+from discern.evaluation.retrieval import SearchResults
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.images import Pixels
-from tests.discern.evaluation.cases import drawn, outcomes
+from tests.discern.evaluation.cases import drawn, results
 
 RULE = DecisionRule(threshold=0.6, margin=0.1, fpir=0.1)
 RED, BLUE = (200, 10, 10), (10, 10, 200)
@@ -29,22 +29,22 @@ def test_a_case_worked_by_hand() -> None:
         (2, 2, 0.80, 0.68),  # right, but .02 from too small a margin
     ]
     truth, found, best, second = (list(column) for column in zip(*queries, strict=True))
-    order = worst_first(outcomes(truth, found, best, second), RULE)
+    order = worst_first(results(truth, found, best, second), RULE)
     assert order.tolist() == [2, 1, 3, 4, 5, 8, 6, 0, 7]
 
 
 def test_equal_ones_stay_in_order() -> None:
-    assert worst_first(outcomes([0, 0, -1, -1], [1, 1, 0, 0], [0.9] * 4), RULE).tolist() == [0, 1, 2, 3]
+    assert worst_first(results([0, 0, -1, -1], [1, 1, 0, 0], [0.9] * 4), RULE).tolist() == [0, 1, 2, 3]
 
 
 def test_with_one_class_there_is_no_second() -> None:
-    found = outcomes([0, 0, -1], [0, 0, 0], [0.9, 0.61, 0.2], [-np.inf] * 3, classes=1)
+    found = results([0, 0, -1], [0, 0, 0], [0.9, 0.61, 0.2], [-np.inf] * 3, classes=1)
     assert worst_first(found, RULE).tolist() == [1, 0, 2]
 
 
 @settings(deadline=None, max_examples=100)
 @given(drawn())
-def test_every_query_stands_there_once_and_nothing_worse_comes_later(found: Outcomes) -> None:
+def test_every_query_stands_there_once_and_nothing_worse_comes_later(found: SearchResults) -> None:
     order = worst_first(found, RULE)
     assert sorted(order) == list(range(len(found.truth)))
     marks = answer_qualities(found, RULE)
@@ -59,9 +59,9 @@ def plain(colour: tuple[int, int, int]) -> Pixels:
     return np.full((30, 40, 3), colour, np.uint8)
 
 
-def row(verdict: AnswerQuality = "right", neighbours: int = 2, label: str = "blue") -> GridRow:
+def row(quality: AnswerQuality = "right", neighbours: int = 2, label: str = "blue") -> GridRow:
     near = tuple(Neighbour(plain(BLUE), label, 0.9, own=place == 1) for place in range(neighbours))
-    return GridRow(plain(RED), (label, f"answer: {label}", "best 0.9"), verdict, near)
+    return GridRow(plain(RED), (label, f"answer: {label}", "best 0.9"), quality, near)
 
 
 def colours(rows: list[GridRow]) -> dict[tuple[int, ...], int]:
@@ -69,11 +69,11 @@ def colours(rows: list[GridRow]) -> dict[tuple[int, ...], int]:
     return {tuple(colour.tolist()): int(count) for colour, count in zip(found, counts, strict=True)}
 
 
-@pytest.mark.parametrize("verdict", WORST_FIRST)
-def test_the_query_is_framed_by_what_its_answer_is_worth(verdict: AnswerQuality) -> None:
-    found = colours([row(verdict, neighbours=1)])
-    assert {RED, BLUE, PLAIN, COLOURS[verdict]} <= set(found)
-    assert not {COLOURS[other] for other in WORST_FIRST if other != verdict} & set(found)
+@pytest.mark.parametrize("quality", WORST_FIRST)
+def test_the_query_is_framed_by_what_its_answer_is_worth(quality: AnswerQuality) -> None:
+    found = colours([row(quality, neighbours=1)])
+    assert {RED, BLUE, PLAIN, COLOURS[quality]} <= set(found)
+    assert not {COLOURS[other] for other in WORST_FIRST if other != quality} & set(found)
 
 
 def test_the_querys_own_class_is_framed_green() -> None:

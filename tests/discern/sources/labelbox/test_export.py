@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from discern.errors import DataError
-from discern.sources.labelbox.export import ExportedAnswer, Mark, Picture, read_rows
+from discern.sources.labelbox.export import BoxLabel, ExportedAnswer, Picture, read_rows
 from tests.discern.sources.labelbox.rows import Row, export_row
 from tests.discern.sources.labelbox.said import box, label, polygon, radio
 
@@ -37,7 +37,7 @@ def test_a_row_keeps_what_labels_are_made_of() -> None:
         ExportedAnswer("Shape", "shape", "round", 0),
         ExportedAnswer("Score line", "score_line", "yes", 1),
     )
-    assert labelling.marks == (Mark("Pill", (1, 2, 4, 6), (ExportedAnswer("Kind", "kind", "ibu", 0),)),)
+    assert labelling.boxes == (BoxLabel("Pill", (1, 2, 4, 6), (ExportedAnswer("Kind", "kind", "ibu", 0),)),)
 
 
 def test_other_tools_and_other_questions_are_passed_over() -> None:
@@ -47,7 +47,7 @@ def test_other_tools_and_other_questions_are_passed_over() -> None:
         {"name": "flaws", "value": "flaws", "checklist_answers": [{"name": "chip", "classifications": []}]},
     ]
     (picture,) = read(line(label(*others)))
-    assert [(one.answers, one.marks) for one in picture.labellings] == [((), ())]
+    assert [(one.answers, one.boxes) for one in picture.labellings] == [((), ())]
 
 
 def test_skipped_labels_do_not_exist() -> None:

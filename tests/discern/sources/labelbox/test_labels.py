@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from discern.errors import ConfigError, DataError
 from discern.sources.labelbox import LabelboxConfig, LabelboxExportConfig
 from discern.sources.labelbox.export import read_row
-from discern.sources.labelbox.labels import things
+from discern.sources.labelbox.labels import instances
 from edge_runtime.core.images import Box
 from tests.discern.sources.labelbox.rows import Row, export_row
 from tests.discern.sources.labelbox.said import box, label, polygon, radio
@@ -29,15 +29,15 @@ def row(*labels: dict[str, Any], status: str | None = "DONE", details: bool = Tr
 def shown(*rows: dict[str, Any], **settings: Any) -> Shown:
     """What each picture shows that is not left out: label and box."""
     config = LabelboxConfig(project="p1", **settings)
-    found = things([read_row(one, "a row", "p1") for one in rows], config, "a.ndjson")
-    return [[(thing.label, thing.box) for thing in shown] for _, shown in found]
+    labelled = instances([read_row(row, "a row", "p1") for row in rows], config, "a.ndjson")
+    return [[(instance.label, instance.box) for instance in shown] for _, shown in labelled]
 
 
 def said(answer: str, **facts: Any) -> dict[str, Any]:
     return label(radio("Shape", answer), **facts)
 
 
-UNKNOWN = [(None, None)]
+UNLABELLED = [(None, None)]
 
 
 def test_the_only_question_need_not_be_named() -> None:
@@ -57,16 +57,16 @@ def test_a_nested_question_is_named_too() -> None:
 
 def test_only_rows_of_the_statuses_asked_for_count() -> None:
     rows = [row(said("round"), status=status) for status in ("DONE", "IN_REVIEW", "IN_REWORK", "TO_LABEL", None)]
-    assert shown(*rows) == [[("round", None)], UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]
-    assert shown(*rows, statuses=["DONE", "IN_REVIEW"])[:3] == [[("round", None)], [("round", None)], UNKNOWN]
+    assert shown(*rows) == [[("round", None)], UNLABELLED, UNLABELLED, UNLABELLED, UNLABELLED]
+    assert shown(*rows, statuses=["DONE", "IN_REVIEW"])[:3] == [[("round", None)], [("round", None)], UNLABELLED]
     assert shown(*rows, statuses=[]) == [[("round", None)]] * 5
     assert shown(*rows, unreviewed="ignore") == [[("round", None)]]
 
 
 def test_what_is_unlabelled_or_no_image_is_reported() -> None:
     rows = [row(), row(label()), row(said("round", skipped=True)), row(said("round"), mime_type="video/mp4")]
-    assert shown(*rows) == [UNKNOWN] * 4
-    assert shown(*rows, unreviewed="ignore") == [UNKNOWN], "what is no image is reported even so"
+    assert shown(*rows) == [UNLABELLED] * 4
+    assert shown(*rows, unreviewed="ignore") == [UNLABELLED], "what is no image is reported even so"
 
 
 def test_an_export_that_does_not_tell_what_passed_review_is_refused() -> None:
@@ -75,7 +75,7 @@ def test_an_export_that_does_not_tell_what_passed_review_is_refused() -> None:
     ):
         shown(row(said("round"), details=False))
     assert shown(row(said("round"), details=False), statuses=[]) == [[("round", None)]]
-    assert shown(row(details=False)) == [UNKNOWN]
+    assert shown(row(details=False)) == [UNLABELLED]
 
 
 def test_labellers_who_disagree_give_every_label() -> None:
@@ -97,7 +97,7 @@ def test_boxes_have_their_own_names_or_the_answers_to_their_question() -> None:
 
 
 def test_a_picture_without_boxes_is_unlabelled() -> None:
-    assert shown(row(label(polygon("outline"))), row(), objects=True) == [UNKNOWN, UNKNOWN]
+    assert shown(row(label(polygon("outline"))), row(), objects=True) == [UNLABELLED, UNLABELLED]
 
 
 def test_boxes_of_labellers_who_agree_on_what_is_there_are_taken_once() -> None:
@@ -107,9 +107,9 @@ def test_boxes_of_labellers_who_agree_on_what_is_there_are_taken_once() -> None:
 
 def test_boxes_of_labellers_who_disagree_leave_the_picture_unlabelled() -> None:
     opinions = [label(box("a", 1, 1, 5, 5), id="l1"), label(box("b", 1, 1, 5, 5), id="l2")]
-    assert shown(row(*opinions), objects=True) == [UNKNOWN]
+    assert shown(row(*opinions), objects=True) == [UNLABELLED]
     assert shown(row(*opinions, winner="l2"), objects=True) == [[("b", (1, 1, 6, 6))]]
-    assert shown(row(label(box("a", 1, 1, 5, 5)), label()), objects=True) == [UNKNOWN]
+    assert shown(row(label(box("a", 1, 1, 5, 5)), label()), objects=True) == [UNLABELLED]
 
 
 def test_a_question_that_nobody_answered_is_refused_with_those_there_are() -> None:
@@ -122,7 +122,7 @@ def test_a_question_that_nobody_answered_is_refused_with_those_there_are() -> No
         ConfigError, match=r"object_question 'Shape' is answered on no row of a\.ndjson: it has Side\.$"
     ):
         shown(one, objects=True, object_question="Shape")
-    assert shown(row(), question="Colour") == [UNKNOWN], "as long as nobody answered anything, nobody can tell"
+    assert shown(row(), question="Colour") == [UNLABELLED], "as long as nobody answered anything, nobody can tell"
 
 
 def test_one_of_several_questions_has_to_be_named() -> None:

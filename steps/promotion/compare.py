@@ -10,10 +10,9 @@ from zenml import step
 from zenml.types import HTMLString
 
 from discern.datasets.manifest import DatasetVersion
-from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.gates import GateConfig, PromotionDecision, already_in_production
 from discern.publication.repository import ReleaseRepository
-from discern.releases.examine import compare_releases
+from discern.releases.comparison import compare_releases
 from discern.reports.promotion_page import empty_report, promotion_report
 from discern.storage.remote import write_file
 from edge_runtime.core.release import Release
@@ -27,24 +26,23 @@ def code() -> str:
 
 
 @step(cache_policy=by_code(code))
-def judge(
+def compare(
     candidate: Release,
     dataset: DatasetVersion,
     production: str | None,
     keys: str,
-    gallery: GalleryConfig,
     gates: GateConfig,
-) -> tuple[Annotated[PromotionDecision, "verdict"], Annotated[HTMLString, "promotion_report"]]:
-    """Run both releases as devices would; the report is kept whatever the verdict is."""
+) -> tuple[Annotated[PromotionDecision, "decision"], Annotated[HTMLString, "promotion_report"]]:
+    """Run both releases as devices would; the report is stored whatever the decision is."""
     if production == candidate.id:
-        verdict = already_in_production(candidate.id)
-        return verdict, HTMLString(empty_report(candidate, verdict))
+        decision = already_in_production(candidate.id)
+        return decision, HTMLString(empty_report(candidate, decision))
     with tempfile.TemporaryDirectory(prefix="production-") as folder:
         current = None
         if production is not None:
             repository = ReleaseRepository(workspace.releases(), Path(keys))
             current = repository.fetch(production, Path(folder) / "release")
-        comparison = compare_releases(candidate, current, dataset, gallery, gates)
+        comparison = compare_releases(candidate, current, dataset, gates)
         page = promotion_report(candidate, current, comparison, dataset)
     write_file(f"{workspace.reports()}/promotion/{candidate.id}-against-{production or 'nothing'}.html", page.encode())
-    return comparison.verdict, HTMLString(page)
+    return comparison.decision, HTMLString(page)

@@ -1,0 +1,76 @@
+"""Calibrate a model on its validation queries and measure it on its test queries; pure: embeddings in, figures out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from discern.evaluation.gallery import Gallery, GalleryConfig
+from discern.evaluation.gallery_fit import DECIDING, FittedGallery, fit_galleries
+from discern.evaluation.metrics import Metrics, measure
+from discern.evaluation.probability_calibration import fit_calibrator
+from discern.evaluation.queries import EmbeddedSplit
+from edge_runtime.core.identify import Calibrator, DecisionRule
+
+
+@dataclass(frozen=True)
+class CalibratedModel:
+    """A model's gallery with decision rule and calibrator, and its figures.
+
+    Attributes:
+        tried: the representations of a class that were tried, each with its rule, fitted on the validation queries;
+            best first.
+        calibrator: of the first one, fitted on the same queries; None where it could not be fitted.
+        metrics: of the test queries under the first one's rule.
+    """
+
+    tried: tuple[FittedGallery, ...]
+    calibrator: Calibrator | None
+    metrics: Metrics
+
+    @property
+    def chosen(self) -> FittedGallery:
+        """The representation that ships."""
+        return self.tried[0]
+
+    @property
+    def gallery(self) -> Gallery:
+        """The gallery that ships."""
+        return self.chosen.gallery
+
+    @property
+    def rule(self) -> DecisionRule:
+        """The decision rule that ships."""
+        return self.chosen.rule
+
+    def figures(self) -> dict[str, float]:
+        """Return the figures that travel with a release: of the test queries, and of the validation queries.
+
+        A figure of the validation queries begins with `validation_`. Where several representations were tried, those
+        that decide between them are given for each, as in `validation_tpir_prototype`.
+        """
+        validation = self.chosen.rates.figures()
+        if len(self.tried) > 1:
+            for fitted in self.tried:
+                validation |= {f"{name}_{fitted.represent}": fitted.metrics.figures()[name] for name in DECIDING}
+        return self.metrics.figures() | {f"validation_{name}": value for name, value in validation.items()}
+
+
+def calibrate(
+    gallery: EmbeddedSplit, validation: EmbeddedSplit, test: EmbeddedSplit, config: GalleryConfig, fpir: float
+) -> CalibratedModel:
+    """Enrol the gallery, fit rule and calibrator on the validation queries, measure the test queries.
+
+    Args:
+        gallery: the enrolled photos, embedded by the model.
+        validation: queries of classes outside training, unknowns among them, embedded by the same model.
+        test: the queries that measure it.
+        config: how a class is represented.
+        fpir: the false-identification rate that the rule is fitted for, between 0 and 1.
+
+    Raises:
+        DataError: the validation queries lack enrolled classes or unknowns, or there is no test query.
+    """
+    tried = fit_galleries(gallery.vectors, gallery.labels, config, validation.queries, fpir)
+    chosen = tried[0]
+    calibrator = fit_calibrator(chosen.results)
+    return CalibratedModel(tried, calibrator, measure(test.search(chosen.gallery), chosen.rule, calibrator))

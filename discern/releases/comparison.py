@@ -1,0 +1,132 @@
+"""Run two releases on the same frozen test set, as devices would, and apply the gates.
+
+Each release brings its model, its preprocessing, its representation of a class and its decision rule. The enrolled
+photos are the candidate's, embedded by each release, so that both answer the same question even where their catalogues
+differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from discern.datasets.manifest import DatasetVersion
+from discern.errors import ConfigError
+from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.gates import AnsweredQueries, GateConfig, PromotionDecision, apply_floors, apply_gates
+from discern.evaluation.latency import p95_latency_ms
+from discern.evaluation.metrics import measure
+from discern.evaluation.queries import DecodedSplit, decode_gallery, decode_queries
+from discern.evaluation.retrieval import SearchResults
+from discern.releases.enrolled_gallery import gallery_of, representation
+from edge_runtime.core.identify import Identifier
+from edge_runtime.core.images import Preprocessing
+from edge_runtime.core.release import Release
+
+LATENCY_PHOTOS = 200
+
+
+@dataclass(frozen=True)
+class ReleaseEvaluation:
+    """One release on the frozen test set.
+
+    Attributes:
+        answers: what the gates look at.
+        results: nearest classes and scores, for pictures.
+        queries: the photos of both, in the same order.
+    """
+
+    answers: AnsweredQueries
+    results: SearchResults
+    queries: DatasetVersion
+
+
+@dataclass(frozen=True)
+class ReleaseComparison:
+    """The decision, and the evaluations that it rests on."""
+
+    decision: PromotionDecision
+    candidate: ReleaseEvaluation
+    production: ReleaseEvaluation | None
+
+
+@dataclass(frozen=True)
+class FrozenPhotos:
+    """The enrolled photos and the test queries of a dataset version, decoded for one preprocessing."""
+
+    gallery: DecodedSplit
+    queries: DecodedSplit
+
+    @classmethod
+    def decode(cls, version: DatasetVersion, config: GalleryConfig, preprocessing: Preprocessing) -> FrozenPhotos:
+        """Decode the photos.
+
+        Raises:
+            DataError: the version has no gallery or no test queries.
+        """
+        gallery = decode_gallery(version, config, preprocessing)
+        return cls(gallery, decode_queries(version, "test", set(gallery.rows.labels), preprocessing))
+
+
+def compare_releases(
+    candidate: Release, production: Release | None, version: DatasetVersion, gates: GateConfig
+) -> ReleaseComparison:
+    """Compare `candidate` with production on the frozen test set of `version`, or with floors where there is none.
+
+    Raises:
+        DataError: the version has no gallery or no test queries.
+        ConfigError: production identifies other things, or the gallery of the candidate cannot be found in `version`.
+        ReleaseError: a release does not load.
+    """
+    if production is not None and production.manifest.name != candidate.manifest.name:
+        raise ConfigError(
+            f"The production channel carries {production.manifest.name!r}, which {candidate.manifest.name!r} would "
+            "replace on every device that follows it: give the promotion config `channels` of its own, as in "
+            "configs/groceries/promotion.yaml."
+        )
+    gallery = gallery_of(candidate, version)
+    photos = FrozenPhotos.decode(version, gallery, candidate.preprocessing)
+    new = _evaluate(candidate, photos, gallery)
+    if production is None:
+        return ReleaseComparison(apply_floors(new.answers, gates), new, None)
+    if production.preprocessing != candidate.preprocessing:
+        photos = FrozenPhotos.decode(version, gallery, production.preprocessing)
+    old = _evaluate(production, photos, gallery)
+    decision = apply_gates(new.answers, old.answers, list(new.results.query_labels), gates)
+    return ReleaseComparison(decision, new, old)
+
+
+def evaluate_release(release: Release, version: DatasetVersion, gallery: GalleryConfig) -> ReleaseEvaluation:
+    """Answer the test queries of `version` with the model, the rule and the representation of `release`.
+
+    Args:
+        release: answers.
+        version: holds the enrolled photos and the test queries.
+        gallery: which photos are enrolled.
+
+    Raises:
+        DataError: the version has no gallery or no test queries.
+        ReleaseError: the release does not load.
+    """
+    return _evaluate(release, FrozenPhotos.decode(version, gallery, release.preprocessing), gallery)
+
+
+def _evaluate(release: Release, photos: FrozenPhotos, gallery: GalleryConfig) -> ReleaseEvaluation:
+    identifier = Identifier(release)
+    enrolled = photos.gallery.embed(identifier.model).enrol(gallery.represented(representation(release)))
+    results = photos.queries.embed(identifier.model).search(enrolled)
+    answers = AnsweredQueries(
+        truth=results.truth,
+        answered=results.answers(identifier.rule),
+        metrics=measure(results, identifier.rule, identifier.calibrator),
+        latency_ms=p95_latency_ms(identifier, _spread(photos.queries.rows, LATENCY_PHOTOS)),
+        size_mb=sum(entry.bytes for entry in release.manifest.files.values()) / 1e6,
+    )
+    return ReleaseEvaluation(answers, results, photos.queries.rows)
+
+
+def _spread(queries: DatasetVersion, count: int) -> list[bytes]:
+    """Return at most `count` encoded photos, spread over the queries."""
+    rows = np.unique(np.linspace(0, len(queries) - 1, count).astype(int))
+    return [queries.image_bytes(int(row)) for row in rows]

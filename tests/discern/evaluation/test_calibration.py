@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from discern.datasets.manifest import DatasetVersion
+from discern.evaluation.calibration import CalibratedModel, calibrate
+from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.metrics import measure
+from discern.evaluation.probability_calibration import fit_calibrator
+from discern.evaluation.queries import EmbeddedSplit, decode_gallery, decode_queries
+from discern.evaluation.threshold_calibration import fit_rule
+from edge_runtime.core.embedder import OnnxEmbedder
+from tests.discern import candidates, toy
+from tests.edge_runtime import toy_release
+
+AUTO = GalleryConfig(photos_per_class=2, splits=("validation", "test"), represent="auto")
+Splits = tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]
+
+
+@pytest.fixture(scope="module")
+def splits(toy_version: DatasetVersion, tmp_path_factory: pytest.TempPathFactory) -> Splits:
+    """Gallery, validation and test of the toy version, embedded by mean colour."""
+    preprocessing = toy_release.PREPROCESSING
+    onnx = toy_release.write_model(tmp_path_factory.mktemp("model") / "model.onnx")
+    model = OnnxEmbedder(onnx, preprocessing)
+    enrolled = (*toy.VALIDATION, *toy.TEST)
+    return (
+        decode_gallery(toy_version, AUTO, preprocessing).embed(model),
+        decode_queries(toy_version, "validation", enrolled, preprocessing).embed(model),
+        decode_queries(toy_version, "test", enrolled, preprocessing).embed(model),
+    )
+
+
+def test_calibrate_fits_on_validation_and_measures_test(splits: Splits) -> None:
+    gallery, validation, test = splits
+    calibrated = calibrate(gallery, validation, test, candidates.GALLERY, 0.25)
+    fitted_on = validation.search(calibrated.gallery)
+    assert calibrated.rule == fit_rule(fitted_on, 0.25)
+    assert calibrated.calibrator == fit_calibrator(fitted_on)
+    assert calibrated.metrics == measure(test.search(calibrated.gallery), calibrated.rule, calibrated.calibrator)
+
+
+def test_calibrate_does_not_see_the_test_queries(splits: Splits) -> None:
+    """With the test queries in another order of vectors, rule and calibrator stay and only figures change."""
+    gallery, validation, test = splits
+    turned = EmbeddedSplit(test.rows, np.roll(test.vectors, 5, axis=0), test.trained)
+    before, after = (calibrate(gallery, validation, part, AUTO, 0.25) for part in (test, turned))
+    assert (after.rule, after.calibrator, after.chosen.represent) == (
+        before.rule,
+        before.calibrator,
+        before.chosen.represent,
+    )
+    assert after.metrics != before.metrics
+
+
+def test_figures_begin_with_validation_where_they_are_of_the_validation_queries(splits: Splits) -> None:
+    gallery, validation, test = splits
+    calibrated: CalibratedModel = calibrate(gallery, validation, test, AUTO, 0.25)
+    figures = calibrated.figures()
+    of_test = {name: value for name, value in figures.items() if not name.startswith("validation_")}
+    assert of_test == calibrated.metrics.figures()
+    assert figures["validation_tpir_queries"] == 16
+    assert figures["validation_fpir_queries"] == 12
+    for fitted in calibrated.tried:
+        assert figures[f"validation_auroc_{fitted.represent}"] == fitted.metrics.auroc
+    (stated,) = calibrate(gallery, validation, test, candidates.GALLERY, 0.25).tried
+    assert stated.represent == "exemplars"
