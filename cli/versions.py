@@ -103,7 +103,7 @@ def _restore(options: argparse.Namespace, console: Console) -> None:
     from orchestration.version_names import open_version
 
     version = open_version(options.version)
-    with bar(total=len(version), name="writing photos", unit="photo") as progress:
+    with bar(total=len(version.all_rows()), name="writing photos", unit="photo") as progress:
         restored = restore(version, options.folder, lambda written: progress.update(written - progress.n))
     console.print(
         Text(

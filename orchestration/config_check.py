@@ -165,6 +165,8 @@ def _inside(schema: dict[str, Any], part: int | str, whole: dict[str, Any]) -> I
     for one in members:
         if part in one.get("properties", {}):
             yield one["properties"][part]
+        elif isinstance(part, int) and "items" in one:
+            yield one["items"]
 
 
 def _members(schema: dict[str, Any], whole: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -48,7 +48,9 @@ class DatasetVersionMaterializer(BaseMaterializer):
         """Counts for the dashboard."""
         splits = data.column("split")
         photos = {split: splits.count(split) for split in sorted(set(splits))}
-        return {"version": data.id, "classes": len(set(data.column("label"))), "photos": photos}
+        counts = {"empty_images": len(data.negatives()), "unlabelled_images": len(data.unlabelled())}
+        stated = {name: count for name, count in counts.items() if count}
+        return {"version": data.id, "classes": len(data.labels), "photos": photos, **stated}
 
 
 class EmbedderFile(BaseModel):

@@ -5,8 +5,19 @@ from __future__ import annotations
 import os
 
 from discern.errors import ConfigError
+from discern.sources.registry import SourceConfig, SourcesConfig, needed_keys
 
 FIELD = "api_key"
+
+
+def provide_for(config: SourceConfig | SourcesConfig) -> None:
+    """Set the variables of every service that a source, or one of several, needs a key for.
+
+    Raises:
+        ConfigError: a key is neither in the environment nor in the secret store.
+    """
+    for key in needed_keys(config):
+        provide(key.secret_name, key.variable)
 
 
 def provide(name: str = "labelbox", variable: str = "LABELBOX_API_KEY", field: str = FIELD) -> None:

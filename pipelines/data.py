@@ -10,7 +10,7 @@ from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.splits.assign import SplitConfig
 from discern.learning.preview import preview_of
 from discern.quality.checks import CheckConfig
-from discern.sources.registry import SourceConfig
+from discern.sources.registry import NamedSources, SourceConfig, one_config
 from orchestration.artifact_lookup import plain
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.config_check import read_config
@@ -24,7 +24,8 @@ from steps.data.previous_version import previous_version
 @checked_pipeline
 def data_pipeline(
     use_case: str,
-    source: SourceConfig,
+    source: SourceConfig | None = None,
+    sources: NamedSources | None = None,
     splits: SplitConfig = SplitConfig(),
     checks: CheckConfig = CheckConfig(),
     cleaning: CleaningConfig = CleaningConfig(),
@@ -35,13 +36,18 @@ def data_pipeline(
     Args:
         use_case: the name that later pipelines find the version by.
         source: where the photos are.
+        sources: where they are, if there are several sources; each has a name, a config and perhaps a provenance.
         splits: how they are split.
         checks: limits of the checks, and waivers.
         cleaning: what is left out.
         training: path of the training pipeline's config, so that the report shows the photos as it changes them.
+
+    Raises:
+        ConfigError: there is neither `source` nor `sources`, or there are both.
     """
-    parameters: dict[str, Any] = {"source": source.model_dump(mode="json"), "splits": splits, "cleaning": cleaning}
-    fingerprint = fingerprint_source(source=parameters["source"])
+    config = one_config(source, sources).model_dump(mode="json")
+    parameters: dict[str, Any] = {"source": config, "splits": splits, "cleaning": cleaning}
+    fingerprint = fingerprint_source(source=config)
     previous = previous_version(use_case=use_case, fingerprint=fingerprint, parameters=plain(parameters))
     version, rejected = ingest(**parameters, fingerprint=fingerprint, previous=previous)
     report, _ = check(

@@ -1,17 +1,18 @@
 """The dataset version: a small table that names photos, over immutable shards that hold them.
 
-A version is a manifest (one row an image) and the shards it refers to. Shards are named by their content and shared by
-versions; the manifest is what ZenML carries from pipeline to pipeline. Nothing here changes a version: `write_version`
-makes one, `DatasetVersion` reads it.
+A version is a manifest and the shards it refers to. Shards are named by their content and shared by versions; the
+manifest is what ZenML carries from pipeline to pipeline. Nothing here changes a version: `write_version` makes one,
+`DatasetVersion` reads it.
+
+A row of a manifest is an instance (a label, perhaps a box), an empty image (somebody looked and saw nothing; it has a
+split and no role), or an unlabelled image (nobody said anything; it has neither).
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,74 +23,112 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from discern.datasets.manifest_formats import FORMAT_NAME, NEWEST, StoredManifest, newest_format
 from discern.datasets.shards import ShardStore
+from discern.datasets.version_id import RULE, version_id
+from discern.datasets.whole_images import WholeImage, whole_images
 from discern.errors import DataError
+from discern.sources.base import RowKind
 from discern.storage.atomic import atomic
 from edge_runtime.core.images import Box, Pixels, crop, decode
 
 # What a version says; its id is a hash of these.
 _CONTENT = [
     pa.field("sha256", pa.string(), nullable=False),  # of the encoded image
-    pa.field("label", pa.string(), nullable=False),
+    pa.field("row_kind", pa.string(), nullable=False),  # instance, empty or unlabelled
+    pa.field("label", pa.string()),  # of an instance
     pa.field("box", pa.list_(pa.float64())),  # left, top, right, bottom: pixels of the upright picture
     pa.field("margin", pa.float64(), nullable=False),  # shown around the box, as a share of its sides
-    pa.field("split", pa.string(), nullable=False),  # train, validation or test
-    pa.field("role", pa.string(), nullable=False),  # gallery or query
+    pa.field("split", pa.string()),  # train, validation or test; null in an unlabelled image
+    pa.field("role", pa.string()),  # gallery or query, of an instance
     pa.field("source", pa.string(), nullable=False),  # name of the source, a slash, name of the photo in it
     pa.field("group", pa.string()),
     pa.field("captured_at", pa.timestamp("us", tz="UTC")),
+    pa.field("labelled_by", pa.string()),  # for this and the next five see discern.sources.base.Provenance
+    pa.field("label_method", pa.string()),  # null in an unlabelled image
+    pa.field("labelled_at", pa.timestamp("us", tz="UTC")),
+    pa.field("confidence", pa.float64()),
+    pa.field("device", pa.string()),
+    pa.field("release", pa.string()),
 ]
-# Where images lie, and what follows from the rest.
+# Where images lie, and what follows from the rest. Manifests of format 1 lack the facts of their pictures.
 _DERIVED = [
     pa.field("shard", pa.string(), nullable=False),  # sha256 of the shard
     pa.field("row", pa.int32(), nullable=False),  # the image's place in its shard
     pa.field("stamp", pa.string()),  # of the photo in its source: while it stays, the photo need not be read again
-    pa.field("width", pa.int32(), nullable=False),  # pixels of the upright picture
-    pa.field("height", pa.int32(), nullable=False),
-    pa.field("brightness", pa.float32(), nullable=False),  # mean luma, 0 to 1
-    pa.field("sharpness", pa.float32(), nullable=False),  # see discern.datasets.ingest.image_facts
-    pa.field("phash", pa.uint64(), nullable=False),  # perceptual hash of the upright picture
+    pa.field("width", pa.int32()),  # pixels of the upright picture
+    pa.field("height", pa.int32()),
+    pa.field("brightness", pa.float32()),  # mean luma, 0 to 1
+    pa.field("sharpness", pa.float32()),  # see discern.datasets.ingest.image_facts
+    pa.field("phash", pa.uint64()),  # perceptual hash of the upright picture
     pa.field("near_duplicates", pa.string()),  # what photos of (nearly) the same picture share
     pa.field("lookalike", pa.string()),  # a photo of another class that shows nearly the same
     pa.field("session", pa.string()),  # what photos of one class taken shortly after each other share
 ]
 SCHEMA = pa.schema(_CONTENT + _DERIVED)
-CONTENT = tuple(field.name for field in _CONTENT)
+CONTENT = tuple(column.name for column in _CONTENT)
 COLUMNS = tuple(SCHEMA.names)
-FORMAT = "discern dataset version 2"
-_FORMAT_KEY, _SHARDS_KEY = b"discern.format", b"discern.shards"
-_SPLITS_KEY, _CLEANING_KEY = b"discern.splits", b"discern.cleaning"
+FORMAT = FORMAT_NAME.format(NEWEST)
+_TEXTS = ("shards", "splits", "cleaning", "id_rule")  # texts beside the rows
+_FORMAT_KEY = "discern.format"
 
 
 @dataclass(frozen=True)
 class DatasetVersion:
-    """Labelled photos that never change.
+    """Photos that never change: their labels, splits and roles, and where they lie.
+
+    All that takes or gives rows is about instances, so that nothing that learns or measures meets a row without a
+    label; `negatives`, `unlabelled` and `images` give the others.
 
     Args:
-        table: the manifest, columns as in `COLUMNS`.
+        table: rows of instances, columns as in `COLUMNS`.
         shards: fsspec URL or path of the folder of shards.
         splits: JSON of the config by which photos were split, so that a version that grows from this one can tell
-            whether that is still what is asked for; likewise the next.
+            whether that is still what is wanted; empty where it is not known. Likewise the next.
         cleaning: JSON of the limits of near-duplicates.
+        without_instance: rows of empty and of unlabelled images, columns likewise.
+        id_rule: the rule by which the id is computed (see `discern.datasets.version_id`).
     """
 
     table: pa.Table
     shards: str
     splits: str = ""
     cleaning: str = ""
+    without_instance: pa.Table = field(default_factory=SCHEMA.empty_table)
+    id_rule: int = RULE
+
+    @classmethod
+    def of_rows(
+        cls, rows: pa.Table, shards: str, splits: str = "", cleaning: str = "", id_rule: int = RULE
+    ) -> DatasetVersion:
+        """Make a version of rows of all kinds; the order of the instances stays, and that of the others.
+
+        Args:
+            rows: columns as in `COLUMNS`.
+            shards: as for the class; likewise the others.
+            splits: likewise.
+            cleaning: likewise.
+            id_rule: likewise.
+        """
+        is_instance = pc.equal(rows["row_kind"], "instance")
+        return cls(
+            table=rows.filter(is_instance),
+            shards=shards,
+            splits=splits,
+            cleaning=cleaning,
+            without_instance=rows.filter(pc.invert(is_instance)),
+            id_rule=id_rule,
+        )
 
     @cached_property
     def id(self) -> str:
-        """16 hex digits of what it says: the columns `CONTENT` of every row, in order."""
-        digest = hashlib.sha256(FORMAT.encode())
-        for name in CONTENT:
-            digest.update(json.dumps([name, self.column(name)], default=str).encode())
-        return digest.hexdigest()[:16]
+        """16 hex digits of what the rows say."""
+        return version_id(self.table, self.without_instance, self.id_rule)
 
     @property
     def labels(self) -> list[str]:
         """The classes, sorted."""
-        return sorted(pc.unique(self.table["label"]).to_pylist())
+        return sorted(label for label in pc.unique(self.table["label"]).to_pylist() if label is not None)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -97,19 +136,62 @@ class DatasetVersion:
     def select(
         self, split: str | None = None, role: str | None = None, labels: Collection[str] | None = None
     ) -> DatasetVersion:
-        """The rows of one split, one role and some classes; the order stays."""
-        table = self.table
+        """The instances of one split, one role and some classes; the order stays.
+
+        Images without an instance have neither a role nor a class: a choice of these leaves them out.
+        """
+        table, without_instance = self.table, self.without_instance
         if split is not None:
             table = table.filter(pc.equal(table["split"], split))
+            without_instance = without_instance.filter(pc.equal(without_instance["split"], split))
         if role is not None:
             table = table.filter(pc.equal(table["role"], role))
         if labels is not None:
             table = table.filter(pc.is_in(table["label"], pa.array(sorted(labels), pa.string())))
-        return replace(self, table=table)
+        if role is not None or labels is not None:
+            without_instance = SCHEMA.empty_table()
+        return replace(self, table=table, without_instance=without_instance)
+
+    def negatives(self, split: str | None = None) -> DatasetVersion:
+        """The empty images, of one split or of all, as the rows of a version that has no labels."""
+        rows = self._of_kind("empty")
+        if split is not None:
+            rows = rows.filter(pc.equal(rows["split"], split))
+        return replace(self, table=rows, without_instance=SCHEMA.empty_table())
+
+    def unlabelled(self) -> DatasetVersion:
+        """The unlabelled images, as the rows of a version that has no labels, splits or roles."""
+        return replace(self, table=self._of_kind("unlabelled"), without_instance=SCHEMA.empty_table())
+
+    def all_rows(self) -> DatasetVersion:
+        """The rows of every kind, instances first, for what only looks at them."""
+        rows = pa.concat_tables([self.table, self.without_instance])
+        return replace(self, table=rows, without_instance=SCHEMA.empty_table())
+
+    def images(self, split: str | None = None) -> list[WholeImage]:
+        """Each picture once, with all its instances; empty images are among them, unlabelled ones are not.
+
+        Args:
+            split: of the pictures, as `WholeImage` has it; None for all.
+        """
+        return [image for image in self._images if split is None or image.split == split]
+
+    def image_pixels(self, number: int) -> Pixels:
+        """The whole picture of `images()[number]`: uint8 [H, W, 3], upright RGB.
+
+        Raises:
+            DataError: its shard is missing, damaged or out of reach.
+        """
+        image = self._images[number]
+        if image.instances:
+            return decode(self.image_bytes(image.instances[0].row), image.source)
+        first_empty = len(self._images) - len(self._empty)
+        return decode(self._empty.image_bytes(number - first_empty), image.source)
 
     def take(self, rows: Collection[int]) -> DatasetVersion:
-        """Some rows, in the order given."""
-        return replace(self, table=self.table.take(pa.array(list(rows), pa.int64())))
+        """Some instances, in the order of `rows`; images without an instance are left out."""
+        table = self.table.take(pa.array(list(rows), pa.int64()))
+        return replace(self, table=table, without_instance=SCHEMA.empty_table())
 
     def column(self, name: str) -> list[Any]:
         """One column as a list."""
@@ -122,7 +204,7 @@ class DatasetVersion:
         Raises:
             DataError: a shard is missing, altered or out of reach.
         """
-        self._store.fetch(pc.unique(self.table["shard"]).to_pylist())
+        self._store.fetch(pc.unique(self.all_rows().table["shard"]).to_pylist())
 
     def image_bytes(self, i: int) -> bytes:
         """The encoded image of row `i`, as its source held it.
@@ -144,6 +226,19 @@ class DatasetVersion:
         box = self.table["box"][i].as_py()
         return rgb if box is None else crop(rgb, widen(box, self.table["margin"][i].as_py()))
 
+    def _of_kind(self, kind: RowKind) -> pa.Table:
+        rows = pa.concat_tables([self.table, self.without_instance])
+        return rows.filter(pc.equal(rows["row_kind"], kind))
+
+    @cached_property
+    def _empty(self) -> DatasetVersion:
+        return self.negatives()
+
+    @cached_property
+    def _images(self) -> tuple[WholeImage, ...]:
+        instances = self.table.filter(pc.equal(self.table["row_kind"], "instance"))
+        return whole_images(instances, self._empty.table)
+
     @cached_property
     def _places(self) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32]]:
         """Names of the shards, the number of each row's shard among them, and each row's place there: a look at a table
@@ -158,7 +253,7 @@ class DatasetVersion:
 
     def __getstate__(self) -> dict[str, object]:
         """Leave what is cached, open files among it, out of what other processes get."""
-        return {"table": self.table, "shards": self.shards, "splits": self.splits, "cleaning": self.cleaning}
+        return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
 def widen(box: Sequence[float], margin: float) -> Box:
@@ -174,13 +269,8 @@ def save_manifest(version: DatasetVersion, where: Path | str | BinaryIO) -> None
     Raises:
         DataError: the path cannot be written.
     """
-    metadata = {
-        _FORMAT_KEY: FORMAT.encode(),
-        _SHARDS_KEY: version.shards.encode(),
-        _SPLITS_KEY: version.splits.encode(),
-        _CLEANING_KEY: version.cleaning.encode(),
-    }
-    table = version.table.replace_schema_metadata(metadata)
+    metadata = {f"discern.{name}": str(getattr(version, name)) for name in _TEXTS}
+    table = version.all_rows().table.replace_schema_metadata({_FORMAT_KEY: FORMAT, **metadata})
     if not isinstance(where, (Path, str)):
         buffer = io.BytesIO()  # Parquet asks its sink for more than remote files offer
         pq.write_table(table, buffer, compression="zstd")
@@ -194,21 +284,34 @@ def save_manifest(version: DatasetVersion, where: Path | str | BinaryIO) -> None
 
 
 def load_manifest(where: Path | str | BinaryIO) -> DatasetVersion:
-    """Read a manifest that `save_manifest` wrote.
+    """Read a manifest of any format that was ever written; the version keeps the id that it had.
 
     Raises:
-        DataError: it is missing, damaged, or not a manifest of this format.
+        DataError: it is missing, damaged, no manifest, or of a format that is newer than this software.
     """
-    name = str(getattr(where, "name", where))
+    location = str(getattr(where, "name", where))
     try:
         data = Path(where).read_bytes() if isinstance(where, (Path, str)) else where.read()
         table = pq.read_table(io.BytesIO(data))
     except FileNotFoundError:
-        raise DataError(f"{name} does not exist: give the path of a dataset version's manifest.") from None
+        raise DataError(f"{location} does not exist: give the path of a dataset version's manifest.") from None
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{name} is no readable manifest ({error}): restore it from a copy.") from None
-    metadata = table.schema.metadata or {}
-    if metadata.get(_FORMAT_KEY) != FORMAT.encode() or _SHARDS_KEY not in metadata:
-        raise DataError(f"{name} is not a manifest of the format {FORMAT!r}: make the dataset version again.")
-    texts = (metadata.get(key, b"").decode() for key in (_SHARDS_KEY, _SPLITS_KEY, _CLEANING_KEY))
-    return DatasetVersion(table.replace_schema_metadata(None).cast(SCHEMA), *texts)
+        raise DataError(f"{location} is no readable manifest ({error}): restore it from a copy.") from None
+    metadata = {key.decode(): text.decode() for key, text in (table.schema.metadata or {}).items()}
+    texts = {name: metadata[f"discern.{name}"] for name in _TEXTS if f"discern.{name}" in metadata}
+    stored = StoredManifest(table.replace_schema_metadata(None), texts)
+    return _version(newest_format(stored, metadata.get(_FORMAT_KEY, ""), location), location)
+
+
+def _version(stored: StoredManifest, location: str) -> DatasetVersion:
+    missing = [name for name in COLUMNS if name not in stored.table.schema.names]
+    if missing or "shards" not in stored.texts:
+        lacking = f"the column {missing[0]}" if missing else "the address of its shards"
+        raise DataError(f"{location} is no whole manifest, for it lacks {lacking}: restore it from a copy.")
+    return DatasetVersion.of_rows(
+        stored.table.select(COLUMNS).cast(SCHEMA),
+        shards=stored.texts["shards"],
+        splits=stored.texts.get("splits", ""),
+        cleaning=stored.texts.get("cleaning", ""),
+        id_rule=int(stored.texts.get("id_rule", RULE)),
+    )

@@ -1,11 +1,11 @@
-"""What every source of photos yields, and what every source must offer."""
+"""The photos that every source yields, and the interface that every source offers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 from edge_runtime.core.images import Box
 
@@ -15,6 +15,61 @@ Role = Literal["gallery", "query"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 ROLES: tuple[Role, ...] = ("gallery", "query")
 
+# An instance has a label. In an empty image somebody looked and saw nothing. An unlabelled image nobody looked at yet.
+RowKind = Literal["instance", "empty", "unlabelled"]
+ROW_KINDS: tuple[RowKind, ...] = get_args(RowKind)
+
+# A label came with the data (`import`), a person gave it in a labelling tool (`annotation`), looked at it again
+# (`review`) or mended a device's answer (`correction`), or a model predicted it (`model`).
+LabelMethod = Literal["import", "annotation", "review", "correction", "model"]
+LABEL_METHODS: tuple[LabelMethod, ...] = get_args(LabelMethod)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """The origin of a label and of its photo; None where nobody stated it.
+
+    Args:
+        labelled_by: name or address of who labelled.
+        label_method: by what means; a label whose means nobody stated counts as `import`.
+        labelled_at: time of labelling.
+        confidence: how sure the labeller is, 0 to 1.
+        device: name of the device that took the photo.
+        release: id of the release that the device ran.
+    """
+
+    labelled_by: str | None = None
+    label_method: LabelMethod | None = None
+    labelled_at: datetime | None = None
+    confidence: float | None = None
+    device: str | None = None
+    release: str | None = None
+
+    def filled(self, defaults: Provenance) -> Provenance:
+        """Return this provenance with `defaults` where nothing is stated."""
+        if self == UNSTATED:
+            return defaults
+        names = [field.name for field in fields(self)]
+        stated = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return replace(defaults, **stated)
+
+
+PROVENANCE = tuple(field.name for field in fields(Provenance))
+UNSTATED = Provenance()
+
+
+@dataclass(frozen=True)
+class ServiceKey:
+    """A key that a source needs before it is opened.
+
+    Args:
+        secret_name: name of the secret in the stack's secret store.
+        variable: variable of the environment that the source reads.
+    """
+
+    secret_name: str
+    variable: str
+
 
 @dataclass(frozen=True, slots=True)
 class Photo:
@@ -22,7 +77,7 @@ class Photo:
 
     Args:
         name: its path inside the source, for messages and lineage.
-        label: the class it shows; None where nobody has said.
+        label: the class it shows; None in an empty image, and where nobody has said.
         data: the encoded image, or how to get it; `load` asks for it, in a thread of its own.
         box: where the thing is: (left, top, right, bottom), pixels of the upright picture; None is the whole picture.
         split: the source's own split, or None where the split is ours to choose.
@@ -32,6 +87,8 @@ class Photo:
         margin: what is shown around the box, as a share of its width and height.
         stamp: changes whenever the encoded image may have changed; None where only reading it would tell.
         note: why it has no label, one sentence, where its source knows.
+        empty: somebody looked and says that the image shows nothing of what is labelled.
+        provenance: who labelled, by what means, when, how sure; and the device that took it.
     """
 
     name: str
@@ -45,6 +102,24 @@ class Photo:
     margin: float = 0.0
     stamp: str | None = None
     note: str | None = None
+    empty: bool = False
+    provenance: Provenance = UNSTATED
+
+    def __post_init__(self) -> None:
+        """Refuse a photo that is empty and shows something.
+
+        Raises:
+            ValueError: it is empty and has a label or a box.
+        """
+        if self.empty and (self.label is not None or self.box is not None):
+            raise ValueError(f"{self.name} is empty and has a label or a box: state one of them")
+
+    @property
+    def kind(self) -> RowKind:
+        """Its kind of row in a manifest."""
+        if self.label is not None:
+            return "instance"
+        return "empty" if self.empty else "unlabelled"
 
     def load(self) -> bytes:
         """The encoded image.
@@ -56,15 +131,26 @@ class Photo:
 
 
 class Source(Protocol):
-    """Where labelled photos come from."""
+    """The interface of a source of labelled photos; a source names it as its base class.
+
+    Attributes:
+        name: for messages and lineage.
+        is_live: people go on labelling while it is read; what is read is whole in itself, and may differ from its
+            fingerprint of a moment ago.
+        has_full_names: the names of its photos begin with the name of the source that holds them, and a slash.
+    """
 
     name: str
+    is_live: bool = False
+    has_full_names: bool = False
 
     def fingerprint(self) -> str:
-        """A cheap hash that changes whenever a listing, a size, a time of change or a setting changes."""
+        """Return a cheap hash that changes whenever a listing, a size, a time of change or a setting changes."""
+        ...
 
     def __len__(self) -> int:
-        """How many photos there are, for progress."""
+        """Return the number of photos, for progress."""
+        ...
 
     def photos(self) -> Iterator[Photo]:
         """Stream the photos; none is read before it is loaded, and loading works in any thread.
@@ -72,3 +158,4 @@ class Source(Protocol):
         Raises:
             DataError: the source cannot be read.
         """
+        ...

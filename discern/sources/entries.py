@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from discern.sources.base import Photo, Role, Split
+from discern.sources.base import UNSTATED, Photo, Provenance, Role, Source, Split
 from discern.sources.files.tree import Tree
 from discern.sources.names import NamesConfig
 from edge_runtime.core.images import Box
@@ -27,6 +27,8 @@ class Entry(NamedTuple):
     group: str | None = None
     captured_at: datetime | None = None
     margin: float | None = None  # None: the source's
+    empty: bool = False  # somebody looked and saw nothing
+    provenance: Provenance = UNSTATED
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
@@ -47,7 +49,7 @@ def with_names(entries: Iterable[Entry], names: NamesConfig | None) -> Iterator[
             yield entry._replace(group=names.group(entry.path), captured_at=names.captured_at(entry.path))
 
 
-class ListedSource:
+class ListedSource(Source):
     """A source whose photos are known before any is read.
 
     Args:
@@ -91,6 +93,8 @@ class ListedSource:
             captured_at=entry.captured_at,
             margin=self._margin_of(entry),
             stamp=self._tree.stamp(entry.path),
+            empty=entry.empty,
+            provenance=entry.provenance,
         )
 
     def _margin_of(self, entry: Entry) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict
 from zenml import step
 
 from discern.datasets.ingest.cleaning import CleaningConfig
@@ -14,12 +14,12 @@ from discern.datasets.manifest import DatasetVersion
 from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError
 from discern.progress import bar
-from discern.sources.registry import SourceConfig, open_source
+from discern.sources.registry import open_source, read_source_config
 from orchestration import storage_layout
 from orchestration.caching import by_code, code_of
 from orchestration.lineage import load_input
 from orchestration.materializers import DatasetVersionMaterializer
-from orchestration.secrets import provide
+from orchestration.secrets import provide_for
 
 
 class RejectedPhotos(BaseModel):
@@ -46,10 +46,10 @@ def ingest(
     cleaning: CleaningConfig,
     previous: str = "",
 ) -> tuple[Annotated[DatasetVersion, "ingested"], Annotated[RejectedPhotos, "rejected"]]:
-    """Read what the previous version does not hold.
+    """Make a version of a source, or of several; photos that the previous version holds are not read again.
 
     Args:
-        source: config of the source.
+        source: the config of one source, or `{sources: [...]}` with several.
         fingerprint: of the source; it makes the cache notice a change.
         splits: how photos are split.
         cleaning: what is left out.
@@ -58,12 +58,10 @@ def ingest(
     Raises:
         DataError: the source cannot be used, or changed since the run was started.
     """
-    config: SourceConfig = TypeAdapter(SourceConfig).validate_python(source)
-    is_live = config.kind == "labelbox"  # people go on labelling; what is exported here is whole in itself
-    if is_live:
-        provide()
+    config = read_source_config(source)
+    provide_for(config)
     opened = open_source(config)
-    if not is_live and opened.fingerprint() != fingerprint:
+    if not opened.is_live and opened.fingerprint() != fingerprint:
         raise DataError(
             f"{opened.name} changed after the run was started: wait until nothing changes it, and run again."
         )
@@ -72,6 +70,7 @@ def ingest(
             opened.photos(),
             storage_layout.shards(),
             source=opened.name,
+            has_full_names=opened.has_full_names,
             splits=splits,
             cleaning=cleaning,
             before=load_input(previous),

@@ -73,11 +73,19 @@ def test_what_zenml_would_ignore_is_refused(change: dict[str, Any], expected: st
     ("parameters", "expected"),
     [
         ({"source": {"kind": "folder", "pth": "/x"}}, "parameters.source.pth: unknown key; did you mean 'path'?"),
+        (
+            {"source": None, "sources": [{"name": "a", "source": {"kind": "folder", "pth": "/x"}}]},
+            "parameters.sources.0.source.pth: unknown key; did you mean 'path'?",
+        ),
+        (
+            {"source": None, "sources": [{"name": "a", "labeled_by": "x"}]},
+            "parameters.sources.0.labeled_by: unknown key; did you mean 'labelled_by'?",
+        ),
         ({"source": {"kind": "foldr", "path": "/x"}}, "parameters.source: there is no 'foldr'; did you mean 'folder'?"),
         ({"splits": {"validation_shre": 0.2}}, "splits.validation_shre: unknown key; did you mean 'validation_share'?"),
         (
             {"source": {"kind": "table", "path": "/x", "columns": {"time": "t"}}},
-            "parameters.source.columns.time: unknown key; known are bottom, box, captured_at, group,",
+            "parameters.source.columns.time: unknown key; known are bottom, box, captured_at, confidence,",
         ),
         (
             {"checks": {"waive": {"label_name": "x"}}},

@@ -12,13 +12,18 @@ import pytest
 import torch
 from zenml import pipeline, step
 
+from discern.datasets.ingest.cleaning import CleaningConfig
+from discern.datasets.ingest.write_version import write_version
+from discern.datasets.manifest import DatasetVersion
 from discern.errors import TrainingError
 from discern.learning.config import ImageConfig, ModelConfig
 from discern.learning.models import TorchEmbedder, restored
+from discern.sources.base import Photo
 from edge_runtime.core.images import Preprocessing
 from edge_runtime.core.release import Release
 from edge_runtime.errors import ReleaseError
-from orchestration.materializers import ReleaseMaterializer, TorchEmbedderMaterializer
+from orchestration.materializers import DatasetVersionMaterializer, ReleaseMaterializer, TorchEmbedderMaterializer
+from tests.discern.pictures import jpeg, photos
 from tests.edge_runtime.toy_release import build_toy
 
 
@@ -103,3 +108,19 @@ def test_an_altered_release_is_not_loaded(release: Release, store: Path) -> None
     path.write_bytes(path.read_bytes()[:-1] + b"\x00\x00")
     with pytest.raises(ReleaseError, match=r"embeddings\.npy"):
         ReleaseMaterializer(str(store)).load(Release)
+
+
+def test_a_dataset_version_comes_back_with_the_rows_of_every_kind(store: Path, tmp_path: Path) -> None:
+    more = [Photo("belt.jpg", None, jpeg(70), split="train", empty=True), Photo("new.jpg", None, jpeg(71))]
+    keep = CleaningConfig(unlabelled="keep")
+    version, _ = write_version([*photos(10, 3), *more], str(tmp_path), cleaning=keep)
+    materializer = DatasetVersionMaterializer(str(store))
+    materializer.save(version)
+    after = DatasetVersionMaterializer(str(store)).load(DatasetVersion)
+    assert after.id == version.id == materializer.compute_content_hash(after)
+    assert after.negatives().column("source") == ["belt.jpg"]
+    counts = materializer.extract_metadata(after)
+    assert (counts["classes"], sum(counts["photos"].values())) == (10, 30)
+    assert (counts["empty_images"], counts["unlabelled_images"]) == (1, 1)
+    plain, _ = write_version(photos(10, 3), str(tmp_path))
+    assert set(materializer.extract_metadata(plain)) == {"version", "classes", "photos"}

@@ -1,6 +1,6 @@
 """Which of the photos that were read go into a version: one of each picture, under one label.
 
-Pure: rows in, verdicts out; only `pixels` reads anything.
+Pure: rows in, rejects and pairs out; only `pixels` reads anything.
 """
 
 from __future__ import annotations
@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.datasets.disjoint_sets import DisjointSets
 from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, candidates, confirm
 from discern.datasets.ingest.rejected import Kind
-from discern.sources.base import Split
+from discern.datasets.ingest.rows import IngestRow
 from edge_runtime.core.images import Box, Pixels
+
+Rejects = dict[int, tuple[Kind, str]]  # number of the row -> kind and reason
 
 
 class CleaningConfig(BaseModel):
@@ -31,6 +33,7 @@ class CleaningConfig(BaseModel):
         decisions: name of a photo -> the label that somebody decided on, where one picture had two. A photo named here
             is in the version under that label, whatever it resembles, and those like it that are not named are left
             out. A thing in a box is named with it, as the conflict tells: `name@left,top,right,bottom`.
+        unlabelled: `reject` leaves unlabelled photos out and reports them; `keep` stores them as rows without a split.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,46 +43,22 @@ class CleaningConfig(BaseModel):
     near_similarity: float = Field(default=0.85, ge=0, le=1)
     same_similarity: float = Field(default=0.95, ge=0, le=1)
     decisions: dict[str, str] = Field(default_factory=dict)
+    unlabelled: Literal["reject", "keep"] = "reject"
 
     @property
     def limits(self) -> str:
         """JSON of what decides which photos are alike: pictures compared by it need not be compared again."""
-        return self.model_dump_json(exclude={"max_rejected_share"})
-
-
-@dataclass(frozen=True)
-class CleaningInput:
-    """Photos that can be used, in order; sequences of n.
-
-    Args:
-        names: as their source calls them.
-        labels: their classes, decisions applied.
-        sha256: of their pictures.
-        boxes: where the thing is, or None.
-        splits: the split that their source gives them, or None.
-        phash: uint64 [n].
-        fresh: bool [n]; what is not fresh was compared with each other before.
-        near_before: sets of near-duplicates that were found before.
-    """
-
-    names: Sequence[str]
-    labels: Sequence[str]
-    sha256: Sequence[str]
-    boxes: Sequence[Box | None]
-    splits: Sequence[Split | None]
-    phash: NDArray[np.uint64]
-    fresh: NDArray[np.bool_]
-    near_before: Sequence[str | None]
+        return self.model_dump_json(exclude={"max_rejected_share", "unlabelled"})
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """What cleaning found.
+    """The result of cleaning; rows are named by their numbers.
 
     Args:
-        rejected: place -> kind and reason.
-        same: places of near-duplicates of one class, in pairs.
-        lookalikes: pairs of places that are near-duplicates under two labels, and not quite one picture.
+        rejected: kind and reason of each row that is left out.
+        same: pairs of near-duplicates of one class, or of an empty image and any other.
+        lookalikes: pairs that are near-duplicates under two labels, and not quite one picture.
     """
 
     rejected: Mapping[int, tuple[Kind, str]]
@@ -87,149 +66,210 @@ class Cleaned:
     lookalikes: Sequence[tuple[int, int]]
 
 
-def clean(rows: CleaningInput, config: CleaningConfig, pixels: Callable[[int], Pixels]) -> Cleaned:
+def clean(rows: Sequence[IngestRow], config: CleaningConfig, pixels: Callable[[IngestRow], Pixels]) -> Cleaned:
     """Find duplicates, label conflicts and near-duplicates.
 
     Args:
-        rows: the photos.
+        rows: all rows.
         config: the limits.
-        pixels: the whole picture of a place, uint8 [h, w, 3]; called from several threads.
+        pixels: the whole picture of a row, uint8 [h, w, 3]; called from several threads.
     """
-    rejected = _equal_things(rows, config.decisions)
-    pictures = _Pictures(rows, rejected)
-    near = np.array(pictures.places, np.int64)
-    pairs = candidates(rows.phash[near], rows.fresh[near], config.near_distance)
-    same: list[tuple[int, int]] = pictures.same_before()
+    rejected = _repeated_unlabelled(rows)
+    rejected |= _empty_and_not(rows, config.decisions)
+    rejected |= _equal_things(rows, rejected, config.decisions)
+    pictures = _PictureSets(rows, rejected)
+    same = pictures.same_before()
     lookalikes: list[tuple[int, int]] = []
-    for pair in confirm(pairs, lambda k: pixels(pictures.places[k]), config.near_similarity, pictures.joined.together):
-        one, other = pictures.places[pair.first], pictures.places[pair.second]
-        if pictures.labels[pair.first] & pictures.labels[pair.second]:
+    phashes = np.array([rows[i].phash for i in pictures.first_rows], np.uint64)
+    is_new = np.array([not rows[i].is_compared for i in pictures.first_rows], bool)
+    pairs = candidates(phashes, is_new, config.near_distance)
+
+    def picture(k: int) -> Pixels:
+        return pixels(rows[pictures.first_rows[k]])
+
+    for pair in confirm(pairs, picture, config.near_similarity, pictures.joined.together):
+        first, second = pictures.first_rows[pair.first], pictures.first_rows[pair.second]
+        if pictures.may_be_one_class(pair.first, pair.second):
             pictures.joined.join(pair.first, pair.second)
-            same.append((one, other))
-        elif rows.boxes[one] is None and rows.boxes[other] is None:  # in boxes things differ, whatever is around them
-            if pair.similarity < config.same_similarity:
-                lookalikes.append((one, other))
-            else:
-                found = _decide([one, other], rows, config.decisions)
-                rejected |= found
-                lookalikes += [] if found else [(one, other)]
+            same.append((first, second))
+        elif rows[first].box is None and rows[second].box is None:  # in boxes things differ, whatever is around them
+            is_one_picture = pair.similarity >= config.same_similarity
+            rejects = _undecided([first, second], rows, config.decisions) if is_one_picture else {}
+            rejected |= rejects
+            if not rejects:
+                lookalikes.append((first, second))
     return Cleaned(rejected, same, lookalikes)
 
 
-def near_sets(kept: Sequence[int], sha256: Sequence[str], same: Sequence[tuple[int, int]]) -> dict[int, str]:
-    """Name the sets of near-duplicates among the photos that are kept; what is left out joins nothing.
+def near_sets(numbers: Sequence[int], rows: Sequence[IngestRow], same: Sequence[tuple[int, int]]) -> dict[int, str]:
+    """Name the sets of near-duplicates among some rows; rows that are not among them join nothing.
 
     Args:
-        kept: places.
-        sha256: [n] of all pictures.
-        same: pairs of places of near-duplicates.
+        numbers: of the rows that are in the version.
+        rows: all rows.
+        same: pairs of near-duplicates.
 
     Returns:
-        Place -> name of its set; photos like no other are missing.
+        Number of the row -> name of its set; rows like no other are missing.
     """
     if not same:
         return {}
-    numbers: dict[str, int] = {}
-    for i in kept:
-        numbers.setdefault(sha256[i], len(numbers))
-    joined = DisjointSets(len(numbers))
-    for one, other in same:
-        if sha256[one] in numbers and sha256[other] in numbers:
-            joined.join(numbers[sha256[one]], numbers[sha256[other]])
-    pictures = list(numbers)
+    index: dict[str, int] = {}  # sha256 -> number of the picture
+    for i in numbers:
+        index.setdefault(rows[i].sha256, len(index))
+    joined = DisjointSets(len(index))
+    for first, second in same:
+        if rows[first].sha256 in index and rows[second].sha256 in index:
+            joined.join(index[rows[first].sha256], index[rows[second].sha256])
+    pictures = list(index)
     names: dict[str, str] = {}
     for members in joined.sets(range(len(pictures))).values():
         if len(members) > 1:
             name = min(pictures[k] for k in members)[:16]
             names.update((pictures[k], name) for k in members)
-    return {i: names[sha256[i]] for i in kept if sha256[i] in names}
+    return {i: names[rows[i].sha256] for i in numbers if rows[i].sha256 in names}
 
 
-def _equal_things(rows: CleaningInput, decisions: Mapping[str, str]) -> dict[int, tuple[Kind, str]]:
-    """One thing of one picture goes in once: under its label, under those decided on, or under none of several."""
-    things: dict[tuple[str, Box | None], list[int]] = defaultdict(list)
-    for i, key in enumerate(zip(rows.sha256, rows.boxes, strict=True)):
-        things[key].append(i)
-    rejected: dict[int, tuple[Kind, str]] = {}
-    for members in things.values():
-        if len(members) == 1:
+def _repeated_unlabelled(rows: Sequence[IngestRow]) -> Rejects:
+    """Leave out unlabelled images whose picture is there already, labelled or not."""
+    first_rows: dict[str, int] = {}
+    for i in sorted(range(len(rows)), key=lambda i: rows[i].kind == "unlabelled"):  # labelled ones first
+        first_rows.setdefault(rows[i].sha256, i)
+    return {
+        i: _duplicate(row, rows[first_rows[row.sha256]])
+        for i, row in enumerate(rows)
+        if row.kind == "unlabelled" and first_rows[row.sha256] != i
+    }
+
+
+def _empty_and_not(rows: Sequence[IngestRow], decisions: Mapping[str, str]) -> Rejects:
+    """Hold back a picture that is empty for one and shows something for another, unless somebody decided."""
+    empty = {row.sha256: i for i, row in enumerate(rows) if row.kind == "empty"}
+    shown: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if row.kind == "instance" and row.sha256 in empty:
+            shown[row.sha256].append(i)
+    rejected: Rejects = {}
+    for i, row in enumerate(rows):
+        if row.kind != "empty" or row.sha256 not in shown:
             continue
-        found = _decide(members, rows, decisions)
-        rejected |= found
-        left = [i for i in members if i not in found]
-        if len({rows.splits[i] for i in left}) > 1:
-            rejected |= _leak(left, rows)
+        instances = shown[row.sha256]
+        decided = [k for k in instances if rows[k].decision_name in decisions]
+        if decided:
+            rejected[i] = _decided_otherwise(row, rows[decided[0]])
             continue
-        firsts = {rows.labels[i]: i for i in reversed(left)}
-        for i in left:
-            if i != firsts[rows.labels[i]]:
-                reason = f"{rows.names[i]} is the same picture as {rows.names[firsts[rows.labels[i]]]}."
-                rejected[i] = ("duplicate", reason)
+        instance = rows[instances[0]]
+        reason = (
+            f"{row.name} is said to be empty, and {instance.decision_name} ({instance.label!r}) is the same picture: "
+            "delete one of them, or name the latter and its label in cleaning.decisions."
+        )
+        rejected.update(dict.fromkeys([i, *instances], ("conflict", reason)))
     return rejected
 
 
-def thing(name: str, box: Box | None) -> str:
-    """What a decision calls a photo, or a thing in one."""
-    return name if box is None else f"{name}@{','.join(f'{side:g}' for side in box)}"
+def _equal_things(rows: Sequence[IngestRow], left_out: Mapping[int, object], decisions: Mapping[str, str]) -> Rejects:
+    """Take one thing of one picture once: under its label, under those decided on, or under none of several."""
+    things: dict[tuple[str, Box | None], list[int]] = defaultdict(list)
+    for i, row in enumerate(rows):
+        if row.kind != "unlabelled" and i not in left_out:
+            things[row.sha256, row.box].append(i)
+    rejected: Rejects = {}
+    for members in things.values():
+        if len(members) > 1:
+            rejected |= _one_of(members, rows, decisions)
+    return rejected
 
 
-def _decide(members: Sequence[int], rows: CleaningInput, decisions: Mapping[str, str]) -> dict[int, tuple[Kind, str]]:
-    """Of photos of one picture under several labels, leave out those that nobody decided on."""
-    if len({rows.labels[i] for i in members}) == 1:
+def _one_of(members: Sequence[int], rows: Sequence[IngestRow], decisions: Mapping[str, str]) -> Rejects:
+    """Leave out all but one of several rows of one thing; of several decided labels one each stays."""
+    rejected = _undecided(members, rows, decisions)
+    remaining = [i for i in members if i not in rejected]
+    if len({rows[i].photo.split for i in remaining}) > 1:
+        return rejected | _leaks(remaining, rows)
+    first_of_label: dict[str | None, int] = {}
+    for i in remaining:
+        first = first_of_label.setdefault(rows[i].label, i)
+        if first != i:
+            rejected[i] = _duplicate(rows[i], rows[first])
+    return rejected
+
+
+def _undecided(members: Sequence[int], rows: Sequence[IngestRow], decisions: Mapping[str, str]) -> Rejects:
+    """Of rows of one picture under several labels, leave out those that nobody decided on."""
+    if len({rows[i].label for i in members}) == 1:
         return {}
-    decided = [i for i in members if thing(rows.names[i], rows.boxes[i]) in decisions]
+    decided = [i for i in members if rows[i].decision_name in decisions]
     if not decided:
         return _conflict(members, rows)
-    kept = rows.names[decided[0]]
-    return {
-        i: ("duplicate", f"{rows.names[i]} is the same picture as {kept}, and somebody decided on that one's label.")
-        for i in members
-        if i not in decided
-    }
+    return {i: _decided_otherwise(rows[i], rows[decided[0]]) for i in members if i not in decided}
 
 
-def _leak(members: Sequence[int], rows: CleaningInput) -> dict[int, tuple[Kind, str]]:
-    """Copies of one picture that their source puts into several splits: one that trains stays, for it will be seen."""
-    kept = min(members, key=lambda i: rows.splits[i] != "train")
-    reason = "{} ({}) is the same picture as {} ({}): the official split leaks."
-    return {
-        i: ("leak", reason.format(rows.names[i], rows.splits[i], rows.names[kept], rows.splits[kept]))
-        for i in members
-        if i != kept
-    }
-
-
-class _Pictures:
-    """The pictures of some rows, each once, in sets of near-duplicates."""
-
-    def __init__(self, rows: CleaningInput, rejected: Mapping[int, object]) -> None:
-        numbers: dict[str, int] = {}
-        self.places: list[int] = []  # a row of each picture
-        self.labels: list[set[str]] = []
-        before: dict[str, int] = {}
-        for i, sha256 in enumerate(rows.sha256):
-            if i in rejected:
-                continue
-            number = numbers.setdefault(sha256, len(self.places))
-            if number == len(self.places):
-                self.places.append(i)
-                self.labels.append(set())
-            self.labels[number].add(rows.labels[i])
-        self.joined = DisjointSets(len(self.places))
-        for number, i in enumerate(self.places):
-            if (name := rows.near_before[i]) is not None:
-                self.joined.join(number, before.setdefault(name, number))
-
-    def same_before(self) -> list[tuple[int, int]]:
-        """Pairs of places that were found near-duplicates before."""
-        roots = ((k, self.joined.root(k)) for k in range(len(self.places)))
-        return [(self.places[root], self.places[k]) for k, root in roots if root != k]
-
-
-def _conflict(members: Sequence[int], rows: CleaningInput) -> dict[int, tuple[Kind, str]]:
-    what = " and ".join(f"{thing(rows.names[i], rows.boxes[i])} ({rows.labels[i]!r})" for i in members[:3])
+def _conflict(members: Sequence[int], rows: Sequence[IngestRow]) -> Rejects:
+    named = " and ".join(f"{rows[i].decision_name} ({rows[i].label!r})" for i in members[:3])
     reason = (
-        f"{what} are one picture under several labels: keep it where it belongs and delete the others, or name the "
+        f"{named} are one picture under several labels: keep it where it belongs and delete the others, or name the "
         "photo and its label in cleaning.decisions."
     )
     return dict.fromkeys(members, ("conflict", reason))
+
+
+def _leaks(members: Sequence[int], rows: Sequence[IngestRow]) -> Rejects:
+    """Of copies of one picture in several official splits, keep one that trains: the model sees it anyway."""
+    kept = min(members, key=lambda i: rows[i].photo.split != "train")
+    rejected: Rejects = {}
+    for i in members:
+        if i != kept:
+            names = [f"{rows[k].name} ({rows[k].photo.split})" for k in (i, kept)]
+            rejected[i] = "leak", f"{names[0]} is the same picture as {names[1]}: the official split leaks."
+    return rejected
+
+
+def _duplicate(row: IngestRow, first: IngestRow) -> tuple[Kind, str]:
+    return "duplicate", f"{row.name} is the same picture as {first.name}."
+
+
+def _decided_otherwise(row: IngestRow, decided: IngestRow) -> tuple[Kind, str]:
+    reason = f"{row.name} is the same picture as {decided.name}, and somebody decided on that one's label."
+    return "duplicate", reason
+
+
+class _PictureSets:
+    """The pictures of the rows that are not left out, each once, in sets of near-duplicates.
+
+    Attributes:
+        first_rows: number of a row of each picture.
+        joined: sets of pictures, by their place in `first_rows`.
+    """
+
+    def __init__(self, rows: Sequence[IngestRow], left_out: Mapping[int, object]) -> None:
+        places: dict[str, int] = {}  # sha256 -> place of the picture
+        self.first_rows: list[int] = []
+        self._labels: list[set[str]] = []  # an empty image has none
+        for i, row in enumerate(rows):
+            if i in left_out or row.kind == "unlabelled":
+                continue
+            place = places.setdefault(row.sha256, len(self.first_rows))
+            if place == len(self.first_rows):
+                self.first_rows.append(i)
+                self._labels.append(set())
+            if row.label is not None:
+                self._labels[place].add(row.label)
+        self.joined = DisjointSets(len(self.first_rows))
+        self._join_as_before(rows)
+
+    def _join_as_before(self, rows: Sequence[IngestRow]) -> None:
+        first_of_set: dict[str, int] = {}
+        for place, i in enumerate(self.first_rows):
+            name = rows[i].earlier_near_duplicates
+            if name is not None:
+                self.joined.join(place, first_of_set.setdefault(name, place))
+
+    def same_before(self) -> list[tuple[int, int]]:
+        """Return pairs of rows that the earlier version has as near-duplicates."""
+        roots = ((place, self.joined.root(place)) for place in range(len(self.first_rows)))
+        return [(self.first_rows[root], self.first_rows[place]) for place, root in roots if root != place]
+
+    def may_be_one_class(self, first: int, second: int) -> bool:
+        """Tell whether two pictures show one class, or one of them shows nothing."""
+        of_first, of_second = self._labels[first], self._labels[second]
+        return not of_first or not of_second or not of_first.isdisjoint(of_second)

@@ -27,7 +27,7 @@ class Rejected:
         name: its path inside the source.
         reason: one sentence.
         kind: one of `KINDS`.
-        label: what its source calls it.
+        label: the class that its source gives it.
         shard: where its picture was stored nevertheless, for people to look at; None where it was not.
         row: its place in that shard.
     """
@@ -48,7 +48,7 @@ def check_share(rejected: Sequence[Rejected], taken: int, max_share: float) -> N
     """
     if not taken:
         raise DataError("the source has no photos: point it at some.")
-    broken = [one for one in rejected if one.kind == "broken"]
+    broken = [reject for reject in rejected if reject.kind == "broken"]
     if len(broken) > max_share * taken:
         raise DataError(
             f"{broken[0].reason.rstrip('.')} ({len(broken)} of {taken} photos cannot be used, {max_share:.1%} may be: "

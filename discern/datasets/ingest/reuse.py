@@ -1,8 +1,9 @@
-"""What is known of pictures before they are read: from the version before, and from a run that was interrupted."""
+"""Pictures that lie in shards already: those of the earlier version, and those that an interrupted run stored."""
 
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from discern.datasets.manifest import SCHEMA, DatasetVersion
 from discern.datasets.shards import ShardStore
@@ -14,43 +15,50 @@ KNOWN = pa.schema([pa.field("name", pa.string()), SCHEMA.field("stamp"), *map(SC
 
 
 class KnownImages:
-    """Pictures that lie in shards already.
+    """Pictures that need not be stored again, nor read where their photo's stamp is unchanged.
 
     Args:
-        version: the version before, or None.
+        version: the earlier version, or None.
         source: name of the source that is read.
-        store: where new shards go; what a version has in another place is not reused.
-        interrupted: rows of `KNOWN` that a run left which did not finish.
+        store: where new shards go; a version whose shards lie elsewhere is not reused.
+        interrupted: rows of `KNOWN` that an unfinished run left.
 
     Attributes:
-        pictures: rows of `KNOWN`: those of the version before, in its order, then the interrupted ones.
-        published: how many of them, from the first on, lie in shards of the version before.
+        pictures: rows of `KNOWN`: those of the earlier version, in its order, then the interrupted ones.
+        published: how many of them, from the first on, lie in shards of the earlier version.
     """
 
     def __init__(
         self, version: DatasetVersion | None, source: str, store: ShardStore, interrupted: pa.Table | None = None
     ) -> None:
-        usable = version is not None and version.shards == store.url
-        table = version.table if usable and version is not None else SCHEMA.empty_table()
-        self.published = table.num_rows
-        prefix = f"{source}/" if source else ""
-        # The source may have another name now, when it was moved: only what has its name is known by it.
-        names = [name.removeprefix(prefix) for name in table["source"].to_pylist()]
-        before = table.select(KNOWN.names[1:]).add_column(0, KNOWN.field("name"), pa.array(names, pa.string()))
-        self.pictures = pa.concat_tables([before, KNOWN.empty_table() if interrupted is None else interrupted])
-        keys = zip(self.pictures["name"].to_pylist(), self.pictures["stamp"].to_pylist(), strict=True)
-        self._stamped = {key: place for place, key in enumerate(keys)}
-        self._holding = {sha256: place for place, sha256 in enumerate(self.pictures["sha256"].to_pylist())}
-        self._sides = self.pictures["width"].to_numpy(), self.pictures["height"].to_numpy()
+        earlier = _pictures_of(version, source, store)
+        self.published = earlier.num_rows
+        self.pictures = pa.concat_tables([earlier, KNOWN.empty_table() if interrupted is None else interrupted])
+        names, stamps = (self.pictures[column].to_pylist() for column in ("name", "stamp"))
+        self._by_stamp = {key: row for row, key in enumerate(zip(names, stamps, strict=True))}
+        self._by_sha256 = {sha256: row for row, sha256 in enumerate(self.pictures["sha256"].to_pylist())}
+        self._widths, self._heights = (self.pictures[column].to_numpy() for column in ("width", "height"))
 
     def unchanged(self, photo: Photo) -> int | None:
-        """The place of the very picture of `photo`, if its stamp tells so."""
-        return None if photo.stamp is None else self._stamped.get((photo.name, photo.stamp))
+        """Return the row of the photo's picture if its stamp shows that it is unchanged."""
+        return None if photo.stamp is None else self._by_stamp.get((photo.name, photo.stamp))
 
     def holding(self, sha256: str) -> int | None:
-        """The place of this picture."""
-        return self._holding.get(sha256)
+        """Return the row of this picture."""
+        return self._by_sha256.get(sha256)
 
-    def size(self, place: int) -> tuple[int, int]:
-        """Width and height of a picture, pixels."""
-        return int(self._sides[0][place]), int(self._sides[1][place])
+    def size(self, row: int) -> tuple[int, int]:
+        """Return width and height of a picture, pixels."""
+        return int(self._widths[row]), int(self._heights[row])
+
+
+def _pictures_of(version: DatasetVersion | None, source: str, store: ShardStore) -> pa.Table:
+    """Rows of `KNOWN` for the pictures of a version, if its shards lie in `store`."""
+    if version is None or version.shards != store.url:
+        return KNOWN.empty_table()
+    rows = version.all_rows().table
+    rows = rows.filter(pc.is_valid(rows["phash"]))  # nobody measured those of a manifest of format 1
+    prefix = f"{source}/" if source else ""
+    # A source that was moved may have another name now: its photos are then told by their content alone.
+    names = [name.removeprefix(prefix) for name in rows["source"].to_pylist()]
+    return rows.select(KNOWN.names[1:]).add_column(0, KNOWN.field("name"), pa.array(names, pa.string()))

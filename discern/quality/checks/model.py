@@ -62,7 +62,7 @@ class CheckConfig(BaseModel):
         max_small_share: largest share of small photos.
         min_brightness: mean luma, 0 to 1, below which a photo counts as dark.
         max_dark_share: largest share of dark photos.
-        min_sharpness: sharpness below which a photo counts as blurred (`discern.datasets.ingest.image_facts.Facts`).
+        min_sharpness: sharpness below which a photo counts as blurred (see `discern.datasets.ingest.image_facts`).
         max_blurred_share: largest share of blurred photos.
         max_outlier_share: largest share of photos outside 1.5 interquartile ranges, for any property.
         max_property_drift: largest Kolmogorov-Smirnov statistic between training and another split, for any property;

@@ -37,7 +37,7 @@ def findings(version: DatasetVersion, rejected: Sequence[Rejected], config: Chec
 
 
 def _left_out(version: DatasetVersion, rejected: Sequence[Rejected], config: CheckConfig) -> Iterator[Finding]:
-    total = len(version) + len(rejected)
+    total = len(version.all_rows()) + len(rejected)
     yield Condition(
         check="left_out",
         condition=f"at most {config.max_left_out_share:.0%} of the photos are left out",
@@ -139,6 +139,30 @@ def _leakage(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[
         if leaks:
             shown = tuple(row for key in leaks[: SHOWN // 2] for row in found[key].values())
             yield Photos("leakage", f"{len(leaks)} {several} on both sides", shown)
+    yield from _leaking_negatives(version)
+
+
+def _leaking_negatives(version: DatasetVersion) -> Iterator[Finding]:
+    """Empty images of which another split holds a near-duplicate, and their own split none."""
+    negatives = version.negatives()
+    if not len(negatives):
+        return
+    splits_of_set: dict[str, set[str]] = defaultdict(set)
+    for name, split in zip(version.column("near_duplicates"), version.column("split"), strict=True):
+        if name is not None:
+            splits_of_set[name].add(split)
+    columns = (negatives.column(name) for name in ("source", "near_duplicates", "split"))
+    leaks = [
+        source
+        for source, name, split in zip(*columns, strict=True)
+        if name in splits_of_set and split not in splits_of_set[name]
+    ]
+    yield Condition(
+        check="leakage",
+        condition="no empty image is nearly a picture of another split",
+        passed=not leaks,
+        detail=f"{len(leaks)} are, first {leaks[0]}" if leaks else f"none of {len(negatives):,} is",
+    )
 
 
 def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:

@@ -26,14 +26,14 @@ class PhotoBook:
     """Makes the HTML of photos, and keeps the pictures that it links to.
 
     Args:
-        version: the photos.
+        version: the photos; rows are numbered as in its `all_rows`.
 
     Attributes:
         files: path beside the page -> JPEG.
     """
 
     def __init__(self, version: DatasetVersion) -> None:
-        self.version = version
+        self.version = version.all_rows()
         self.files: dict[str, bytes] = {}
 
     def rows(self, rows: Sequence[int]) -> str:
@@ -49,14 +49,15 @@ class PhotoBook:
         return self._linked(f"{one.shard[:16]}-{one.row}", whole, whole, None, one.name)
 
     def _card(self, row: int) -> str:
-        sha256, source, label, box = (
-            self.version.table[name][row].as_py() for name in ("sha256", "source", "label", "box")
+        sha256, source, label, box, kind = (
+            self.version.table[name][row].as_py() for name in ("sha256", "source", "label", "box", "row_kind")
         )
+        caption = f"{kind} image" if label is None else label
         whole = decode(self.version.image_bytes(row), source)
         key = sha256 if box is None else f"{sha256}-{'-'.join(f'{side:.0f}' for side in box)}"
         image = self._linked(key, whole, self.version.pixels(row), box, source)
         return (
-            f'<figure>{image}<figcaption title="{escape(source)}">{escape(label)}<br>'
+            f'<figure>{image}<figcaption title="{escape(source)}">{escape(caption)}<br>'
             f'<span class="muted">{escape(PurePosixPath(source).name)}</span></figcaption></figure>'
         )
 

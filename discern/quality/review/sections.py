@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from discern.datasets.diff import VersionDiff
+from discern.datasets.diff import VersionDiff, labelled_by
 from discern.datasets.ingest.rejected import KINDS, Kind, Rejected
 from discern.datasets.manifest import DatasetVersion
 from discern.quality.checks import CheckReport, Condition, Photos, Plot
@@ -28,6 +28,7 @@ CHANGES = {
     "reboxed": "Boxes changed",
     "renamed": "Files renamed",
     "regrouped": "Group or time changed",
+    "attributed": "Labelled by others, or otherwise",
 }
 
 
@@ -42,7 +43,7 @@ def head(title: str, version: DatasetVersion, report: CheckReport) -> str:
     return (
         f'<h1>{escape(title)}</h1><p class="verdict {kind}">{word}: {", ".join(parts)}.</p>'
         f'<p class="muted">{_size(version)}</p>'
-        '<nav><a href="#conditions">Conditions</a><a href="#changes">VersionDiff</a><a href="#photos">Photos</a>'
+        '<nav><a href="#conditions">Conditions</a><a href="#changes">Changes</a><a href="#photos">Photos</a>'
         '<a href="#rejected">Left out</a><a href="#figures">Worth a look</a><a href="#classes">Classes</a></nav>'
     )
 
@@ -69,14 +70,17 @@ def _condition(one: Condition) -> str:
 def counts(version: DatasetVersion) -> str:
     """Photos and classes of every split."""
     rows = []
+    has_negatives = len(version.negatives()) > 0
     for split in SPLITS:
         part = version.select(split)
         gallery, queries = (part.select(role=role) for role in ROLES)
         enrolled = {*gallery.labels, *version.select("train", "gallery").labels}
         unknowns = set(queries.labels) - enrolled
         cells = [len(part.labels), len(gallery), len(queries), len(unknowns), len(queries.select(labels=unknowns))]
+        cells += [len(part.negatives())] if has_negatives else []
         rows.append(f"<tr><td>{split}</td>" + "".join(f'<td class="number">{cell:,}</td>' for cell in cells) + "</tr>")
     head = ["Split", "Classes", "Gallery photos", "Query photos", "Classes nobody enrols", "Query photos of these"]
+    head += ["Empty images"] if has_negatives else []
     note = (
         '<p class="muted">A gallery photo enrols its class; a query is asked, and the right answer is its class, or '
         "&ldquo;unknown&rdquo; where nobody enrols that (an unknown).</p>"
@@ -89,7 +93,11 @@ def _size(version: DatasetVersion) -> str:
     things = (
         f"{len(version):,} photos" if pictures == len(version) else f"{len(version):,} things in {pictures:,} photos"
     )
-    return f"{things} of {classes:,} {'class' if classes == 1 else 'classes'}"
+    size = f"{things} of {classes:,} {'class' if classes == 1 else 'classes'}"
+    for kind, images in (("empty", version.negatives()), ("unlabelled", version.unlabelled())):
+        if count := len(images):
+            size += f", {count:,} {kind} {'image' if count == 1 else 'images'}"
+    return size
 
 
 def changed(changes: VersionDiff | None, before: str | None, book: PhotoBook) -> str:
@@ -128,12 +136,14 @@ def _examples(found: dict[str, int]) -> str:
 
 def _change(kind: str, one: Any) -> str:
     if kind in {"added", "removed"}:
-        return f"{escape(one.source)} ({escape(one.label)})"
+        return f"{escape(one.source)} ({escape(one.shown_label)})"
     before, after = one.before, one.after
+    author = labelled_by(after)
     what = {
-        "relabelled": f": {before.label} \u2192 {after.label}",
-        "moved": f": {before.split} {before.role} \u2192 {after.split} {after.role}",
+        "relabelled": f": {before.shown_label} \u2192 {after.shown_label}" + (f" ({author})" if author else ""),
+        "moved": f": {before.split} {before.role or ''} \u2192 {after.split} {after.role or ''}",
         "renamed": f" (was {before.source})",
+        "attributed": f": {labelled_by(before) or 'import'} \u2192 {author or 'import'}",
     }.get(kind, "")
     return escape(f"{after.source}{what}")
 

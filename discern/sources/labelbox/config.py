@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from discern.sources.base import ServiceKey
 
 Status = Literal["TO_LABEL", "IN_REWORK", "IN_REVIEW", "DONE"]
 
@@ -69,6 +71,8 @@ class LabelboxConfig(LabelboxReading):
         project: its id, as its address in the browser shows it.
         timeout: how long Labelbox may take to make the export, seconds.
     """
+
+    service_key: ClassVar[ServiceKey] = ServiceKey("labelbox", variable="LABELBOX_API_KEY")
 
     kind: Literal["labelbox"] = "labelbox"
     project: str = Field(pattern=r"^[A-Za-z0-9_-]+$")

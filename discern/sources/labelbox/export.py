@@ -7,12 +7,23 @@ Labelbox shows it, which is upright.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from discern.errors import DataError
-from discern.sources.labelbox.rows import BoundingBox, Classification, Label, Project, ProjectDetails, Row
+from discern.sources.base import UNSTATED, Provenance
+from discern.sources.labelbox.rows import (
+    BoundingBox,
+    Classification,
+    Label,
+    LabelDetails,
+    Project,
+    ProjectDetails,
+    Row,
+)
+from discern.sources.names import in_utc
 from edge_runtime.core.images import Box
 
 
@@ -47,6 +58,7 @@ class Labelling(NamedTuple):
     kind: str
     answers: tuple[ExportedAnswer, ...]
     boxes: tuple[BoxLabel, ...]
+    provenance: Provenance = UNSTATED
 
 
 class Picture(NamedTuple):
@@ -203,7 +215,16 @@ def _labelling(label: Label) -> Labelling:
             for drawn in label.annotations.objects
             if drawn.bounding_box is not None
         ),
+        _provenance(label.label_details or LabelDetails()),
     )
+
+
+def _provenance(details: LabelDetails) -> Provenance:
+    try:
+        labelled_at = None if details.created_at is None else in_utc(datetime.fromisoformat(details.created_at))
+    except (ValueError, OverflowError):  # a time that cannot be read is none; the label is whole
+        labelled_at = None
+    return Provenance(labelled_by=details.created_by or None, label_method="annotation", labelled_at=labelled_at)
 
 
 def _answers(classifications: list[Classification], depth: int = 0) -> Iterator[ExportedAnswer]:

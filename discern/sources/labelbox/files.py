@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from discern.errors import DataError
-from discern.sources.base import Photo
+from discern.sources.base import Photo, Source
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
 from discern.sources.labelbox.config import LabelboxExportConfig
@@ -23,7 +23,7 @@ LIMIT = 1 << 29  # bytes of one export file; some 200,000 rows
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class LabelboxExportSource:
+class LabelboxExportSource(Source):
     """Photos of Labelbox export files, by name.
 
     Raises:

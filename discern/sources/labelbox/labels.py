@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from discern.errors import ConfigError, DataError
+from discern.sources.base import UNSTATED, Provenance
 from discern.sources.labelbox.config import LabelboxReading
 from discern.sources.labelbox.export import BoxLabel, ExportedAnswer, Labelling, Picture
 from discern.sources.names import clean_label
@@ -28,6 +29,7 @@ class Instance(NamedTuple):
 
     label: str | None
     box: Box | None
+    provenance: Provenance = UNSTATED
 
 
 Instances = tuple[Instance, ...]
@@ -130,15 +132,19 @@ def _valid(picture: Picture) -> tuple[Labelling, ...]:
 
 def _labelled_picture(labellings: Iterable[Labelling], question: str | None, where: str) -> Instances:
     """Return the whole picture under each label that a labeller gave it."""
-    texts: set[str] = set()
+    first_by: dict[str, Provenance] = {}  # who gave a label first
     for labelling in labellings:
-        texts |= _texts(labelling.answers, question)
-    return tuple(Instance(clean_label(text, where), None) for text in sorted(texts))
+        for text in _texts(labelling.answers, question):
+            first_by.setdefault(text, labelling.provenance)
+    return tuple(Instance(clean_label(text, where), None, first_by[text]) for text in sorted(first_by))
 
 
 def _labelled_boxes(labellings: Iterable[Labelling], question: str | None, where: str) -> Instances:
     """Return the boxes of the first labeller; none where labellers disagree on the labels."""
-    opinions = [tuple(_labelled_box(box, question, where) for box in labelling.boxes) for labelling in labellings]
+    opinions = [
+        tuple(_labelled_box(box, question, where)._replace(provenance=labelling.provenance) for box in labelling.boxes)
+        for labelling in labellings
+    ]
     counts = [Counter(instance.label for instance in opinion) for opinion in opinions]
     if not opinions or any(count != counts[0] for count in counts):
         return ()

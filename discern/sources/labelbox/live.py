@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from discern.errors import DataError
 from discern.progress import bar
-from discern.sources.base import Photo
+from discern.sources.base import Photo, Source
 from discern.sources.labelbox.config import LabelboxConfig
 from discern.sources.labelbox.export import Picture, read_row
 from discern.sources.labelbox.labels import instances
@@ -24,13 +24,15 @@ FIRST_LOOK, LONGEST_LOOK = 0.5, 10.0  # seconds between two looks at an export t
 MOST_KEYS = 2000  # keys in one filter; Labelbox's own limit
 
 
-class LabelboxSource:
+class LabelboxSource(Source):
     """Photos of a Labelbox project, by name. The project is exported when this is made, and only then.
 
     Raises:
         ConfigError: the key, the project or the question is wrong.
         DataError: Labelbox cannot be reached, or does not make the export.
     """
+
+    is_live = True
 
     def __init__(self, config: LabelboxConfig) -> None:
         self.config = config
@@ -41,7 +43,11 @@ class LabelboxSource:
         """A hash of the settings, the pictures' stamps and their labels; no address is part of it."""
         digest = hashlib.sha256(self.config.model_dump_json(exclude={"timeout"}).encode())
         for labelled in self._labelled:
-            digest.update(json.dumps([labelled.name, labelled.picture.id, labelled.stamp, labelled.instances]).encode())
+            digest.update(
+                json.dumps(
+                    [labelled.name, labelled.picture.id, labelled.stamp, labelled.instances], default=str
+                ).encode()
+            )
         return digest.hexdigest()
 
     def __len__(self) -> int:

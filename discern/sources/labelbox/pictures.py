@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from discern.sources.base import Photo
+from discern.sources.base import UNSTATED, Photo
 from discern.sources.labelbox.export import Picture
 from discern.sources.labelbox.images import Download
 from discern.sources.labelbox.labels import Instances
@@ -70,6 +70,7 @@ def photos(
                 margin=margin if instance.box else 0.0,
                 stamp=stamp,
                 note=_note(picture) if instance.label is None else None,
+                provenance=instance.provenance if instance.label is not None else UNSTATED,
             )
 
 

@@ -54,12 +54,20 @@ class Performance(BaseModel):
     skipped: bool | None = None
 
 
+class LabelDetails(BaseModel):
+    """Who made a label, and when."""
+
+    created_by: str | None = None
+    created_at: str | None = None
+
+
 class Label(BaseModel):
     """One labelling of a picture."""
 
     id: str = ""
     label_kind: str | None = None
     annotations: Annotations = Annotations()
+    label_details: LabelDetails | None = None
     performance_details: Performance | None = None
 
 

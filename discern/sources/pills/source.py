@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 
-from discern.sources.base import Photo
+from discern.sources.base import Photo, Source
 from discern.sources.pills.config import PillsConfig
 from discern.sources.pills.workers import class_photos, render_in_workers
 
@@ -14,7 +14,7 @@ REVISION = 1  # of the renderer: raise it whenever a photo would change
 FEW = 300  # photos; below that, starting processes takes longer than rendering
 
 
-class PillSource:
+class PillSource(Source):
     """Photos of sample pills, class after class.
 
     Args:

@@ -8,7 +8,18 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from discern.errors import DataError
-from discern.sources.base import ROLES, Role, Split
+from discern.sources.base import (
+    LABEL_METHODS,
+    PROVENANCE,
+    ROLES,
+    ROW_KINDS,
+    UNSTATED,
+    LabelMethod,
+    Provenance,
+    Role,
+    RowKind,
+    Split,
+)
 from discern.sources.entries import Entry
 from discern.sources.files.tree import Tree
 from discern.sources.names import clean_label, in_utc, split_named
@@ -74,15 +85,33 @@ class RowReader:
         label = self._text(row, "label", where)
         if label is not None and label not in self._labels:
             self._labels[label] = clean_label(label, where)
+        box = _box(row, where)
+        kind = _kind(self._text(row, "row_kind", where), label, where)
+        if kind == "empty" and box is not None:
+            raise DataError(f"{where} is an empty image with a box: leave the box blank, or give it a label.")
         return Entry(
             path,
             None if label is None else self._labels[label],
-            _box(row, where),
+            box,
             split=_split(self._text(row, "split", where), where),
             role=_role(self._text(row, "role", where), where),
             group=self._text(row, "group", where),
             captured_at=_moment(row.get("captured_at"), where),
             margin=_margin(row.get("margin"), where),
+            empty=kind == "empty",
+            provenance=self._provenance(row, where),
+        )
+
+    def _provenance(self, row: Mapping[str, Any], where: str) -> Provenance:
+        if not row.keys() & set(PROVENANCE):
+            return UNSTATED
+        return Provenance(
+            labelled_by=self._text(row, "labelled_by", where),
+            label_method=_method(self._text(row, "label_method", where), where),
+            labelled_at=_moment(row.get("labelled_at"), where),
+            confidence=_confidence(row.get("confidence"), where),
+            device=self._text(row, "device", where),
+            release=self._text(row, "release", where),
         )
 
     def _text(self, row: Mapping[str, Any], key: str, where: str) -> str | None:
@@ -111,6 +140,37 @@ def _role(text: str | None, where: str) -> Role | None:
         if text.strip().lower() == role:
             return role
     raise DataError(f"{where} has the role {text[:50]!r}: write gallery or query.")
+
+
+def _kind(text: str | None, label: str | None, where: str) -> RowKind:
+    """The kind that a row states, or that its label tells."""
+    kind_by_label: RowKind = "unlabelled" if label is None else "instance"
+    if text is None:
+        return kind_by_label
+    kind = next((kind for kind in ROW_KINDS if text.strip().lower() == kind), None)
+    if kind is None:
+        raise DataError(f"{where} has the row kind {text[:50]!r}: write one of {', '.join(ROW_KINDS)}.")
+    if kind == "instance" and label is None:
+        raise DataError(f"{where} is an instance without a label: add the label, or write another row kind.")
+    if kind != "instance" and label is not None:
+        raise DataError(f"{where} is {kind} and has a label: remove the label, or write instance.")
+    return kind
+
+
+def _method(text: str | None, where: str) -> LabelMethod | None:
+    method = next((method for method in LABEL_METHODS if text is not None and text.strip().lower() == method), None)
+    if text is not None and method is None:
+        raise DataError(f"{where} has the label method {text[:50]!r}: write one of {', '.join(LABEL_METHODS)}.")
+    return method
+
+
+def _confidence(value: Any, where: str) -> float | None:
+    if _is_blank(value):
+        return None
+    confidence = number(str(value), f"the confidence in {where}")
+    if not 0 <= confidence <= 1:
+        raise DataError(f"{where} has the confidence {confidence:g}: write a number from 0 to 1.")
+    return confidence
 
 
 def _moment(value: Any, where: str) -> datetime | None:

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.errors import DataError
+from discern.sources.base import PROVENANCE
 from discern.sources.entries import Entry, ListedSource, in_order
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
@@ -43,6 +44,14 @@ class ColumnsConfig(BaseModel):
         right: likewise.
         bottom: likewise.
         margin: what is shown around the box, as a share of its width and height; blank for the source's margin.
+        row_kind: instance, empty (somebody looked and saw nothing) or unlabelled; blank where the label tells.
+        label_method: import, annotation, review, correction or model. Only a table with this column is asked for the
+            next five, unless they are named here: their names are common, and may mean something else elsewhere.
+        labelled_by: who labelled.
+        labelled_at: when, as `captured_at`.
+        confidence: how sure the labeller is, 0 to 1.
+        device: the device that took the photo.
+        release: the release that the device ran.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +68,13 @@ class ColumnsConfig(BaseModel):
     right: str | None = Field(default=None, min_length=1)
     bottom: str | None = Field(default=None, min_length=1)
     margin: str | None = Field(default=None, min_length=1)
+    row_kind: str | None = Field(default=None, min_length=1)
+    label_method: str | None = Field(default=None, min_length=1)
+    labelled_by: str | None = Field(default=None, min_length=1)
+    labelled_at: str | None = Field(default=None, min_length=1)
+    confidence: str | None = Field(default=None, min_length=1)
+    device: str | None = Field(default=None, min_length=1)
+    release: str | None = Field(default=None, min_length=1)
 
 
 class TableConfig(BaseModel):
@@ -120,7 +136,10 @@ def _table_path(tree: Tree, config: TableConfig) -> str:
 def _columns(table: TableFile, config: ColumnsConfig) -> dict[str, str]:
     """Return the table's name of each column that it has, by its name in `ColumnsConfig`."""
     columns: dict[str, str] = {}
+    states_provenance = (config.label_method or "label_method") in table.header
     for key, configured in config:
+        if configured is None and key in PROVENANCE and not states_provenance:
+            continue
         name = configured or key
         if name in table.header:
             columns[key] = name

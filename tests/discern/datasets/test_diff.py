@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from discern.datasets.diff import DiffRow, VersionDiff, diff_versions
 from discern.datasets.ingest.write_version import write_version
 from discern.sources.base import Photo
-from tests.discern.datasets.manifests import Thing, version
+from tests.discern.datasets.manifests import Thing, empty, unlabelled, version
 from tests.discern.pictures import photos
 
 A = Thing("a", "nut")
@@ -243,3 +243,51 @@ def test_one_picture_with_thousands_of_boxes() -> None:
     before = version(*(Thing("grain", "seed", box=box) for box in boxes))
     after = version(*(Thing("grain", "seed", box=shifted(box, 0.25)) for box in boxes))
     assert found(diff_versions(before, after)) == {"reboxed": 2_000}
+
+
+def test_an_image_that_somebody_labels_is_relabelled_and_does_not_move() -> None:
+    corrected = Thing("new", "bolt", "mine/None/new.jpg", labelled_by="ann", label_method="correction")
+    before = version(A, unlabelled("new"), empty("belt"))
+    after = version(A, corrected, Thing("belt", "nut", "mine/None/belt.jpg"))
+    changes = diff_versions(before, after)
+    assert found(changes) == {"classes_added": 1, "relabelled": 2}
+    assert list(changes.lines())[-2:] == [
+        "    mine/None/new.jpg: unlabelled image -> bolt (correction by ann)",
+        "    mine/None/belt.jpg: empty image -> nut",
+    ]
+    assert [(change.before.row, change.after.row) for change in changes.relabelled] == [(1, 1), (2, 2)]
+
+
+def test_an_empty_image_that_moves_or_goes_is_told() -> None:
+    changes = diff_versions(version(A, empty("belt"), empty("gone")), version(A, empty("belt", split="test")))
+    assert found(changes) == {"moved": 1, "removed": 1}
+    assert "    mine/None/belt.jpg (empty image): train -> test" in list(changes.lines())
+    assert changes.photos == (3, 2)
+    assert changes.classes == (1, 1)
+
+
+def test_a_label_that_somebody_confirms_is_attributed_and_the_ids_differ() -> None:
+    before, after = version(A, B), version(A._replace(labelled_by="ann", label_method="review"), B)
+    changes = diff_versions(before, after)
+    assert before.id != after.id
+    assert found(changes) == {"attributed": 1}
+    assert not changes.is_empty
+    assert list(changes.lines())[-1] == "    mine/nut/a.jpg (nut): import -> review by ann"
+
+
+def test_versions_of_different_ids_differ_in_something() -> None:
+    """Whatever a row can say and its id covers, the difference shows."""
+    noon = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    for change in (
+        {"labelled_at": noon},
+        {"confidence": 0.5},
+        {"device": "line 3"},
+        {"release": "abc"},
+        {"group": "tray"},
+        {"captured_at": noon},
+        {"margin": 0.5},
+        {"box": LEFT},
+    ):
+        before, after = version(A, B), version(A._replace(**change), B)
+        assert before.id != after.id
+        assert not diff_versions(before, after).is_empty, change

@@ -18,10 +18,11 @@ import pytest
 
 from discern.datasets.diff import diff_versions
 from discern.datasets.export import restore
+from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion, save_manifest
 from discern.errors import DataError
-from discern.sources.base import Photo
+from discern.sources.base import Photo, Provenance
 from discern.sources.folder import FolderConfig, FolderSource
 from discern.sources.table.source import TableConfig, TableSource
 from tests.discern.pictures import jpeg, photos, saved
@@ -90,6 +91,57 @@ def test_all_of_it_comes_back_through_its_table(tmp_path: Path) -> None:
     changes = diff_versions(version, again)
     assert changes.model_copy(update={"renamed": ()}).is_empty, list(changes.lines())
     assert len(again) == len(version)
+
+
+def every_kind(tmp_path: Path) -> DatasetVersion:
+    """Empty and unlabelled images, and a correction of a device, in a version with the rest."""
+    noon = datetime(2026, 4, 1, 12, 0, 0, 250_000, UTC)
+    by_ann = Provenance("ann", "correction", noon, 0.75, "line 3", "0123abcd")
+    more = [
+        Photo("belt/1.jpg", None, jpeg(70), split="train", empty=True, provenance=by_ann),
+        Photo("belt/2.jpg", None, jpeg(71), split="test", empty=True),
+        Photo("belt/new.jpg", None, jpeg(72), provenance=Provenance(device="line 4")),
+        Photo("seen.jpg", "c03", jpeg(73), LEFT, provenance=by_ann),
+    ]
+    keep = CleaningConfig(unlabelled="keep")
+    return write_version([*photos(8, 3), *more], str(tmp_path / "shards"), source="mine", cleaning=keep)[0]
+
+
+def test_rows_of_every_kind_come_back_through_the_table_with_their_provenance(tmp_path: Path) -> None:
+    version = every_kind(tmp_path)
+    seen: list[int] = []
+    assert restore(version, tmp_path / "out", seen.append).pictures == 28
+    assert seen[-1] == len(version.all_rows()) == 28
+    source = TableSource(TableConfig(path=str(tmp_path / "out"), unlisted="error"))
+    keep = CleaningConfig(unlabelled="keep")
+    again, rejected = write_version(source.photos(), str(tmp_path / "shards"), source="again", cleaning=keep)
+    assert rejected == []
+    changes = diff_versions(version, again)
+    assert changes.model_copy(update={"renamed": ()}).is_empty, list(changes.lines())
+    assert (len(again.negatives()), len(again.unlabelled())) == (2, 1)
+    assert again.unlabelled().column("device") == ["line 4"]
+    assert again.select(labels=["c03"]).column("release")[-1] == "0123abcd"
+
+
+def test_images_without_a_label_have_folders_of_their_own(tmp_path: Path) -> None:
+    restore(every_kind(tmp_path), tmp_path / "out")
+    found = files(tmp_path / "out")
+    assert {"empty images/1.jpg", "empty images/2.jpg", "unlabelled images/new.jpg"} <= found.keys()
+    rows = {row["path"]: row for row in table(tmp_path / "out")}
+    assert (rows["empty images/2.jpg"]["label"], rows["empty images/2.jpg"]["row_kind"]) == ("", "empty")
+    assert rows["empty images/2.jpg"]["split"] == "test"
+    assert rows["unlabelled images/new.jpg"]["row_kind"] == "unlabelled"
+
+
+def test_a_class_that_is_named_as_a_folder_of_images_without_a_label_has_another(tmp_path: Path) -> None:
+    given = [Photo("odd.jpg", "empty images", jpeg(70)), Photo("odd 2.jpg", "empty images", jpeg(71))]
+    version, _ = write_version(
+        [*photos(8, 3), *given, Photo("belt.jpg", None, jpeg(72), empty=True)], str(tmp_path / "shards")
+    )
+    restore(version, tmp_path / "out")
+    folders = {row["path"].split("/")[0]: row["label"] for row in table(tmp_path / "out")}
+    assert folders["empty images"] == ""
+    assert sorted(label for label in folders.values() if label == "empty images") == ["empty images"]
 
 
 def test_labels_that_are_no_names_stay_inside(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 from pydantic import ValidationError
 
+from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
@@ -20,7 +21,7 @@ from discern.quality.checks import CheckConfig, Checked, CheckReport, Condition,
 from discern.sources.base import Photo, Split
 from discern.sources.pills import PillsConfig, PillSource
 from edge_runtime.core.images import decode, encode_png
-from tests.discern.pictures import photos
+from tests.discern.pictures import jpeg, photos
 
 
 @pytest.fixture(scope="module")
@@ -352,3 +353,38 @@ def test_a_failure_without_a_waiver_decides() -> None:
     met = Condition(check="leakage", condition="c", passed=True, detail="d")
     failed = Condition(check="queries", condition="c", passed=False, detail="d")
     assert CheckReport(version="v", conditions=(met, failed), passed=False).failures == (failed,)
+
+
+@pytest.fixture(scope="module")
+def with_negatives(tmp_path_factory: pytest.TempPathFactory) -> DatasetVersion:
+    more = [Photo("belt/1.jpg", None, jpeg(70), split="train", empty=True), Photo("new.jpg", None, jpeg(71))]
+    keep = CleaningConfig(unlabelled="keep")
+    return write_version([*photos(12, 9), *more], str(tmp_path_factory.mktemp("shards")), cleaning=keep)[0]
+
+
+def test_images_without_an_instance_change_no_verdict_about_instances(
+    version: DatasetVersion, checked: Checked, with_negatives: DatasetVersion
+) -> None:
+    report = check_version(with_negatives, CheckConfig(min_side=24)).report
+    assert report.passed
+    added = [one for one in report.conditions if one.condition == "no empty image is nearly a picture of another split"]
+    assert [one.detail for one in added] == ["none of 1 is"]
+    verdicts = [(one.condition, one.passed) for one in report.conditions if one not in added]
+    assert verdicts == [(one.condition, one.passed) for one in checked.report.conditions]
+
+
+def test_images_without_an_instance_count_as_photos_that_are_not_left_out(with_negatives: DatasetVersion) -> None:
+    left_out = [Rejected(f"{number}.jpg", "is empty.") for number in range(10)]
+    report = check_version(with_negatives, CheckConfig(min_side=24), left_out).report
+    assert next(one.detail for one in report.conditions if one.check == "left_out") == "10 of 120 are"
+
+
+def test_an_empty_image_that_is_nearly_a_picture_of_another_split_leaks(with_negatives: DatasetVersion) -> None:
+    tested = with_negatives.column("split").index("test")
+    table = with_negatives.all_rows().table
+    names: list[str | None] = [None] * table.num_rows
+    names[tested] = names[len(with_negatives)] = "set"  # the first row after the instances is the empty image
+    place = table.schema.get_field_index("near_duplicates")
+    table = table.set_column(place, table.schema.field(place), pa.array(names, pa.string()))
+    report = check_version(DatasetVersion.of_rows(table, with_negatives.shards), CheckConfig(min_side=24)).report
+    assert [one.detail for one in report.failures] == ["1 are, first belt/1.jpg"]

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from discern.datasets.diff import diff_versions
+from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
@@ -20,7 +21,7 @@ from discern.errors import DataError
 from discern.quality.checks import CheckConfig, Checked, check_version
 from discern.quality.review import LIBRARY, Review, report_html, write_report
 from discern.quality.review.photo_book import PhotoBook
-from discern.sources.base import Photo
+from discern.sources.base import Photo, Provenance
 from edge_runtime.core.images import decode
 from tests.browser import CHROMIUM, FLAGS
 from tests.discern.pictures import jpeg, photos
@@ -72,6 +73,26 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match=r"the report cannot be written to .*/file"):
         write_report(tmp_path / "file", Review(version, checked))
+
+
+def test_images_without_an_instance_are_counted_and_shown_as_what_they_are(
+    tmp_path: Path, version: DatasetVersion, checked: Checked
+) -> None:
+    by_ann = Provenance(labelled_by="<ann>", label_method="correction")
+    given = list(photos(12, 9))
+    given[0] = Photo(given[0].name, "c01", given[0].data, provenance=by_ann)
+    more = [Photo("belt/1.jpg", None, jpeg(70), split="train", empty=True), Photo("new.jpg", None, jpeg(71))]
+    keep = CleaningConfig(unlabelled="keep")
+    grown, _ = write_version([*given, *more], version.shards, cleaning=keep, before=version)
+    html = report_html(Review(grown, checked, before=version.id, changes=diff_versions(version, grown)))
+    assert "108 photos of 12 classes, 1 empty image, 1 unlabelled image" in html
+    assert "belt/1.jpg (empty image)" in html
+    assert '<figcaption title="new.jpg">unlabelled image<br>' in html
+    assert "c00 \u2192 c01 (correction by &lt;ann&gt;)" in html
+    counts = html[html.index("Empty images") :]
+    assert counts.index('<td class="number">1</td></tr>') < counts.index("<td>validation</td>")
+    assert "Empty images" not in report_html(Review(version, checked))
+    assert '<h2 id="changes">Changes</h2>' in html
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from discern.errors import DataError
-from discern.sources.base import Photo
+from discern.sources.base import UNSTATED, Photo, Provenance
 from tests.discern.sources.layouts import AWKWARD_LABELS, UNFIT_LABELS, plant, sentence
 from tests.discern.sources.test_table import photos
 from tests.discern.sources.test_table_reader import parquet
@@ -171,3 +171,47 @@ def test_another_shape_is_no_box(tmp_path: Path, box: object) -> None:
 def test_half_a_box_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the box in line 2 of t\.csv has '' where a number belongs"):
         read_csv(tmp_path, left="1", top="2", right="", bottom="4")
+
+
+def test_a_row_may_say_that_its_image_is_empty_or_unlabelled(tmp_path: Path) -> None:
+    assert read_csv(tmp_path / "empty", label="", row_kind=" Empty").kind == "empty"
+    assert read_csv(tmp_path / "none", label="", row_kind="unlabelled").kind == "unlabelled"
+    assert read_csv(tmp_path / "blank", label="", row_kind="").kind == "unlabelled"
+    assert read_csv(tmp_path / "thing", row_kind="instance").kind == "instance"
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ({"row_kind": "empty"}, "is empty and has a label: remove the label"),
+        ({"row_kind": "instance", "label": ""}, "is an instance without a label"),
+        ({"row_kind": "full", "label": ""}, "has the row kind 'full': write one of instance, empty, unlabelled"),
+        ({"row_kind": "empty", "label": "", "box": "1,2,3,4"}, "is an empty image with a box"),
+        ({"label_method": "guess"}, "has the label method 'guess': write one of import, annotation"),
+        ({"label_method": "", "confidence": "1.5"}, "has the confidence 1.5: write a number from 0 to 1"),
+        ({"label_method": "", "labelled_at": "soon"}, "has the time 'soon'"),
+    ],
+    ids=str,
+)
+def test_a_row_that_contradicts_itself_is_named(tmp_path: Path, cells: dict[str, str], reason: str) -> None:
+    with pytest.raises(DataError, match=reason) as caught:
+        read_csv(tmp_path, **cells)
+    assert sentence(caught.value).startswith("line 2 of t.csv ")
+
+
+def test_a_row_states_its_provenance(tmp_path: Path) -> None:
+    photo = read_csv(
+        tmp_path,
+        labelled_by="ann",
+        label_method="Correction",
+        labelled_at="2026-04-01T12:00",
+        confidence="0.75",
+        device="line 3",
+        release="0123",
+    )
+    noon = datetime(2026, 4, 1, 12, tzinfo=UTC)
+    assert photo.provenance == Provenance("ann", "correction", noon, 0.75, "line 3", "0123")
+
+
+def test_common_names_mean_nothing_in_a_table_that_states_no_provenance(tmp_path: Path) -> None:
+    assert read_csv(tmp_path, confidence="high", device="camera", release="yes").provenance == UNSTATED

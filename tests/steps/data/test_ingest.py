@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from discern.datasets.ingest.cleaning import CleaningConfig
+from discern.datasets.manifest import DatasetVersion
 from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError, GateError
 from discern.quality.checks import CheckConfig
@@ -15,7 +17,7 @@ from steps.data.check import check
 from steps.data.fingerprint_source import fingerprint_source
 from steps.data.gate import gate
 from steps.data.ingest import RejectedPhotos, ingest
-from tests.discern.pictures import fill
+from tests.discern.pictures import fill, jpeg
 
 pytestmark = pytest.mark.usefixtures("local_stack")
 SPLITS = SplitConfig(validation_share=0.3, test_share=0.3)
@@ -62,3 +64,28 @@ def test_check_puts_the_report_where_people_find_it_and_gate_acts_on_it(tmp_path
 def test_rejected_photos_come_back_from_json() -> None:
     content = {"photos": [{"name": "a.jpg", "reason": "a.jpg: no image.", "kind": "broken"}]}
     assert RejectedPhotos.model_validate(content).photos[0].name == "a.jpg"
+
+
+def ingested(source: dict[str, Any]) -> DatasetVersion:
+    version: DatasetVersion = ingest.entrypoint(
+        source, fingerprint_source.entrypoint(source), SplitConfig(), CleaningConfig()
+    )[0]
+    return version
+
+
+def test_ingest_names_the_photos_of_one_source_by_the_source_itself(tmp_path: Path) -> None:
+    version = ingested({"kind": "folder", "path": str(fill(tmp_path / "parts", 8, 3))})
+    assert version.column("source")[0] == "parts/c00/0.jpg"
+
+
+def test_ingest_makes_one_version_of_several_sources(tmp_path: Path) -> None:
+    base, more = fill(tmp_path / "parts", 8, 3), fill(tmp_path / "more", 2, 2)
+    for number, path in enumerate(sorted(more.rglob("*.jpg"))):
+        path.write_bytes(jpeg(70 + number))
+    sources = [
+        {"name": "base", "source": {"kind": "folder", "path": str(base)}},
+        {"name": "more", "source": {"kind": "folder", "path": str(more)}, "label_method": "correction"},
+    ]
+    version = ingested({"sources": sources})
+    assert version.column("source")[::24] == ["base/c00/0.jpg", "more/c00/0.jpg"]
+    assert version.column("label_method")[::24] == ["import", "correction"]

@@ -10,11 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from skimage.metrics import structural_similarity
 
 from discern.datasets.disjoint_sets import DisjointSets
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.image_facts import measure_image
-from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, candidates, confirm, correlation, thumbnail
+from discern.datasets.ingest.near_duplicates import (
+    MAX_DISTANCE,
+    MIN_CORRELATION,
+    candidates,
+    confirm,
+    correlation,
+    thumbnail,
+)
 from discern.sources.pills import PillsConfig, PillSource
 from edge_runtime.core.images import Pixels, decode
 from tests.discern.pictures import jpeg
@@ -113,3 +121,21 @@ def test_the_correlation_of_thumbnails() -> None:
     assert correlation(flat, one) == 0
     assert correlation(one, one) == 1
     assert correlation(one, inverse) == pytest.approx(-1)
+
+
+def drawing(row: int, length: int = 6) -> Pixels:
+    """A thin short line on white."""
+    pixels: Pixels = np.full((96, 96, 3), 255, np.uint8)
+    pixels[row, 40 : 40 + length] = 0
+    return pixels
+
+
+def test_two_thin_drawings_on_white_are_no_near_duplicates() -> None:
+    """Their structure agrees almost everywhere, for almost everywhere is white; only correlation tells them apart."""
+    pictures = [drawing(30), drawing(60), drawing(30, length=5)]
+    thumbnails = [thumbnail(picture) for picture in pictures]
+    structure = structural_similarity(thumbnails[0], thumbnails[1], channel_axis=2, data_range=255)
+    assert structure >= CONFIG.near_similarity
+    assert correlation(thumbnails[0], thumbnails[1]) < MIN_CORRELATION
+    pairs = confirm(np.array([[0, 1], [0, 2]]), lambda i: pictures[i], CONFIG.near_similarity, never)
+    assert [(pair.first, pair.second) for pair in pairs] == [(0, 2)]

@@ -150,7 +150,7 @@ def test_a_damaged_or_foreign_manifest_is_one_sentence(tmp_path: Path, version: 
     with pytest.raises(DataError, match=r"m\.parquet is no readable manifest"):
         load_manifest(path)
     pq.write_table(version.table, path)
-    with pytest.raises(DataError, match="is not a manifest of the format"):
+    with pytest.raises(DataError, match="is not a manifest of a dataset version: give the path of one"):
         load_manifest(path)
 
 

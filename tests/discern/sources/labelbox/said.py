@@ -39,7 +39,12 @@ def label(*annotations: Json, kind: str = "Default", id: str | None = None, skip
         "label_kind": kind,
         "version": "1.0.0",
         "id": id or f"label{next(_IDS)}",
-        "label_details": {"created_by": "somebody@example.org", "reviews": []},
+        "label_details": {
+            "created_by": "somebody@example.org",
+            "created_at": "2026-01-02T03:04:05.000+00:00",
+            "updated_at": "2026-01-03T03:04:05.000+00:00",
+            "reviews": [],
+        },
         "performance_details": {"seconds_to_create": 3, "skipped": skipped},
         "annotations": {
             "objects": [one for one in annotations if "annotation_kind" in one],

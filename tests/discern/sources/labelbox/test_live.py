@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from discern.datasets.ingest.write_version import write_version
-from discern.sources.base import Photo
+from discern.sources.base import UNSTATED, Photo, Provenance
 from discern.sources.labelbox import LabelboxConfig, LabelboxSource, live
 from tests.discern.pictures import jpeg
 from tests.discern.sources.labelbox.said import box, label, radio
@@ -53,6 +54,29 @@ def test_boxes_are_things_and_an_image_is_fetched_once(labelbox: FakeLabelbox) -
     ]
     assert [photo.load() for photo in photos] == [jpeg(1), jpeg(1)]
     assert sum(path.startswith("/images/") for path in labelbox.fetched) == 1
+
+
+def test_a_label_says_who_gave_it_and_when(labelbox: FakeLabelbox, reviewed: FakeLabelbox) -> None:
+    somebody = Provenance("somebody@example.org", "annotation", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    assert [photo.provenance for photo in read()] == [somebody, somebody, UNSTATED]
+    labelbox.add_project("boxes")
+    said = label(box("Pill", 1, 2, 10, 11), box("Pill", 12.5, 2, 8, 9))
+    labelbox.add_row("boxes", jpeg(1), external_id="tray.jpg", status="DONE", labels=[said])
+    photos = LabelboxSource(LabelboxConfig(project="boxes", objects=True)).photos()
+    assert [photo.provenance for photo in photos] == [somebody, somebody]
+
+
+def test_a_time_that_cannot_be_read_is_none(labelbox: FakeLabelbox) -> None:
+    labelbox.add_project("p1")
+    said = label(radio("Shape", "round"))
+    said["label_details"] = {"created_by": "ann", "created_at": "soon"}
+    labelbox.add_row("p1", jpeg(1), global_key="1.jpg", status="DONE", labels=[said])
+    assert [photo.provenance for photo in read()] == [Provenance("ann", "annotation")]
+
+
+def test_a_project_is_live_and_needs_a_key(reviewed: FakeLabelbox) -> None:
+    assert source().is_live
+    assert LabelboxConfig.service_key.variable == "LABELBOX_API_KEY"
 
 
 def test_an_empty_project_has_no_photos(labelbox: FakeLabelbox) -> None:

@@ -1,0 +1,113 @@
+"""Split and role of every row: instances by the rules of `discern.datasets.splits`, empty images by their ties.
+
+Rules kept:
+- an empty image has a split and no role; an unlabelled image has neither;
+- what its source or the earlier version says of an empty image's split stays;
+- an empty image follows the photos of its near-duplicates, group and session. Where those are on several sides it
+  trains if one of them does, for the model sees its like anyway;
+- one that belongs to nothing is drawn by its own content.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+
+from discern.datasets.ingest.rows import IngestRow
+from discern.datasets.ingest.ties import Ties
+from discern.datasets.splits.assign import Assignment, SplitItem, assign
+from discern.datasets.splits.config import SplitConfig
+from discern.sources.base import SPLITS, Split
+from discern.stable_random import stable_random
+
+
+def assign_rows(
+    numbers: Sequence[int], rows: Sequence[IngestRow], ties: Mapping[int, Ties], config: SplitConfig
+) -> dict[int, Assignment]:
+    """Give rows their split and role.
+
+    Args:
+        numbers: of the rows that are in the version.
+        rows: all rows.
+        ties: of each row in `numbers`.
+        config: how to split.
+
+    Returns:
+        Number of the row -> split and role. Unlabelled rows are missing, and so are instances that would tie both sides
+        of a split together.
+
+    Raises:
+        DataError: there are too few classes, or too few whose photos can be told apart.
+    """
+    instances = [i for i in numbers if rows[i].kind == "instance"]
+    answers = assign([_split_item(rows[i], ties[i]) for i in instances], config)
+    assigned = {i: answer for i, answer in zip(instances, answers, strict=True) if answer is not None}
+    empty = [i for i in numbers if rows[i].kind == "empty"]
+    return {**assigned, **{i: (split, None) for i, split in _splits_of_empty(empty, rows, ties, assigned, config)}}
+
+
+def _split_item(row: IngestRow, ties: Ties) -> SplitItem:
+    photo = row.photo
+    return SplitItem(
+        label=row.label,
+        sha256=row.sha256,
+        group=photo.group,
+        near_duplicates=ties.near_duplicates,
+        session=ties.session,
+        split=photo.split,
+        role=photo.role,
+        before=_earlier(row),
+    )
+
+
+def _earlier(row: IngestRow) -> Assignment | None:
+    """The earlier version's split and role, unless the source now says another split."""
+    before = row.earlier_assignment
+    if before is None or row.photo.split not in {None, before[0]}:
+        return None
+    return before
+
+
+def _splits_of_empty(
+    empty: Sequence[int],
+    rows: Sequence[IngestRow],
+    ties: Mapping[int, Ties],
+    assigned: Mapping[int, Assignment],
+    config: SplitConfig,
+) -> Iterator[tuple[int, Split]]:
+    splits_of_tie: dict[Hashable, set[Split]] = defaultdict(set)
+    assigned_before = {i: split for i, (split, _) in assigned.items()}
+    assigned_before |= {i: split for i in empty if (split := _fixed_split(rows[i])) is not None}
+    for i, split in assigned_before.items():
+        _note_split(splits_of_tie, _tie_keys(rows[i], ties[i]), split)
+    for i in empty:
+        keys = _tie_keys(rows[i], ties[i])
+        split = assigned_before.get(i) or _split_by_ties(splits_of_tie, keys) or _drawn_split(rows[i], config)
+        _note_split(splits_of_tie, keys, split)  # the next empty image that is tied to this one follows it
+        yield i, split
+
+
+def _note_split(splits_of_tie: dict[Hashable, set[Split]], keys: Sequence[Hashable], split: Split) -> None:
+    for key in keys:
+        splits_of_tie[key].add(split)
+
+
+def _split_by_ties(splits_of_tie: Mapping[Hashable, set[Split]], keys: Sequence[Hashable]) -> Split | None:
+    """The first split, training before the others, that holds something with one of these ties."""
+    splits = {split for key in keys for split in splits_of_tie.get(key, ())}
+    return next((split for split in SPLITS if split in splits), None)
+
+
+def _fixed_split(row: IngestRow) -> Split | None:
+    earlier = _earlier(row)
+    return row.photo.split or (earlier[0] if earlier else None)
+
+
+def _tie_keys(row: IngestRow, ties: Ties) -> list[Hashable]:
+    """The near-duplicates, the group and the session of a row, whatever its class."""
+    named = [("group", row.photo.group), ("near_duplicates", ties.near_duplicates), ("session", ties.session)]
+    return [key for key in named if key[1] is not None]
+
+
+def _drawn_split(row: IngestRow, config: SplitConfig) -> Split:
+    return config.split_at(stable_random(config.seed, "photo", row.sha256))

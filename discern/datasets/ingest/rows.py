@@ -1,0 +1,115 @@
+"""Photos on their way into a version: each with its picture's facts and with the earlier version's statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from discern.datasets.ingest.earlier_version import Assignment, EarlierVersion, row_key
+from discern.datasets.ingest.reader import PhotosRead
+from discern.datasets.shards import ShardStore
+from discern.sources.base import UNSTATED, Photo, Provenance, RowKind
+from edge_runtime.core.images import Box, Pixels, decode
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRow:
+    """One photo that can be used, or one thing in it.
+
+    Args:
+        photo: as its source has it, without its bytes.
+        kind: instance, empty or unlabelled.
+        label: its class, decisions applied.
+        provenance: of the label.
+        picture_row: row of its picture in `PhotosRead.pictures`.
+        sha256: of its picture.
+        phash: of its picture.
+        captured_at: as its source says, or else its camera.
+        earlier_assignment: split and role in the earlier version, if it has the same row and they hold.
+        earlier_near_duplicates: its set of near-duplicates there, likewise.
+        earlier_lookalike: its lookalike there, likewise.
+        is_compared: it was compared with the other rows of the earlier version.
+    """
+
+    photo: Photo
+    kind: RowKind
+    label: str | None
+    provenance: Provenance
+    picture_row: int
+    sha256: str
+    phash: int
+    captured_at: datetime | None
+    earlier_assignment: Assignment | None
+    earlier_near_duplicates: str | None
+    earlier_lookalike: str | None
+    is_compared: bool
+
+    @property
+    def name(self) -> str:
+        """The photo's name in its source."""
+        return self.photo.name
+
+    @property
+    def box(self) -> Box | None:
+        """The box of the thing."""
+        return self.photo.box
+
+    @property
+    def decision_name(self) -> str:
+        """The name of the photo, or of the thing in it, in `cleaning.decisions`."""
+        return decision_name(self.photo)
+
+
+def decision_name(photo: Photo) -> str:
+    """Return the name of a photo in `cleaning.decisions`; a thing in a box is named with it."""
+    return photo.name if photo.box is None else f"{photo.name}@{','.join(f'{side:g}' for side in photo.box)}"
+
+
+def ingest_rows(photos_read: PhotosRead, earlier: EarlierVersion, decisions: Mapping[str, str]) -> list[IngestRow]:
+    """Join photos with the facts of their pictures and with the earlier version, in the order of the photos."""
+    facts = photos_read.pictures.take(pa.array(photos_read.picture_rows, pa.int64()))
+    columns = (facts[name].to_pylist() for name in ("sha256", "phash", "captured_at"))
+    rows = []
+    for photo, picture_row, sha256, phash, camera_time in zip(
+        photos_read.photos, photos_read.picture_rows, *columns, strict=True
+    ):
+        label, provenance = _decided(photo, decisions)
+        kind: RowKind = photo.kind if label is None else "instance"
+        earlier_row = earlier.row(row_key(sha256, kind, label, photo.box))
+        rows.append(
+            IngestRow(
+                photo=photo,
+                kind=kind,
+                label=label,
+                provenance=provenance,
+                picture_row=picture_row,
+                sha256=sha256,
+                phash=phash,
+                captured_at=photo.captured_at or camera_time,
+                earlier_assignment=earlier.assignment(earlier_row),
+                earlier_near_duplicates=earlier.near_duplicates(earlier_row),
+                earlier_lookalike=earlier.lookalike(earlier_row),
+                is_compared=earlier_row is not None and earlier.comparisons_hold,
+            )
+        )
+    return rows
+
+
+def _decided(photo: Photo, decisions: Mapping[str, str]) -> tuple[str | None, Provenance]:
+    """The label, and who gave it: a decision for another one is part of the settings that import the photo."""
+    label = decisions.get(decision_name(photo), photo.label) if decisions else photo.label
+    return label, photo.provenance if label == photo.label else UNSTATED
+
+
+def picture_reader(photos_read: PhotosRead, store: ShardStore) -> Callable[[IngestRow], Pixels]:
+    """Return a function that decodes a row's whole picture, uint8 [h, w, 3]; it works in any thread."""
+    shards, rows = (photos_read.pictures[name].to_pylist() for name in ("shard", "row"))
+
+    def pixels(row: IngestRow) -> Pixels:
+        images = store.images(shards[row.picture_row])
+        return decode(images[rows[row.picture_row]].as_py(), row.name)
+
+    return pixels
