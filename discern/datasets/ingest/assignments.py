@@ -39,17 +39,21 @@ def assign_rows(
     Raises:
         DataError: there are too few classes, or too few whose photos can be told apart.
     """
-    instances = [i for i in numbers if rows[i].kind == "instance"]
-    answers = assign([_split_item(rows[i], ties[i]) for i in instances], config)
-    assigned = {i: answer for i, answer in zip(instances, answers, strict=True) if answer is not None}
+    items = {i: _split_item(label, rows[i], ties[i]) for i in numbers if (label := _label_of_instance(rows[i]))}
+    answers = assign(list(items.values()), config)
+    assigned = {i: answer for i, answer in zip(items, answers, strict=True) if answer is not None}
     empty = [i for i in numbers if rows[i].kind == "empty"]
     return {**assigned, **{i: (split, None) for i, split in _splits_of_empty(empty, rows, ties, assigned, config)}}
 
 
-def _split_item(row: IngestRow, ties: Ties) -> SplitItem:
+def _label_of_instance(row: IngestRow) -> str | None:
+    return row.label if row.kind == "instance" else None
+
+
+def _split_item(label: str, row: IngestRow, ties: Ties) -> SplitItem:
     photo = row.photo
     return SplitItem(
-        label=row.label,
+        label=label,
         sha256=row.sha256,
         group=photo.group,
         near_duplicates=ties.near_duplicates,

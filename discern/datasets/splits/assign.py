@@ -8,8 +8,8 @@ Rules kept:
 - `by: photos` (closed set) gives every class photos to train; what is held out is a query against them;
 - photos of one group (see `groups`) are never on two sides. A new photo that ties together what was on two sides before
   is left out rather than anything moved;
-- an empty image follows the labelled photos that it is nearly the same as, else it is drawn by itself; it has no role,
-  and moves no labelled photo;
+- images without a label are split elsewhere (`discern.datasets.ingest.assignments`), so none of them moves a labelled
+  photo;
 - a choice depends on the seed and on the name of what is chosen, so what joins later moves little, and nothing at all
   where the earlier version is given.
 """
@@ -17,12 +17,12 @@ Rules kept:
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from discern.datasets.splits.class_holdout import draw_unknown_classes, splits_of_classes
 from discern.datasets.splits.config import HELD_OUT, SplitConfig
-from discern.datasets.splits.groups import Assignment, Group, SplitItem, group_items, inherited, ties
+from discern.datasets.splits.groups import Assignment, Group, SplitItem, group_items, inherited
 from discern.sources.base import Role, Split
 from discern.stable_random import stable_random
 
@@ -47,13 +47,12 @@ def assign(items: Sequence[SplitItem], config: SplitConfig) -> list[Assignment |
     items = [replace(item, before=by_source[i]) if i in by_source else item for i, item in enumerate(items)]
     split = _split_photos if config.by == "photos" else _split_classes
     assigned = split(_of_unsplit_classes(items, by_source), items, config) | by_source
-    assigned |= _split_empty_images(items, assigned, config)
     return [assigned.get(i) for i in range(len(items))]
 
 
 def _of_unsplit_classes(items: Sequence[SplitItem], by_source: Assignments) -> list[int]:
     """Return the photos, by index, of all classes with a photo that the source does not split."""
-    labels = {item.label for i, item in enumerate(items) if i not in by_source} - {None}
+    labels = {item.label for i, item in enumerate(items) if i not in by_source}
     return [i for i, item in enumerate(items) if item.label in labels]
 
 
@@ -66,24 +65,22 @@ def _assigned_by_source(items: Sequence[SplitItem], config: SplitConfig) -> Assi
         if item.split is None:
             continue
         role = _role_by_source(item, trained)
-        if item.label is None or role is not None:
-            assigned[i] = item.split, role
-        else:
+        if role is None:
             without_role[item.label, item.split].append(i)
+        else:
+            assigned[i] = item.split, role
     for (_, split), indices in without_role.items():
         assigned |= _enrol(group_items(indices, items), split, items, config)
     return assigned
 
 
-def _role_by_source(item: SplitItem, trained: set[str | None]) -> Role | None:
-    """Return the role that follows from the source; None for an empty image, and where photos to enrol are to choose.
+def _role_by_source(item: SplitItem, trained: set[str]) -> Role | None:
+    """Return the role that follows from the source; None where photos to enrol are to choose.
 
     Args:
         item: a photo that its source splits.
         trained: the classes with photos in the source's training split.
     """
-    if item.label is None:
-        return None
     if item.role is not None:
         return item.role
     if item.split == "train":
@@ -109,7 +106,7 @@ def _split_photos(indices: Sequence[int], items: Sequence[SplitItem], config: Sp
     return assigned
 
 
-def _can_spare(trained: Counter[str | None], group: Group) -> bool:
+def _can_spare(trained: Counter[str], group: Group) -> bool:
     """Return True if photos of each of the group's classes are left to train without it."""
     return all(trained[label] > count for label, count in group.labels.items())
 
@@ -187,9 +184,7 @@ def _choose_classes(classes: Mapping[str, _PhotoClass], config: SplitConfig) -> 
 def _classes(indices: Sequence[int], items: Sequence[SplitItem]) -> dict[str, _PhotoClass]:
     members: dict[str, list[int]] = defaultdict(list)
     for i in indices:
-        label = items[i].label
-        if label is not None:
-            members[label].append(i)
+        members[items[i].label].append(i)
     return {label: _photo_class(members_of_class, items) for label, members_of_class in members.items()}
 
 
@@ -225,48 +220,6 @@ def _enrol(groups: Sequence[Group], split: Split, items: Sequence[SplitItem], co
             has_query = True
             roles |= dict.fromkeys(group.members, "query")
     return {i: (split, role) for i, role in roles.items()}
-
-
-def _split_empty_images(items: Sequence[SplitItem], assigned: Assignments, config: SplitConfig) -> Assignments:
-    """Split the empty images: a group of them follows the labelled photos that it is tied to, or is drawn.
-
-    Only equal pictures and near-duplicates tie an empty image to a labelled photo: sessions and named groups are those
-    of one class, and empty images have their own.
-
-    Args:
-        items: all items.
-        assigned: the assignments of the labelled ones.
-        config: seed and shares.
-    """
-    empty = [i for i, item in enumerate(items) if item.label is None]
-    if not empty:
-        return {}
-    labelled_splits = _splits_of_ties(items, assigned)
-    groups = [_tied_to_labelled(group, labelled_splits, items) for group in group_items(empty, items)]
-    roleless = inherited(groups, items)
-    for group in _new_groups(groups, config):
-        roleless |= dict.fromkeys(group.members, (config.split_at(_draw(group, config)), None))
-    return roleless
-
-
-def _splits_of_ties(items: Sequence[SplitItem], assigned: Assignments) -> dict[Hashable, set[Split]]:
-    """Return the splits of the labelled photos that have a tie, for every tie."""
-    splits: dict[Hashable, set[Split]] = defaultdict(set)
-    for i, (split, _) in assigned.items():
-        for tie in ties(items[i]):
-            splits[tie].add(split)
-    return splits
-
-
-def _tied_to_labelled(
-    group: Group, labelled_splits: Mapping[Hashable, set[Split]], items: Sequence[SplitItem]
-) -> Group:
-    """Return a group of empty images that also counts the splits of labelled photos as its own."""
-    before = set(group.before)
-    for i in group.members:
-        for tie in ties(items[i]):
-            before.update((split, None) for split in labelled_splits.get(tie, ()))
-    return replace(group, before=frozenset(before))
 
 
 def _new_groups(groups: Iterable[Group], config: SplitConfig) -> list[Group]:

@@ -14,7 +14,7 @@ from discern.datasets.disjoint_sets import DisjointSets
 from discern.sources.base import Role, Split
 
 Assignment = tuple[Split, Role | None]
-"""The split and the role of a photo; one without a label has no role."""
+"""The split and the role of a photo; an empty image has no role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class SplitItem:
     """The facts about one photo, or one object in it, that its split depends on.
 
     Args:
-        label: its class; None for an empty image, in which somebody looked and found nothing.
+        label: its class.
         sha256: of its picture.
         group: name of the group that its source puts it into.
         near_duplicates: name of its set of near-duplicates.
@@ -32,7 +32,7 @@ class SplitItem:
         before: the assignment that it has already, in an earlier version.
     """
 
-    label: str | None
+    label: str
     sha256: str
     group: str | None = None
     near_duplicates: str | None = None
@@ -54,7 +54,7 @@ class Group:
     """
 
     members: tuple[int, ...]
-    labels: Counter[str | None]
+    labels: Counter[str]
     before: frozenset[Assignment]
     key: str
 

@@ -273,60 +273,6 @@ def test_a_grown_version_keeps_the_share_of_unknown_classes() -> None:
         assert classes.count(False) == round(0.3 * len(classes))
 
 
-@pytest.mark.parametrize("by", ["classes", "photos"])
-def test_an_empty_image_is_drawn_by_itself_and_has_no_role(by: Literal["classes", "photos"]) -> None:
-    empty = [SplitItem(None, f"empty {i}") for i in range(1000)]
-    photos = items_of(20, 4)
-    config = SplitConfig(by=by, test_share=0.2, validation_share=0.3)
-    assigned = assign([*empty, *photos], config)
-    counts = Counter(assigned[:1000])
-    assert set(counts) == {("train", None), ("validation", None), ("test", None)}
-    assert abs(counts["test", None] - 200) < 40
-    assert abs(counts["validation", None] - 300) < 45
-    assert assigned[1000:] == assign(photos, config)
-    assert assign(empty[:1], config) == assigned[:1]
-
-
-@pytest.mark.parametrize("by", ["classes", "photos"])
-def test_empty_images_of_one_group_stay_on_one_side(by: Literal["classes", "photos"]) -> None:
-    empty = [SplitItem(None, f"n{i}", group=f"{i % 20}") for i in range(60)]
-    assigned = assign([*empty, *items_of(20, 4)], SplitConfig(by=by))
-    assert assigned[:20] == assigned[20:40] == assigned[40:60]
-    assert len(set(assigned[:20])) == 3
-
-
-@pytest.mark.parametrize("by", ["classes", "photos"])
-def test_an_empty_image_follows_the_labelled_photos_that_it_resembles(by: Literal["classes", "photos"]) -> None:
-    photos = [dataclasses.replace(item, near_duplicates=item.sha256) for item in items_of(20, 4)]
-    empty = [SplitItem(None, f"{item.sha256} empty", near_duplicates=item.sha256) for item in photos]
-    assigned = assign([*photos, *empty], SplitConfig(by=by))
-    assert assigned[80:] == [assignment and (assignment[0], None) for assignment in assigned[:80]]
-
-
-def test_an_empty_image_between_two_sides_gets_no_assignment_and_an_earlier_one_stays() -> None:
-    photos = items_of(20, 4)
-    config = SplitConfig()
-    assigned = assign(photos, config)
-    train, test = (assigned.index(assignment) for assignment in (("train", "gallery"), ("test", "query")))
-    photos[train] = dataclasses.replace(photos[train], near_duplicates="x")
-    photos[test] = dataclasses.replace(photos[test], near_duplicates="y")
-    new = [
-        SplitItem(None, "between", near_duplicates="x", group="g"),
-        SplitItem(None, "likewise", near_duplicates="y", group="g"),
-        SplitItem(None, "earlier", near_duplicates="y", group="g", before=("validation", None)),
-    ]
-    assert assign([*photos, *new], config) == [*assigned, None, None, ("validation", None)]
-
-
-def test_an_empty_image_keeps_the_split_of_its_source_and_those_of_its_group_follow() -> None:
-    empty = [
-        SplitItem(None, "1", group="g", split="test", role="query"),
-        SplitItem(None, "2", group="g"),
-        SplitItem(None, "3", split="train"),
-    ]
-    assert assign(empty, SplitConfig()) == [("test", None), ("test", None), ("train", None)]
-
-
 def test_whole_groups_join_the_gallery_until_it_has_its_shots() -> None:
     photos = [SplitItem(item.label, item.sha256, group=item.sha256[-1]) for item in items_of(20, 5) * 2]
     photos = [dataclasses.replace(photo, sha256=f"{i} {photo.sha256}") for i, photo in enumerate(photos)]
