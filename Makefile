@@ -33,11 +33,11 @@ python:
 	@touch $@
 
 setup: .venv/installed  ## install everything and bring the local stack up
-	@$(ENV) python -m cli.stacks apply local
-	@$(ENV) python -m cli.releases init
+	@$(ENV) discern stack apply local
+	@$(ENV) discern release init
 
 demo: .venv/installed  ## sample pills, from photos to an answer on the device, in minutes
-	@$(ENV) python -m cli.demo
+	@$(ENV) discern demo
 
 test: .venv/installed lint types  ## everything that CI runs
 	@$(ENV) python -m pytest $(TESTS_SIDE_BY_SIDE) --cpu-times 20 -m "not long"

@@ -88,13 +88,12 @@ def _other_demo(seed: int) -> dict[str, Any]:
 
 def _demo(home: Path, *arguments: str) -> tuple[dict[str, Any], float]:
     home.mkdir(exist_ok=True)
-    figures = home / "figures.json"
     environment = {**os.environ, "DISCERN_HOME": str(home)}
-    demo = [sys.executable, "-m", "cli.demo", "--json", str(figures), *arguments]
+    demo = [sys.executable, "-m", "cli", "demo", "--json", *arguments]
     started = time.perf_counter()
     command = ["bash", "-c", 'source .envrc && exec "$@"', "demo", *demo]
-    subprocess.run(command, cwd=REPOSITORY, env=environment, check=True)
-    return json.loads(figures.read_text()), time.perf_counter() - started
+    child = subprocess.run(command, cwd=REPOSITORY, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(child.stdout.splitlines()[-1]), time.perf_counter() - started
 
 
 if __name__ == "__main__":

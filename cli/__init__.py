@@ -1,1 +1,1 @@
-"""Commands for people: each parses its arguments, calls the library and prints."""
+"""The command `discern`: each part reads its arguments, calls the library or a pipeline, and tells what came of it."""

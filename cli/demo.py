@@ -1,251 +1,37 @@
-"""`make demo`: the whole loop on sample pills, from photos to an answer on the device, with nothing to fetch."""
+"""`discern demo`: the whole loop on sample pills."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+import click
 
-from cli.failing import fail
-from discern.datasets.manifest import DatasetVersion
-from discern.errors import ConfigError, DiscernError
-from discern.evaluation.plots.answer_sheet import Exhibit, answer_sheet
-from edge_runtime.core.images import decode
-from edge_runtime.errors import UserError
+from cli.console import example, home, json_option, stdout_for_json, tell_json
 
-if TYPE_CHECKING:
-    from steps.promotion.publish import Publication
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-CONFIGS = REPOSITORY / "configs" / "pills"
-USE_CASE = "pills"
-SHOWN = 24  # queries on the picture
+CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "pills"
 
 
-@dataclass(frozen=True)
-class Result:
-    """What the demo found; shares between 0 and 1.
-
-    Attributes:
-        seconds: all of it, set-up of the environment aside.
-        unseen_recall_at_1: of the device's nearest classes, on enrolled classes that the model never trained on.
-        unseen_tpir: of the device's answers on the same queries.
-        tnir: share of queries of classes that nobody enrolled which the device called unknown.
-        milliseconds: one identification on the device, all included, on average.
-    """
-
-    seconds: float
-    unseen_recall_at_1: float
-    unseen_tpir: float
-    tnir: float
-    milliseconds: float
-    enrolled_queries: int
-    unknown_queries: int
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m cli.demo", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures here too")
-    parser.add_argument(
-        "--configs", type=Path, default=CONFIGS, help="folder of the three configs (default: %(default)s)"
-    )
-    options = parser.parse_args(arguments)
+@click.command(epilog=example("discern demo"))
+@click.option(
+    "--configs",
+    type=click.Path(path_type=Path),
+    default=CONFIGS,
+    show_default="configs/pills",
+    help="Folder of the three configs.",
+)
+@json_option
+def demo(configs: Path, as_json: bool) -> None:
+    """Run the whole loop on sample pills, from photos to an answer on the device, in minutes."""
     # Read when ZenML is imported, which is later: the demo tells its own story.
     os.environ.setdefault("ZENML_LOGGING_VERBOSITY", "WARN")
-    console = Console(highlight=False)
-    try:
-        if not os.environ.get("DISCERN_HOME"):
-            raise ConfigError("DISCERN_HOME is not set: run `source .envrc` first.")
-        result = run(Path(os.environ["DISCERN_HOME"]), console, options.configs)
-    except UserError as error:
-        return fail(error)
-    if options.json:
-        options.json.write_text(json.dumps(asdict(result)))
-    return 0
+    folder = home()
+    with stdout_for_json(as_json):
+        from rich.console import Console
 
+        from cli.demo_loop import run
 
-def run(home: Path, console: Console, configs: Path) -> Result:
-    """Photos to answers as `configs` say; everything lies under `home`."""
-    started = time.perf_counter()
-    with _stage(console, "1/5  local stack and signing keys"):
-        _prepare(home)
-    # ZenML looks for its stack on import, so it is imported once there is one.
-    from orchestration.artifact_lookup import newest_output
-    from pipelines.data import data_pipeline
-    from pipelines.promotion import promotion_pipeline
-    from pipelines.training import training_pipeline
-
-    for number, pipeline in enumerate((data_pipeline, training_pipeline, promotion_pipeline), start=2):
-        name = pipeline.name.removesuffix("_pipeline")
-        with _stage(console, f"{number}/5  {name}: zenml pipeline run pipelines.{name}.{pipeline.name}"):
-            pipeline.with_options(config_path=str(configs / f"{name}.yaml"))()
-    dataset = newest_output("data_pipeline", "dataset_version", USE_CASE).load()
-    publication = newest_output("promotion_pipeline", "publication", USE_CASE).load()
-    with _stage(console, "5/5  device: pull the signed release, then identify without ZenML, torch or network"):
-        _device(home, "pull", publication.repository, "--root", str(home / "keys" / "root.json"))
-        photos = _write_photos(dataset, home / "demo" / "photos")
-        began = time.perf_counter()
-        answers = _identify(home, photos)
-        milliseconds = (time.perf_counter() - began) * 1000 / len(photos)
-    result = _result(dataset, photos, answers, time.perf_counter() - started, milliseconds)
-    picture = _draw(home, photos, answers, result)
-    _report(console, home, dataset, result, picture, publication)
-    return result
-
-
-@dataclass(frozen=True)
-class _Photo:
-    path: Path
-    label: str
-    enrolled: bool
-
-
-def _prepare(home: Path) -> None:
-    from cli.stacks import main as stacks
-    from discern.publication.repository import ReleaseRepository
-
-    if stacks(["apply", "local"]):
-        raise ConfigError("The local stack cannot be brought up: run `python -m cli.stacks apply local` to see why.")
-    repository = ReleaseRepository(str(home / "releases"), home / "keys")
-    repository.initialise()
-    repository.refresh()  # a timestamp is good for a month, a cached run publishes nothing
-    from zenml.client import Client
-
-    # The demo runs on the local stack whatever stack a person works with at the moment.
-    os.environ["ZENML_ACTIVE_STACK_ID"] = str(Client().get_stack("local").id)
-
-
-def _write_photos(dataset: DatasetVersion, folder: Path) -> list[_Photo]:
-    """The test queries as files, as a person would have them."""
-    shutil.rmtree(folder, ignore_errors=True)
-    queries = dataset.select(split="test", role="query")
-    enrolled = set(dataset.select(split="test", role="gallery").column("label"))
-    photos = []
-    for row, label in enumerate(queries.column("label")):
-        path = folder / label / f"{row:04d}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(queries.image_bytes(row))
-        photos.append(_Photo(path, label, label in enrolled))
-    return photos
-
-
-def _identify(home: Path, photos: list[_Photo]) -> list[dict[str, Any]]:
-    lines = _device(home, "identify", "--json", *(str(photo.path) for photo in photos)).splitlines()
-    return [json.loads(line) for line in lines]
-
-
-def _device(home: Path, *arguments: str) -> str:
-    command = [sys.executable, "-m", "edge_runtime.service.cli", "--home", str(home / "device"), *arguments]
-    return _check(subprocess.run(command, check=False, capture_output=True, text=True))
-
-
-def _check(child: subprocess.CompletedProcess[str]) -> str:
-    if child.returncode:
-        raise DiscernError((child.stderr or child.stdout).strip().splitlines()[-1])
-    return child.stdout
-
-
-def _result(
-    dataset: DatasetVersion, photos: list[_Photo], answers: list[dict[str, Any]], seconds: float, milliseconds: float
-) -> Result:
-    trained = set(dataset.select(split="train").column("label"))
-    pairs = list(zip(photos, answers, strict=True))
-    unseen = [(photo, answer) for photo, answer in pairs if photo.enrolled and photo.label not in trained]
-    unknowns = [answer for photo, answer in pairs if not photo.enrolled]
-    if not unseen or not unknowns:
-        raise DiscernError("The test split has no enrolled or no unknown queries: check configs/pills/data.yaml.")
-    return Result(
-        seconds=seconds,
-        unseen_recall_at_1=sum(answer["matches"][0]["label"] == photo.label for photo, answer in unseen) / len(unseen),
-        unseen_tpir=sum(answer["label"] == photo.label for photo, answer in unseen) / len(unseen),
-        tnir=sum(not answer["known"] for answer in unknowns) / len(unknowns),
-        milliseconds=milliseconds,
-        enrolled_queries=len(unseen),
-        unknown_queries=len(unknowns),
-    )
-
-
-def _draw(home: Path, photos: list[_Photo], answers: list[dict[str, Any]], result: Result) -> Path:
-    """Two thirds enrolled classes, one third unknowns, spread evenly: chosen by place, not by how well they went."""
-    from edge_runtime.device.home import Home
-
-    release = Home(home / "device").open_current()
-    enrolled = [number for number, photo in enumerate(photos) if photo.enrolled]
-    unknowns = [number for number, photo in enumerate(photos) if not photo.enrolled]
-    chosen = _spread(enrolled, SHOWN * 2 // 3) + _spread(unknowns, SHOWN // 3)
-    exhibits = []
-    for number in chosen:
-        photo, answer = photos[number], answers[number]
-        truth = photo.label if photo.enrolled else "unknown"
-        said = answer["label"] or "unknown"
-        reference = (
-            None if answer["label"] is None else decode(release.thumbnail(release.labels.index(answer["label"])))
-        )
-        note = f"{answer['score']:.2f}" + ("" if said == truth else f", is {truth}")
-        exhibits.append(Exhibit(decode(photo.path.read_bytes()), reference, said, note, said == truth))
-    heading = (
-        f"Query and answer: {result.unseen_tpir:.0%} of never-trained pills named right, "
-        f"{result.tnir:.0%} of unknowns refused"
-    )
-    path = home / "demo" / "answers.png"
-    answer_sheet(exhibits, heading).save(path)
-    return path
-
-
-def _spread(numbers: list[int], count: int) -> list[int]:
-    count = min(count, len(numbers))
-    return [numbers[i * len(numbers) // count] for i in range(count)]
-
-
-def _report(
-    console: Console, home: Path, dataset: DatasetVersion, result: Result, picture: Path, publication: Publication
-) -> None:
-    train = dataset.select(split="train")
-    test = dataset.select(split="test")
-    table = Table(show_header=False, box=None, padding=(0, 2))
-    table.add_row("trained on", f"{len(train):,} photos of {len(train.labels)} pills")
-    table.add_row(
-        "asked about",
-        f"{len(test.labels)} other pills: {result.enrolled_queries} photos of enrolled ones, "
-        f"{result.unknown_queries} of unknowns",
-    )
-    table.add_row("nearest class right", f"{result.unseen_recall_at_1:.1%} (recall@1)")
-    table.add_row("answered right", f"{result.unseen_tpir:.1%}")
-    table.add_row("unknowns refused", f"{result.tnir:.1%}")
-    table.add_row("one answer", f"{result.milliseconds:.1f} ms with start-up, one thread")
-    table.add_row("all of it", f"{result.seconds:.0f} s")
-    table.add_row("this run", f"{publication.channel or 'nothing published'}: {publication.reason}")
-    table.add_row("picture", str(picture))
-    table.add_row("reports", str(home / "reports"))
-    console.rule("Done")
-    console.print(table)
-    console.print(
-        "\nNext: [bold]source .envrc[/bold], then [bold]discern-edge serve[/bold] and open http://127.0.0.1:8000, or "
-        "run the steps of the README one at a time.",
-        soft_wrap=True,
-    )
-
-
-@contextmanager
-def _stage(console: Console, title: str) -> Iterator[None]:
-    started = time.perf_counter()
-    console.rule(title, align="left")
-    yield
-    console.print(f"[dim]{time.perf_counter() - started:.0f} s[/dim]")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        result = run(folder, Console(highlight=False), configs)
+    if as_json:
+        tell_json(asdict(result))

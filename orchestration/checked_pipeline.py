@@ -20,7 +20,10 @@ from zenml.enums import ExecutionMode
 from zenml.pipelines.pipeline_definition import Pipeline
 
 from edge_runtime.errors import UserError
+from orchestration import installed_packages
 from orchestration.config_check import check_config, read_config
+
+installed_packages.tell_zenml()
 
 
 class CheckedPipeline(Pipeline):

@@ -35,7 +35,7 @@ def root() -> str:
     if name != STORE or not parent:
         raise ConfigError(
             f"The active stack {stack.name!r} keeps its artifacts in {path}, not in a folder named {STORE!r}: "
-            "run `python -m cli.stacks apply` and `zenml stack set local`."
+            "run `discern stack apply` and `zenml stack set local`."
         )
     return parent
 

@@ -1,1 +1,1 @@
-"""Stacks: one declarative file each, and the command that applies them (`python -m cli.stacks apply`)."""
+"""Stacks: one declarative file each, and the command that applies them (`discern stack apply`)."""

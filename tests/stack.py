@@ -12,9 +12,9 @@ import pytest
 @pytest.fixture(scope="session")
 def zenml_database() -> Path:
     """ZenML's database with the stack `local` in it; returns the home."""
-    from cli.stacks import main
+    from cli.main import main
 
-    assert main(["apply", "local"]) == 0
+    assert main(["stack", "apply", "local"]) == 0
     return Path(os.environ["DISCERN_HOME"])
 
 

@@ -148,7 +148,7 @@ def _signers(folder: str | Path) -> dict[str, str]:
         content = json.loads(read(folder, SIGNERS_FILE))
         return {str(role): str(uri) for role, uri in content.items()}
     except FileNotFoundError:
-        raise PublicationError(f"{url} is missing: run `python -m cli.releases init`, or name the keys.") from None
+        raise PublicationError(f"{url} is missing: run `discern release init`, or name the keys.") from None
     except (ValueError, AttributeError):
         raise PublicationError(f"{url} does not name a signer for each role: restore it.") from None
     except (OSError, BotoCoreError) as error:

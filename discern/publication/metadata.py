@@ -33,7 +33,7 @@ class Expiries:
     root: timedelta = timedelta(days=5 * 365)
     targets: timedelta = timedelta(days=2 * 365)
     snapshot: timedelta = timedelta(days=365)
-    # The device's only sign that it is kept from news: short, and renewed by `python -m cli.releases refresh`.
+    # The device's only sign that it is kept from news: short, and renewed by `discern release refresh`.
     timestamp: timedelta = timedelta(days=30)
 
 

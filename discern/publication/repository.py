@@ -189,11 +189,11 @@ class ReleaseRepository:
             root = check_root(key_files.read(self.keys, key_files.ROOT_FILE))
         except OSError as error:
             raise PublicationError(
-                f"{self.root} cannot be read ({key_files.reason(error)}): run `python -m cli.releases init`."
+                f"{self.root} cannot be read ({key_files.reason(error)}): run `discern release init`."
             ) from None
         timestamp = self._storage.read(TIMESTAMP)
         if timestamp is None:
-            raise PublicationError(f"{self.url} is not a repository yet: run `python -m cli.releases init`.")
+            raise PublicationError(f"{self.url} is not a repository yet: run `discern release init`.")
         return check_state(root, timestamp, self._read_metadata)
 
     def _read_metadata(self, name: str) -> bytes:

@@ -10,7 +10,9 @@ from zenml.client import Client
 from zenml.enums import ModelStages
 from zenml.logger import get_logger
 
+from discern.errors import PublicationError
 from discern.evaluation.gates import PromotionDecision
+from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from orchestration.signing import release_repository, signing_repository
 
@@ -67,6 +69,7 @@ def publish(
     repository = signing_repository(keys)
     automatic = approval == "automatic"
     channel = channels.production if automatic else channels.staging
+    check_channel(repository, channel, candidate.manifest.name)
     repository.publish(candidate, channel)
     _set_stage(use_case, candidate.id, ModelStages.PRODUCTION if automatic else ModelStages.STAGING)
     logger.info("Release %s is live on channel %s of %s (%s).", candidate.id, channel, repository.url, decision.reason)
@@ -75,3 +78,18 @@ def publish(
 
 def _set_stage(use_case: str, release: str, stage: ModelStages) -> None:
     Client().update_model_version(use_case, release, stage=stage, force=True)
+
+
+def check_channel(repository: ReleaseRepository, channel: str, use_case: str) -> None:
+    """Refuse a channel that devices of another use case follow.
+
+    Raises:
+        PublicationError: it names a release of another use case.
+    """
+    for published in repository.releases():
+        if channel in published.channels and published.name != use_case:
+            raise PublicationError(
+                f"channel {channel!r} of {repository.url} names release {published.id} of the use case "
+                f"{published.name!r}: give {use_case!r} channels of its own in its promotion config, such as "
+                f"`channels: {{production: {use_case}-production, staging: {use_case}-staging}}`."
+            )

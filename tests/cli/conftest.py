@@ -1,5 +1,15 @@
-"""The toy releases and repository of the library's tests, for its commands."""
+"""The toy releases and repository of the library's tests, for its commands, and a way to call these."""
 
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.calls import Caller
 from tests.discern.conftest import newer_release, repository, toy_release
 
-__all__ = ["newer_release", "repository", "toy_release"]
+__all__ = ["call", "newer_release", "repository", "toy_release"]
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]) -> Caller:
+    return Caller(capsys)

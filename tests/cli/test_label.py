@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.label import main
+from tests.cli.calls import Caller
 from tests.discern.pictures import fill
 from tests.discern.sources.labelbox.server import KEY, FakeLabelbox
 
@@ -33,13 +33,15 @@ def arguments(labelbox: FakeLabelbox, tmp_path: Path) -> list[str]:
 def test_it_sends_photos_and_says_so(
     labelbox: FakeLabelbox,
     arguments: list[str],
-    capsys: pytest.CaptureFixture[str],
+    call: Caller,
 ) -> None:
-    assert main(arguments) == 0
-    assert capsys.readouterr().out == ("6 pictures: 6 uploaded, 6 queued for labelling; batch 'week 3' created\n")
+    ended = call("label", *arguments)
+    assert ended.status == 0
+    assert ended.out == ("6 pictures: 6 uploaded, 6 queued for labelling; batch 'week 3' created\n")
     state = labelbox.state()
-    assert main(arguments) == 0
-    assert capsys.readouterr().out == ("6 pictures: 0 uploaded, 0 queued for labelling; batch 'week 3' unchanged\n")
+    ended = call("label", *arguments)
+    assert ended.status == 0
+    assert ended.out == ("6 pictures: 0 uploaded, 0 queued for labelling; batch 'week 3' unchanged\n")
     assert labelbox.state() == state
 
 
@@ -47,41 +49,39 @@ def test_it_sends_photos_and_says_so(
 def test_killed_and_run_again_it_ends_in_the_same_state(
     labelbox: FakeLabelbox,
     arguments: list[str],
+    call: Caller,
     operation: str,
 ) -> None:
-    assert main(arguments) == 0
+    assert call("label", *arguments).status == 0
     state = labelbox.state()
     labelbox.forget()
     labelbox.add_project("p1")
-    command = [sys.executable, "-m", "cli.label", *arguments]
+    command = [sys.executable, "-m", "cli", "label", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     labelbox.meanwhile[operation] = process.kill
     _, errors = process.communicate(timeout=60)
     assert process.returncode == -9, errors
-    assert main(arguments) == 0
+    assert call("label", *arguments).status == 0
     assert labelbox.state() == state
 
 
 def test_what_goes_wrong_is_one_sentence(
     labelbox: FakeLabelbox,
     arguments: list[str],
-    capsys: pytest.CaptureFixture[str],
+    call: Caller,
 ) -> None:
     labelbox.projects.clear()
-    assert main(arguments) == 1
-    output = capsys.readouterr()
-    assert output.out == ""
-    assert output.err.startswith("Labelbox did not find what it takes for sending batch 'week 3' to project p1: ")
-    assert output.err.count("\n") == 1
-    assert KEY not in output.err
+    sentence = call.refused("label", *arguments)
+    assert sentence.startswith("Labelbox did not find what it takes for sending batch 'week 3' to project p1: ")
+    assert KEY not in sentence
 
 
 def test_without_photos_nothing_is_sent(
     labelbox: FakeLabelbox,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    call: Caller,
 ) -> None:
     labelbox.add_project("p1")
     (tmp_path / "empty").mkdir()
-    assert main(["--photos", str(tmp_path / "empty"), "--project", "p1", "--batch", "b"]) == 1
-    assert capsys.readouterr().err == "there are no photos to send: point at some.\n"
+    sentence = call.refused("label", "--photos", tmp_path / "empty", "--project", "p1", "--batch", "b")
+    assert sentence == "there are no photos to send: point at some."

@@ -51,11 +51,11 @@ class Workplace:
 @pytest.fixture(scope="session")
 def zenml_home() -> Path:
     """ZenML's database with the local stack in it, and signing keys."""
-    from cli.stacks import main
+    from cli.main import main
     from discern.publication.repository import ReleaseRepository
 
     home = Path(os.environ["DISCERN_HOME"])
-    assert main(["apply", "local"]) == 0
+    assert main(["stack", "apply", "local"]) == 0
     ReleaseRepository(str(home / "releases"), home / "keys").initialise()
     return home
 

@@ -19,6 +19,8 @@ from tests.e2e.conftest import CONFIGS, Workplace
 REPOSITORY = Path(__file__).resolve().parents[2]
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+# The command is installed by `make setup`; a checkout that was not set up anew since has the module.
+DISCERN = 'command -v discern >/dev/null || discern() { python -m cli "$@"; }'
 STEPS, DEVICE, SERVICE, VERSIONS, BUCKET = BLOCKS
 
 
@@ -28,7 +30,7 @@ def shell(text: str, folder: Path, **variables: str) -> subprocess.CompletedProc
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("ZENML_", "DISCERN_"))}
     environment |= {"DISCERN_HOME": str(folder / "home"), "OMP_NUM_THREADS": "2", **variables}
     return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", f"source .envrc\n{script}"],
+        ["bash", "-euo", "pipefail", "-c", f"source .envrc\n{DISCERN}\n{script}"],
         cwd=REPOSITORY,
         env=environment,
         capture_output=True,

@@ -23,10 +23,10 @@ BUCKET = "discern-test"
 @pytest.fixture
 def applied(loop: Workplace, s3_environment: str, monkeypatch: pytest.MonkeyPatch) -> Workplace:
     """ZenML knows the stack local-s3."""
-    from cli.stacks import main
+    from cli.main import main
 
     monkeypatch.setenv("DISCERN_BUCKET", BUCKET)
-    assert main(["apply", "local-s3", "--create-bucket"]) == 0
+    assert main(["stack", "apply", "local-s3", "--create-bucket"]) == 0
     return loop
 
 
@@ -93,31 +93,31 @@ def assert_all_in_bucket(run: Any) -> None:
 
 
 def test_applying_twice_changes_nothing(applied: Workplace, capsys: pytest.CaptureFixture[str]) -> None:
-    from cli.stacks import main
+    from cli.main import main
 
-    assert main(["apply", "local", "local-s3"]) == 0
+    assert main(["stack", "apply", "local", "local-s3"]) == 0
     assert capsys.readouterr().out.split("\n")[:2] == ["stack local: unchanged", "stack local-s3: unchanged"]
 
 
 def test_a_changed_file_updates_the_stack(
     applied: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cli.stacks import main
+    from cli.main import main
 
     monkeypatch.setenv("DISCERN_BUCKET", "discern-other")
-    assert main(["apply", "local-s3", "--create-bucket"]) == 0
+    assert main(["stack", "apply", "local-s3", "--create-bucket"]) == 0
     assert "stack local-s3: updated" in capsys.readouterr().out
     monkeypatch.setenv("DISCERN_BUCKET", BUCKET)
-    assert main(["apply", "local-s3"]) == 0
+    assert main(["stack", "apply", "local-s3"]) == 0
 
 
 def test_a_missing_bucket_is_named(
     applied: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cli.stacks import main
+    from cli.main import main
 
     monkeypatch.setenv("DISCERN_BUCKET", "discern-missing")
-    assert main(["apply", "local-s3"]) == 1
+    assert main(["stack", "apply", "local-s3"]) == 1
     error = capsys.readouterr().err
     assert "'discern-missing'" in error
     assert "--create-bucket" in error

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from cli import demo
+from cli import demo_loop
+from cli.main import main
 from discern.errors import DiscernError
 from tests.e2e.conftest import CONFIGS, Workplace
 
 
 @pytest.fixture
 def tiny(loop: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    monkeypatch.setattr(demo, "CONFIGS", CONFIGS)
-    monkeypatch.setattr(demo, "USE_CASE", "tiny")
     for name in ("ZENML_ACTIVE_STACK_ID", "ZENML_LOGGING_VERBOSITY"):
         monkeypatch.setenv(name, "")  # the demo sets them: to be undone afterwards
         monkeypatch.delenv(name)
@@ -24,11 +22,12 @@ def tiny(loop: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workplace:
 
 
 def test_the_demo_tells_what_it_found(
-    tiny: Workplace, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tiny: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    assert demo.main(["--json", str(tmp_path / "figures.json")]) == 0
-    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert main(["demo", "--json", "--configs", str(CONFIGS)]) == 0
+    written = capsys.readouterr()
+    figures = json.loads(written.out)
     dataset = tiny.output("data", "dataset_version")
     queries = dataset.select(split="test", role="query")
     assert figures["enrolled_queries"] + figures["unknown_queries"] == len(queries)
@@ -37,17 +36,16 @@ def test_the_demo_tells_what_it_found(
     assert 0 <= figures["tnir"] <= 1
     with Image.open(tiny.home / "demo" / "answers.png") as picture:
         assert picture.width > 400
-    told = capsys.readouterr().out
-    assert "nearest class right" in told
-    assert str(tiny.home / "reports") in told
+    assert "nearest class right" in written.err
+    assert str(tiny.home / "reports") in written.err
 
 
 def test_a_failure_on_the_device_is_told(tiny: Workplace) -> None:
     with pytest.raises(DiscernError, match="cannot be read"):
-        demo._device(tiny.home, "identify", str(tiny.home / "none.jpg"))
+        demo_loop._device(tiny.home, "identify", str(tiny.home / "none.jpg"))
 
 
 def test_figures_of_missing_queries_are_an_error(tiny: Workplace) -> None:
     dataset = tiny.output("data", "dataset_version")
     with pytest.raises(DiscernError, match="no enrolled or no unknown queries"):
-        demo._result(dataset, [], [], 1.0, 1.0)
+        demo_loop._result(dataset, [], [], 1.0, 1.0)

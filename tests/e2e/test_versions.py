@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 import yaml
 
-from cli.versions import main
+from cli.main import main
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import ConfigError, GateError
 from discern.sources.pills import PillsConfig, PillSource
@@ -174,12 +174,12 @@ def test_only_a_checked_version_of_the_use_case_is_trained_on(grown: Grown, fold
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
-    assert main(arguments) == 0
+    assert main(["data", *arguments]) == 0
     return capsys.readouterr().out.splitlines()
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert main(arguments) == 1
+    assert main(["data", *arguments]) == 1
     (sentence,) = capsys.readouterr().err.splitlines()
     return sentence
 
@@ -187,7 +187,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_versions_are_listed_newest_first(grown: Grown, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [line for line in said(capsys, "list", USE_CASE) if "passed" in line]
     ids = [ingested(one).content_hash for one in (grown.runs[3], grown.runs[2], grown.runs[0])]
-    assert [line.split()[1] for line in lines] == ids
+    assert [line.split()[0] for line in lines] == ids
     assert ["not passed" in line for line in lines] == [False, True, False]
     assert [photos for line in lines for photos in ("200", "220", "240") if f" {photos} " in line] == [
         "240",

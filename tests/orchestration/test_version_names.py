@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from cli.versions import main
+from cli.main import main
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import save_manifest
 from discern.errors import ConfigError, DataError
@@ -36,7 +36,7 @@ def test_a_manifest_at_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     version, _ = write_version(photos(8, 3), str(tmp_path / "shards"))
     save_manifest(version, tmp_path / "manifest.parquet")
     assert open_version(str(tmp_path / "manifest.parquet")).id == version.id
-    assert main(["restore", str(tmp_path / "manifest.parquet"), str(tmp_path / "out")]) == 0
+    assert main(["data", "restore", str(tmp_path / "manifest.parquet"), str(tmp_path / "out")]) == 0
     assert len(list((tmp_path / "out").glob("*/*.jpg"))) == 24
     assert "24 pictures of 8 classes" in capsys.readouterr().out
     with pytest.raises(DataError, match=r"none\.parquet does not exist"):

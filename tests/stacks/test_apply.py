@@ -25,8 +25,8 @@ def apply(home: Path, *names: str) -> list[str]:
 
 PROGRAM = """
 import sys
-from cli.stacks import main
-assert main(['apply', *sys.argv[1:]]) == 0
+from cli.main import main
+assert main(['stack', 'apply', *sys.argv[1:]]) == 0
 from zenml.client import Client
 print('active', Client().active_stack_model.name)
 """

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.stacks import main
 from discern.errors import ConfigError
 from stacks import spec
 
@@ -40,14 +39,3 @@ def test_a_file_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(spec, "FOLDER", tmp_path)
     with pytest.raises(ConfigError, match=r"stacks/bad\.yaml does not fit"):
         spec.read_spec("bad", {})
-
-
-def test_the_command_says_it_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["apply", "cloud"]) == 1
-    assert capsys.readouterr().err.strip() == "There is no stack 'cloud': choose one of local, local-s3."
-
-
-def test_the_command_wants_a_home(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DISCERN_HOME")
-    assert main(["apply"]) == 1
-    assert "source .envrc" in capsys.readouterr().err

@@ -64,10 +64,10 @@ print(json.dumps({
 @pytest.fixture
 def stack_in_the_bucket(zenml_database: Path, s3_environment: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The stack local-s3 with its bucket; the environment that a remote step has: the stack's, and no more."""
-    from cli.stacks import main
+    from cli.main import main
 
     monkeypatch.setenv("DISCERN_BUCKET", BUCKET)
-    assert main(["apply", "local-s3", "--create-bucket"]) == 0
+    assert main(["stack", "apply", "local-s3", "--create-bucket"]) == 0
     given = {name: value for name, value in os.environ.items() if name.startswith(("ZENML_", "AWS_"))}
     del given["ZENML_REPOSITORY_PATH"], given["ZENML_CUSTOM_SOURCE_ROOT"]
     return {

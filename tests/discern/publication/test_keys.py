@@ -36,7 +36,7 @@ def test_the_folder_may_move(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PublicationError, match=r"signers\.json is missing: run `python -m cli\.releases init`"):
+    with pytest.raises(PublicationError, match=r"signers\.json is missing: run `discern release init`"):
         signer_for(tmp_path, "root")
     make_keys(tmp_path)
     (tmp_path / "targets.pem").write_text("no key")

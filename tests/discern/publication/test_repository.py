@@ -303,7 +303,7 @@ def test_altered_or_missing_metadata_stops_the_publisher(
 
 
 def test_without_keys_or_repository_it_says_what_to_run(tmp_path: Path, repository: ReleaseRepository) -> None:
-    with pytest.raises(PublicationError, match=r"root\.json cannot be read .* run `python -m cli\.releases init`"):
+    with pytest.raises(PublicationError, match=r"root\.json cannot be read .* run `discern release init`"):
         ReleaseRepository(repository.url, tmp_path / "nothing").current("production")
     with pytest.raises(PublicationError, match="is not a repository yet: run"):
         ReleaseRepository(str(tmp_path / "nothing"), repository.keys).current("production")

@@ -1,0 +1,146 @@
+"""`discern data`: make dataset versions, and look after them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cli.configs import config_arguments, config_file
+from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json, tell_table
+from discern.errors import GateError
+
+if TYPE_CHECKING:
+    from orchestration.version_names import VersionRecord
+
+NAMES = """\b
+A version is named by
+  its id, or the first four digits of it;
+  USE_CASE, its newest version that passed its checks;
+  USE_CASE@N, ZenML's number of the artifact `dataset_version`;
+  the path or s3:// address of a manifest.parquet.
+"""
+
+
+@click.group()
+def data() -> None:
+    """Make checked dataset versions of photos, list and compare them, write them out."""
+
+
+@data.command("run", epilog=example("discern data run pills", "discern data run -c configs/pills/data.yaml"))
+@config_arguments
+@json_option
+def run(use_case: str | None, config: Path | None, as_json: bool) -> None:
+    """Run the data pipeline: photos in, a checked dataset version out."""
+    from cli.pipeline_runs import newest, run_pipeline, use_case_of
+
+    path = config_file(use_case, config, "data")
+    with stdout_for_json(as_json):
+        try:
+            name = run_pipeline("data", path)
+        except GateError as error:
+            name = use_case_of(path)
+            raise GateError(f"{error} (See {_review_page(name, newest_ingested(name))})") from None
+        version = newest("data", "dataset_version", name).load()
+        page = _review_page(name, version.id)
+    result = {"use_case": name, "version": version.id, "photos": len(version), "classes": len(version.labels)}
+    if as_json:
+        tell_json({**result, "report": page})
+        return
+    tell(f"Dataset version {version.id} of {name}: {len(version):,} photos of {len(version.labels):,} classes.")
+    tell_facts({"report": page, "next": f"discern train {use_case or name}"})
+
+
+def newest_ingested(use_case: str) -> str:
+    """Return the id of the newest version of a use case, whether it passed its checks or not."""
+    from orchestration.version_names import versions_of
+
+    return versions_of(use_case)[0].id
+
+
+def _review_page(use_case: str, version: str) -> str:
+    from orchestration import storage_layout
+
+    return f"{storage_layout.reports()}/data/{use_case}/{version}/index.html"
+
+
+@data.command("list", epilog=example("discern data list pills"))
+@click.argument("use_case")
+@json_option
+def list_versions(use_case: str, as_json: bool) -> None:
+    """Show the versions of a use case in the active stack's store, newest first."""
+    with stdout_for_json(as_json):
+        from orchestration.version_names import versions_of
+
+        facts = [_facts(made) for made in versions_of(use_case)]
+    if as_json:
+        tell_json(facts)
+        return
+    tell_table(("version", "ZenML", "made (UTC)", "photos", "classes", "checks"), [_cells(made) for made in facts])
+
+
+def _facts(made: VersionRecord) -> dict[str, Any]:
+    """Return what is told of a version; None stands for a number that its artifact does not say."""
+    metadata = made.artifact.run_metadata
+    photos = metadata.get("photos")
+    return {
+        "version": made.id,
+        "numbers": [str(artifact.version) for artifact in made.checked],
+        "made": f"{min(artifact.created for artifact in made.artifacts):%Y-%m-%d %H:%M}",
+        "photos": sum(photos.values()) if isinstance(photos, dict) else None,
+        "classes": metadata.get("classes"),
+        "passed": bool(made.checked),
+    }
+
+
+def _cells(facts: dict[str, Any]) -> list[str]:
+    counts = ["-" if facts[name] is None else f"{facts[name]:,}" for name in ("photos", "classes")]
+    checks = "passed" if facts["passed"] else "not passed"
+    return [facts["version"], ", ".join(facts["numbers"]) or "-", facts["made"], *counts, checks]
+
+
+@data.command("diff", epilog=NAMES + "\n" + example("discern data diff pills@1 pills"))
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@click.option("--examples", default=5, show_default=True, metavar="N", help="At most N of each kind of change.")
+@json_option
+def diff(old: str, new: str, examples: int, as_json: bool) -> None:
+    """Show what differs between versions A and B: classes and photos added, removed, relabelled, moved."""
+    with stdout_for_json(as_json):
+        from discern.datasets.diff import diff_versions
+        from orchestration.version_names import open_version
+
+        before, after = open_version(old), open_version(new)
+        changes = diff_versions(before, after)
+    if as_json:
+        tell_json({"old": before.id, "new": after.id, "changes": json.loads(changes.model_dump_json())})
+        return
+    click.secho(f"{before.id} -> {after.id}", bold=True)
+    for line in changes.lines(examples):
+        tell(line)
+
+
+@data.command("restore", epilog=NAMES + "\n" + example("discern data restore pills@1 old-pills"))
+@click.argument("name", metavar="A")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@json_option
+def restore_version(name: str, folder: Path, as_json: bool) -> None:
+    """Write version A to a new folder: one folder a class, and a table of what folders cannot say."""
+    with stdout_for_json(as_json):
+        from discern.datasets.export import TABLE, restore
+        from discern.progress import bar
+        from orchestration.version_names import open_version
+
+        version = open_version(name)
+        with bar(total=len(version.all_rows()), name="writing photos", unit="photo") as progress:
+            restored = restore(version, folder, lambda written: progress.update(written - progress.n))
+    if as_json:
+        result = {"version": version.id, "pictures": restored.pictures, "classes": restored.classes}
+        tell_json({**result, "folder": str(restored.folder), "table": TABLE})
+        return
+    tell(
+        f"{restored.folder} holds dataset version {version.id}: {restored.pictures:,} pictures of "
+        f"{restored.classes:,} classes, and {TABLE}."
+    )

@@ -1,0 +1,96 @@
+"""`discern train` and `discern promote`: from a dataset version to a release candidate, and on to a release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.configs import config_arguments, config_file
+from cli.console import example, home, json_option, stdout_for_json, tell, tell_facts, tell_json
+
+FIGURES = ("recall_at_1", "unseen_recall_at_1", "tpir", "tnir", "auroc")  # of the test queries, in this order
+
+
+@click.command(epilog=example("discern train pills", "discern train -c configs/pills/training.yaml"))
+@config_arguments
+@json_option
+def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
+    """Run the training pipeline: a dataset version in, a release candidate out."""
+    from cli.pipeline_runs import newest, run_pipeline
+
+    path = config_file(use_case, config, "training")
+    with stdout_for_json(as_json):
+        name = run_pipeline("training", path)
+        metrics = newest("training", "test_metrics", name).load().figures()
+        release = newest("training", "release_candidate", name).load()
+        pictures = f"{newest('training', 'candidate_pictures', name).uri}/output.html"
+    run = release.manifest.lineage.mlflow_run
+    if as_json:
+        result = {"use_case": name, "release": release.id, "metrics": metrics, "pictures": pictures, "mlflow_run": run}
+        tell_json(result)
+        return
+    tell(f"Release candidate {release.id} of {name}, measured on the test split:")
+    tell_facts({figure.replace("_", " "): f"{metrics[figure]:.3f}" for figure in FIGURES if figure in metrics})
+    tell_facts(
+        {
+            "pictures": pictures,
+            "curves": f"MLflow run {run}: `discern mlflow` shows it",
+            "next": f"discern promote {use_case or name}",
+        }
+    )
+
+
+@click.command(epilog=example("discern promote pills", "discern promote -c configs/pills/promotion.yaml"))
+@config_arguments
+@json_option
+def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
+    """Run the promotion pipeline: compare the candidate with the release in production, and publish it if it is better.
+
+    The exit status is 0 also where the candidate is not published: `channel` is then null in the JSON.
+    """
+    from cli.pipeline_runs import newest, run_pipeline
+
+    path = config_file(use_case, config, "promotion")
+    with stdout_for_json(as_json):
+        name = run_pipeline("promotion", path)
+        publication = newest("promotion", "publication", name).load()
+        report = _report(publication.release)
+    if as_json:
+        tell_json({"use_case": name, **publication.model_dump(), "report": report})
+        return
+    if publication.channel is None:
+        tell(f"Release {publication.release} is not promoted: {publication.reason}; nothing changes.")
+        tell_facts({"report": report})
+        return
+    tell(f"Release {publication.release} is live on channel {publication.channel}: {publication.reason}.")
+    tell_facts({"report": report, "next": _pull(publication)})
+
+
+def _report(release: str) -> str | None:
+    """Return the address of the newest page on a release's promotion; None where its run wrote none."""
+    from discern.storage.remote import open_place
+    from orchestration import storage_layout
+
+    files, folder = open_place(f"{storage_layout.reports()}/promotion")
+    pages = [entry for entry in _listing(files, folder) if Path(entry["name"]).name.startswith(f"{release}-against-")]
+    if not pages:
+        return None
+    newest_page = max(pages, key=lambda entry: str(entry.get("mtime") or entry.get("LastModified")))
+    return f"{storage_layout.reports()}/promotion/{Path(newest_page['name']).name}"
+
+
+def _listing(files: Any, folder: str) -> list[dict[str, Any]]:
+    try:
+        entries: list[dict[str, Any]] = files.ls(folder, detail=True)
+    except FileNotFoundError:
+        return []
+    return entries
+
+
+def _pull(publication: Any) -> str:
+    """Return the command by which a device takes the release."""
+    root = home() / "keys" / "root.json"
+    channel = "" if publication.channel == "production" else f" --channel {publication.channel}"
+    return f"discern-edge pull {publication.repository} --root {root}{channel}"
