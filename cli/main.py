@@ -78,10 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = error.ctx.command_path if error.ctx else "discern"
         tell_error(f"{error.format_message()} (`{path} --help` shows how it is called.)")
         return WRONG_CALL
-    except click.ClickException as error:
-        tell_error(error.format_message())
-        return FAILED
-    except UserError as error:
+    except (click.ClickException, UserError) as error:
         tell_error(str(error))
         return FAILED
     except (click.Abort, KeyboardInterrupt):

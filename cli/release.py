@@ -20,9 +20,7 @@ def repository_options(function: Function) -> Function:
     """Add the options that say where a repository and its keys are."""
     options: list[Callable[..., Any]] = [
         click.option("--repository", help="Folder or s3://bucket/prefix.  [default: $DISCERN_HOME/releases]"),
-        click.option(
-            "--keys", help="Folder or s3:// address of signers.json and root.json.  [default: $DISCERN_HOME/keys]"
-        ),
+        click.option("--keys", help="Folder or address of signers.json.  [default: $DISCERN_HOME/keys]"),
     ]
     for option in reversed(options):
         function = option(function)

@@ -89,7 +89,6 @@ def _head(proposal: Proposal, summary: PhotoSetSummary) -> list[str]:
     counts = sorted(summary.photos.values())
     return [
         f"# Written by `discern init`: {len(counts)} classes of {counts[0]} to {counts[-1]} photos.",
-        f"tags: [{proposal.use_case}]",
         "parameters:",
         f"  use_case: {proposal.use_case}",
     ]
