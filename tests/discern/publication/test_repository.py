@@ -368,5 +368,5 @@ def test_a_publisher_needs_no_folder_of_its_own(s3_environment: str, toy_release
     root = tmp_path / "root.json"
     boto3.client("s3").download_file("shop", "keys/root.json", str(root))
     assert pull(repository.url, tmp_path / "home", trusted_root=root).release == toy_release.id
-    with pytest.raises(PublicationError, match=r"^s3://shop/other/root\.json cannot be read .*`python -m cli\.rel"):
+    with pytest.raises(PublicationError, match=r"^s3://shop/other/root\.json cannot be read .*`discern rel"):
         ReleaseRepository("s3://shop/releases", "s3://shop/other").current("production")
