@@ -55,9 +55,7 @@ def data_pipeline(
         rejected=rejected,
         use_case=use_case,
         checks=checks,
-        preview=preview_of(read_config(Path(training), os.environ).get("parameters") or {}, training)
-        if training
-        else None,
+        preview=preview_of(read_config(Path(training), os.environ), training) if training else None,
         previous=previous,
     )
     gate(version=version, report=report)
