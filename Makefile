@@ -60,7 +60,7 @@ lock: $(filter .tools/%,$(UV))  ## resolve both lock files anew
 	@cd edge_runtime && $(abspath $(UV)) pip compile --no-config --quiet --universal --generate-hashes --no-header --no-annotate \
 		--extra cpu --extra s3 --python-version 3.10 --output-file requirements.txt pyproject.toml
 
-figures: .venv/installed  ## write the README's tables from benchmarks/results
+figures: .venv/installed  ## write the tables of docs/results.md from benchmarks/results
 	@$(ENV) python -m benchmarks.tables
 
 clean:  ## remove everything that was made here but the signing keys, which devices and buckets rely on

@@ -1,1 +1,1 @@
-"""The benchmarks behind the README's figures: each prints a table and writes `results/NAME.json`."""
+"""The benchmarks behind the figures of `docs/results.md`: each prints a table and writes `results/NAME.json`."""

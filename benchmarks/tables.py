@@ -1,4 +1,4 @@
-"""`python -m benchmarks.tables`: write the README's tables from `results/*.json`, so that they cannot disagree.
+"""`python -m benchmarks.tables`: write the tables of `docs/results.md` from `results/*.json`: they cannot disagree.
 
 A table stands between `<!-- figures: NAME -->` and `<!-- /figures -->`, a figure a line. With rows and columns, as in
 `<!-- figures: NAME; rows: teacher, student=*; columns: recall, auroc -->`, the cell of a row and a column is the figure
@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.results import FOLDER, REPOSITORY
 
-README = REPOSITORY / "README.md"
+PAGE = REPOSITORY / "docs" / "results.md"
 BLOCK = re.compile(
     r"(?P<head><!-- figures: (?P<name>\w+)(?:; rows: (?P<rows>[^;]+); columns: (?P<columns>[^;]+?))? -->\n).*?"
     r"(?P<foot><!-- /figures -->)",
@@ -116,12 +116,12 @@ def _words(text: str | None) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write or check the README; returns the exit status."""
+    """Write or check the page of results; returns the exit status."""
     check = "--check" in (sys.argv[1:] if arguments is None else arguments)
-    before = README.read_text()
+    before = PAGE.read_text()
     after = render(before)
     if not check:
-        README.write_text(after)
+        PAGE.write_text(after)
     return int(check and before != after)
 
 

@@ -1,4 +1,4 @@
-"""The README's tables are made from the benchmarks' files."""
+"""The tables of `docs/results.md` are made from the benchmarks' files."""
 
 from __future__ import annotations
 

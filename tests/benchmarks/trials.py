@@ -85,7 +85,7 @@ def run(benchmark: ModuleType, work: Path, *arguments: str, shrink: Shrink = sma
 
 
 def published() -> dict[str, bytes]:
-    """The figures that stand for the README."""
+    """The figures that stand for `docs/results.md`."""
     return {path.name: path.read_bytes() for path in FOLDER.iterdir()}
 
 

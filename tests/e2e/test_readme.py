@@ -1,4 +1,4 @@
-"""The README's commands are run, on the tiny use case; its tables agree with the benchmarks' files."""
+"""The commands of the README and of the pages in docs are run, on the tiny use case; tables agree with their files."""
 
 from __future__ import annotations
 
@@ -17,11 +17,20 @@ from benchmarks import tables
 from tests.e2e.conftest import CONFIGS, Workplace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-README = (REPOSITORY / "README.md").read_text()
-BLOCKS = re.findall(r"^```bash\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+PAGES = {path.name: path.read_text() for path in [REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")]}
 # The command is installed by `make setup`; a checkout that was not set up anew since has the module.
 DISCERN = 'command -v discern >/dev/null || discern() { python -m cli "$@"; }'
-STEPS, DEVICE, SERVICE, VERSIONS, BUCKET = BLOCKS
+
+
+def commands(page: str) -> list[str]:
+    """Return the blocks of shell commands on a page."""
+    return re.findall(r"^```bash\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
+
+
+(STEPS,) = commands("README.md")
+DEVICE, SERVICE = commands("device.md")
+(VERSIONS,) = commands("data.md")
+(BUCKET,) = commands("operations.md")
 
 
 def shell(text: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -141,4 +150,18 @@ def test_the_tables_agree_with_the_benchmarks() -> None:
 
 def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE)) <= targets
+    for page in PAGES.values():
+        assert set(re.findall(r"(?:^|`)make ([a-z-]+)", page, re.MULTILINE)) <= targets
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere() -> None:
+    assert len(PAGES["README.md"].encode()) <= 9_000
+    for name, page in PAGES.items():
+        folder = REPOSITORY if name == "README.md" else REPOSITORY / "docs"
+        links = re.findall(r"\]\((?!https?:)([^)#]+)", page)
+        assert [link for link in links if not (folder / link).exists()] == [], name
+
+
+def test_no_page_has_commands_that_are_not_run() -> None:
+    with_commands = {name for name in PAGES if commands(name)}
+    assert with_commands == {"README.md", "device.md", "data.md", "operations.md"}
