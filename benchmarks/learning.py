@@ -111,7 +111,7 @@ def options(description: str | None, photos: str = "", *, seeds: bool = False) -
 
 
 def keep(name: str, figures: Mapping[str, float | int | None], command: str, chosen: argparse.Namespace) -> None:
-    """Save rounded figures for `docs/results.md`; those of a trial stay in the work folder. One training has no spread."""
+    """Save rounded figures for `docs/results.md`; a trial's stay in the work folder. One training has no spread."""
     rounded = {key: _rounded(value) for key, value in figures.items()}
     rounded = {key: value for key, value in rounded.items() if value is not None or not key.endswith("_spread")}
     if chosen.seeds > 1:

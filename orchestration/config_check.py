@@ -104,12 +104,18 @@ def _check_value(adapter: TypeAdapter[Any], value: Any, prefix: str) -> Problems
         if any(problem["type"] == "extra_forbidden" for problem in errors):
             # A key that is not known explains another that is missing.
             errors = [problem for problem in errors if problem["type"] != "missing"]
+        errors = [problem for problem in errors if not _explained(problem["loc"], errors)]
         problems: Problems = {}
         for problem in errors:
             key = ".".join([*([prefix] if prefix else []), *_keys(value, problem["loc"])])
             problems.setdefault(key, _complaint(adapter, problem, key))
         return problems
     return {}
+
+
+def _explained(loc: tuple[int | str, ...], errors: Sequence[Mapping[str, Any]]) -> bool:
+    """Return True if a problem further inside is told as well: a list counts as empty where its items do not fit."""
+    return any(len(problem["loc"]) > len(loc) and problem["loc"][: len(loc)] == loc for problem in errors)
 
 
 def _complaint(adapter: TypeAdapter[Any], problem: Mapping[str, Any], key: str) -> str:

@@ -33,7 +33,7 @@ def fit_calibrator(results: SearchResults) -> Calibrator | None:
     features = scaler.transform(score_and_margin(results.scores))
     # Every query is given twice, as right and as wrong, weighted by its target. Newton's method with
     # conjugate gradients also ends where score and margin say the same, as in a gallery of one class.
-    logistic = LogisticRegression(penalty=None, solver="newton-cg", tol=1e-6, max_iter=1000).fit(
+    logistic = LogisticRegression(penalty=None, solver="newton-cg", tol=1e-8, max_iter=1000).fit(
         np.concatenate([features, features]),
         np.repeat([True, False], len(right)),
         sample_weight=np.concatenate([target, 1 - target]),

@@ -35,7 +35,8 @@ def test_the_interval_of_episodes_is_of_their_sample_standard_deviation() -> Non
     # Accuracies 1 and 0 deviate by sqrt(1/2); 1.96 sqrt(1/2) / sqrt(2) = .98.
     hits = np.array([[[True], [True]], [[False], [False]]])
     accuracy = Episodes(hits, np.array([[0, 1], [0, 1]])).accuracy()
-    assert accuracy == EpisodeAccuracy(mean=0.5, half_width=pytest.approx(0.98), episodes=2)
+    assert (accuracy.mean, accuracy.episodes) == (0.5, 2)
+    assert accuracy.half_width == pytest.approx(0.98)
 
 
 def test_an_episode_worked_by_hand() -> None:

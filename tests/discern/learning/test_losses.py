@@ -77,7 +77,7 @@ def test_what_the_config_says_of_proxies_wins() -> None:
 
 
 def test_an_unknown_loss_is_answered_with_near_names() -> None:
-    with pytest.raises(ConfigError, match=r"no loss 'SupConLos': did you mean 'SupConLoss'\?"):
+    with pytest.raises(ConfigError, match=r"no loss 'SupConLos': did you mean 'SupConLoss'"):
         objective("SupConLos")
 
 
