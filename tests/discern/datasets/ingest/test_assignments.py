@@ -59,7 +59,8 @@ def test_what_the_source_or_the_earlier_version_says_of_an_empty_image_stays() -
 
 def test_an_empty_image_that_belongs_to_nothing_is_drawn_by_its_content() -> None:
     rows = [row("a", "nut", split="train"), *(row(f"belt {k}") for k in range(2000))]
-    drawn = [assigned(rows)[i][0] for i in range(1, len(rows))]
+    assignments = assigned(rows)
+    drawn = [assignments[i][0] for i in range(1, len(rows))]
     counts = Counter(drawn)
     assert abs(counts["test"] / 2000 - 0.2) < 0.04
     assert abs(counts["validation"] / 2000 - 0.2) < 0.04
