@@ -26,7 +26,5 @@ def test_keys_lie_there_too_unless_a_config_names_another_address(local_stack: P
 
 def test_a_stack_of_another_making_is_refused(local_stack: Path) -> None:
     Client().activate_stack("default")
-    with pytest.raises(
-        ConfigError, match=r"active stack 'default' keeps its artifacts in .*`discern stack apply"
-    ):
+    with pytest.raises(ConfigError, match=r"active stack 'default' keeps its artifacts in .*`discern stack apply"):
         storage_layout.root()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import pyarrow as pa
 
 from discern.datasets.ingest.rows import IngestRow
 from discern.datasets.ingest.ties import Ties
 from discern.datasets.manifest import SCHEMA
-from discern.sources.base import PROVENANCE, Role, Split
+from discern.sources.base import PROVENANCE, UNSTATED, Role, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +39,8 @@ def _label_method(row: VersionRow) -> str | None:
     return row.ingested.provenance.label_method or "import"
 
 
-def _provenance(row: VersionRow, name: str) -> object:
-    return getattr(row.ingested.provenance, name)
-
-
 # The value of each column that is no fact of the picture, and not the photo's name.
 _VALUES: Mapping[str, Callable[[VersionRow], object]] = {
-    **{name: partial(_provenance, name=name) for name in PROVENANCE},
     "row_kind": lambda row: row.ingested.kind,
     "label": lambda row: row.ingested.label,
     "box": lambda row: row.ingested.box,
@@ -71,10 +65,19 @@ def manifest_table(rows: Sequence[VersionRow], pictures: pa.Table, prefix: str) 
         pictures: the facts of all pictures; a row knows its picture's row in it.
         prefix: name of the source and a slash, which the manifest writes before a photo's name.
     """
-    columns: dict[str, object] = {name: [value(row) for row in rows] for name, value in _VALUES.items()}
+    columns: dict[str, object] = _provenance_columns(rows)
+    columns |= {name: [value(row) for row in rows] for name, value in _VALUES.items()}
     columns["source"] = [prefix + row.ingested.name for row in rows]
     facts = pictures.take(pa.array([row.ingested.picture_row for row in rows], pa.int64()))
     for name in SCHEMA.names:
         if name not in columns:
             columns[name] = facts[name]
     return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
+
+
+def _provenance_columns(rows: Sequence[VersionRow]) -> dict[str, object]:
+    """Return the columns that say who labelled, and how; most sources state nothing for a whole version."""
+    provenances = [row.ingested.provenance for row in rows]
+    if all(provenance is UNSTATED for provenance in provenances):
+        return dict.fromkeys(PROVENANCE, [None] * len(rows))
+    return {name: [getattr(provenance, name) for provenance in provenances] for name in PROVENANCE}

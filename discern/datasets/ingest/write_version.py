@@ -97,6 +97,8 @@ def _with_names_of_photos(cleaning: CleaningConfig, prefix: str) -> CleaningConf
 
 
 def _check_decisions(photos_read: PhotosRead, decisions: Mapping[str, str]) -> None:
+    if not decisions:
+        return
     names = {decision_name(photo) for photo in photos_read.photos} | {reject.name for reject in photos_read.rejected}
     if missing := sorted(decisions.keys() - names):
         mend = suggest(missing[0], names, otherwise="correct the name.")

@@ -125,7 +125,7 @@ class _PhotoClass:
 
     Args:
         members: indices of its photos, rising.
-        groups: its photos by group.
+        groups: its photos by group; none where all photos have assignments.
         before: the assignments that photos of it have already, in the order of the photos.
     """
 
@@ -162,7 +162,7 @@ def _split_classes(indices: Sequence[int], items: Sequence[SplitItem], config: S
     assigned: Assignments = {}
     for label, photos in classes.items():
         if photos.is_assigned:
-            assigned |= inherited(photos.groups, items)
+            assigned |= dict(zip(photos.members, photos.before, strict=True))
         elif splits[label] == "train":
             assigned |= _same_for_all(photos.groups, ("train", "gallery"), items)
         elif label in unknown:
@@ -190,7 +190,9 @@ def _classes(indices: Sequence[int], items: Sequence[SplitItem]) -> dict[str, _P
 
 def _photo_class(members: list[int], items: Sequence[SplitItem]) -> _PhotoClass:
     before = [assignment for i in members if (assignment := items[i].before) is not None]
-    return _PhotoClass(members, group_items(members, items), before)
+    # Most classes of a growing version have no new photo, and nothing is to be grouped.
+    groups = group_items(members, items) if len(before) < len(members) else []
+    return _PhotoClass(members, groups, before)
 
 
 def _same_for_all(groups: Iterable[Group], assignment: Assignment, items: Sequence[SplitItem]) -> Assignments:

@@ -6,8 +6,7 @@ capture session or of one group that their source names; and so on through what 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from discern.datasets.disjoint_sets import DisjointSets
@@ -54,7 +53,7 @@ class Group:
     """
 
     members: tuple[int, ...]
-    labels: Counter[str]
+    labels: Mapping[str, int]
     before: frozenset[Assignment]
     key: str
 
@@ -106,9 +105,12 @@ def inherited(groups: Iterable[Group], items: Sequence[SplitItem]) -> dict[int, 
 
 def _group(members: Sequence[int], items: Sequence[SplitItem]) -> Group:
     before = [items[index].before for index in members]
+    labels: dict[str, int] = {}  # a Counter takes many times as long to make, and most groups are one photo
+    for index in members:
+        labels[items[index].label] = labels.get(items[index].label, 0) + 1
     return Group(
         members=tuple(members),
-        labels=Counter(items[index].label for index in members),
+        labels=labels,
         before=frozenset(assignment for assignment in before if assignment is not None),
         key=min(items[index].sha256 for index in members),
     )
