@@ -132,6 +132,8 @@ def near_sets(numbers: Sequence[int], rows: Sequence[IngestRow], same: Sequence[
 
 def _repeated_unlabelled(rows: Sequence[IngestRow]) -> Rejects:
     """Leave out unlabelled images whose picture is there already, labelled or not."""
+    if not any(row.kind == "unlabelled" for row in rows):
+        return {}
     first_rows: dict[str, int] = {}
     for i in sorted(range(len(rows)), key=lambda i: rows[i].kind == "unlabelled"):  # labelled ones first
         first_rows.setdefault(rows[i].sha256, i)
@@ -145,6 +147,8 @@ def _repeated_unlabelled(rows: Sequence[IngestRow]) -> Rejects:
 def _empty_and_not(rows: Sequence[IngestRow], decisions: Mapping[str, str]) -> Rejects:
     """Hold back a picture that is empty for one and shows something for another, unless somebody decided."""
     empty = {row.sha256: i for i, row in enumerate(rows) if row.kind == "empty"}
+    if not empty:
+        return {}
     shown: dict[str, list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
         if row.kind == "instance" and row.sha256 in empty:
@@ -169,14 +173,17 @@ def _empty_and_not(rows: Sequence[IngestRow], decisions: Mapping[str, str]) -> R
 
 def _equal_things(rows: Sequence[IngestRow], left_out: Mapping[int, object], decisions: Mapping[str, str]) -> Rejects:
     """Take one thing of one picture once: under its label, under those decided on, or under none of several."""
-    things: dict[tuple[str, Box | None], list[int]] = defaultdict(list)
+    first_rows: dict[tuple[str, Box | None], int] = {}
+    repeated: dict[int, list[int]] = {}  # first row of a thing -> all its rows; most things have one
     for i, row in enumerate(rows):
-        if row.kind != "unlabelled" and i not in left_out:
-            things[row.sha256, row.box].append(i)
+        if row.kind == "unlabelled" or i in left_out:
+            continue
+        first = first_rows.setdefault((row.sha256, row.box), i)
+        if first != i:
+            repeated.setdefault(first, [first]).append(i)
     rejected: Rejects = {}
-    for members in things.values():
-        if len(members) > 1:
-            rejected |= _one_of(members, rows, decisions)
+    for _, members in sorted(repeated.items()):
+        rejected |= _one_of(members, rows, decisions)
     return rejected
 
 
