@@ -14,6 +14,8 @@ from edge_runtime.core.images import Pixels
 from tests.benchmarks import trials
 from tests.benchmarks.trials import Trial
 
+pytestmark = pytest.mark.long  # several trainings, or several runs of all pipelines
+
 TEST = 10  # photos: 10 unknowns have 100 then, who resolve one false identification in a hundred
 ENROLLED, UNKNOWNS = 20, 10
 

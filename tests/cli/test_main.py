@@ -102,7 +102,12 @@ def test_an_interrupt_is_status_130(call: Caller, monkeypatch: pytest.MonkeyPatc
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setitem(discern.commands, "wait", wait)
-    ended = call("wait")
+    # A shell starts what runs in the background with interrupts ignored, and its children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        ended = call("wait")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (ended.status, ended.err.strip()) == (130, "interrupted.")
 
 

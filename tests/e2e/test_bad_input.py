@@ -118,6 +118,7 @@ def on_the_command_line(tmp_path: Path, *command: str) -> subprocess.CompletedPr
     return subprocess.run([*command], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_the_command_line_says_one_sentence(loop: Workplace, tmp_path: Path) -> None:
     folder = folder_of_classes(tmp_path / "photos")
     (folder / "class-3" / "bad.jpg").write_bytes(b"")

@@ -20,6 +20,8 @@ from discern.sources.pills import PillsConfig, PillSource
 from orchestration.version_names import CHECKED, open_version, pinned
 from tests.e2e.conftest import CONFIGS
 
+pytestmark = pytest.mark.long  # several trainings, or several runs of all pipelines
+
 USE_CASE = "grown"
 NEVER_CACHED = ("fingerprint_source", "previous_version", "fingerprint_weights", "production_release")
 CHANNELS = {"production": "grown", "staging": "grown-staging"}

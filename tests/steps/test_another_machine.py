@@ -110,6 +110,7 @@ def _candidate(toy_release: Release, stack_in_the_bucket: dict[str, str]) -> Ite
     Client().delete_model(USE_CASE)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_signing_keys", "_candidate")
 def test_data_and_promotion_steps_run_with_the_code_and_the_stack_alone(
     tmp_path: Path, stack_in_the_bucket: dict[str, str], toy_release: Release

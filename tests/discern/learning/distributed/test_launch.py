@@ -44,6 +44,7 @@ def within(seconds: float, condition: Callable[[], bool]) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_a_teacher_of_two_processes_logs_and_keeps_its_state_as_one_does(
     toy_version: DatasetVersion, tmp_path: Path
 ) -> None:
