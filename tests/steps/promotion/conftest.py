@@ -18,12 +18,18 @@ USE_CASE = "published"
 
 @pytest.fixture
 def repository(local_stack: Path) -> Iterator[ReleaseRepository]:
-    """An empty repository of the local stack, with the keys that lie beside it."""
+    """An empty repository of the local stack, with the keys that lie beside it; others that lie there come back."""
+    folders = [local_stack / name for name in ("releases", "keys")]
+    others = {folder: folder.with_name(f"{folder.name}-of-others") for folder in folders if folder.exists()}
+    for folder, aside in others.items():
+        folder.rename(aside)
     repository = ReleaseRepository(storage_layout.releases(), storage_layout.keys())
     repository.initialise()
     yield repository
-    for folder in ("releases", "keys"):
-        shutil.rmtree(local_stack / folder)
+    for folder in folders:
+        shutil.rmtree(folder)
+    for folder, aside in others.items():
+        aside.rename(folder)
 
 
 @pytest.fixture
