@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 
-def sessions(labels: Sequence[str | None], times: Sequence[datetime | None], gap_minutes: float) -> list[str | None]:
+def sessions(labels: Sequence[str], times: Sequence[datetime | None], gap_minutes: float) -> list[str | None]:
     """Name the session of every photo.
 
     Args:
-        labels: [n] the class of each photo; None for an empty image: these have sessions of their own.
+        labels: [n] the class of each photo.
         times: [n] when each was taken, if known.
         gap_minutes: photos of one class belong together while no pause between two of them is longer; 0 joins none.
 
@@ -21,7 +21,7 @@ def sessions(labels: Sequence[str | None], times: Sequence[datetime | None], gap
     names: list[str | None] = [None] * len(labels)
     if gap_minutes <= 0:
         return names
-    photos_of: dict[str | None, list[tuple[datetime, int]]] = defaultdict(list)
+    photos_of: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
     for i, (label, time) in enumerate(zip(labels, times, strict=True)):
         if time is not None:
             photos_of[label].append((time, i))

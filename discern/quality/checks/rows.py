@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.manifest import DatasetVersion
-from discern.quality.checks.model import CheckConfig, Condition, Finding, Photos
+from discern.quality.checks.model import Check, CheckConfig, Condition, Finding, Photos
 
 _NONE = (
     "every class that is asked trains or is enrolled, as where splits.by is photos: hold classes out, or waive it with "
@@ -71,14 +71,15 @@ def _label_names(version: DatasetVersion) -> Iterator[Finding]:
     )
 
 
+def _none_of(rejects: Sequence[Rejected], check: Check, condition: str, detail: str) -> Condition:
+    """Return the condition that no photo was rejected for one reason."""
+    return Condition(check=check, condition=condition, passed=not rejects, detail=detail)
+
+
 def _label_conflicts(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[Finding]:
     conflicts = [one for one in rejected if one.kind == "conflict"]
-    yield Condition(
-        check="label_conflicts",
-        condition="no picture has several labels",
-        passed=not conflicts,
-        detail=f"{len(conflicts)} photos are held back: {conflicts[0].reason}" if conflicts else "none has",
-    )
+    detail = f"{len(conflicts)} photos are held back: {conflicts[0].reason}" if conflicts else "none has"
+    yield _none_of(conflicts, "label_conflicts", "no picture has several labels", detail)
     sources, labels = version.column("source"), version.column("label")
     row_of = {name: i for i, name in enumerate(sources)}
     pairs = {
@@ -114,12 +115,8 @@ def _duplicates(version: DatasetVersion, config: CheckConfig) -> Iterator[Findin
 def _leakage(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[Finding]:
     """Within a class, what is on two sides: in two splits, or both known to a gallery and asked for."""
     copies = [one for one in rejected if one.kind == "leak"]
-    yield Condition(
-        check="leakage",
-        condition="the source has no picture in two splits",
-        passed=not copies,
-        detail=f"{len(copies)} are left out: {copies[0].reason}" if copies else "it has none",
-    )
+    detail = f"{len(copies)} are left out: {copies[0].reason}" if copies else "it has none"
+    yield _none_of(copies, "leakage", "the source has no picture in two splits", detail)
     labels, sides = version.column("label"), list(zip(version.column("split"), version.column("role"), strict=True))
     for column, one, several in TIES:
         found: dict[tuple[str, str], dict[tuple[str, str], int]] = defaultdict(dict)  # what -> side -> a row

@@ -101,7 +101,7 @@ def _size(version: DatasetVersion) -> str:
 
 
 def changed(changes: VersionDiff | None, before: str | None, book: PhotoBook) -> str:
-    """What differs from the version before."""
+    """Return the section that lists the differences from the version before."""
     if changes is None or before is None:
         return _section("changes", "Changes", "<p>There is no version before this one.</p>")
     link = f'<a href="../{before}/index.html">{before}</a>'
