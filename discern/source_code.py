@@ -4,7 +4,8 @@ Rules kept:
 - the imports are read from the source, also those inside functions; those under `if TYPE_CHECKING:` never run and do
   not count;
 - a package's `__init__.py` counts where any of its modules does, since Python runs it first;
-- comments, docstrings and layout do not change a fingerprint; whatever changes what the code does, does.
+- comments, docstrings and layout do not change a fingerprint; whatever changes what the code does, does;
+- the files in `templates` beside a module count with it: they are what it renders.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+TEMPLATES = "templates"
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -29,9 +31,19 @@ def code_fingerprint(modules: Iterable[str], root: Path) -> str:
         ModuleNotFoundError: there is no such module below `root`.
     """
     digest = hashlib.sha256()
-    for name, path in sorted(imported_modules(modules, root).items()):
+    found = imported_modules(modules, root)
+    for name, path in sorted(found.items()):
         digest.update(f"{name}\n{_statements(path, path.stat().st_mtime_ns)}\n".encode())
+    for template in _templates(found.values()):
+        content = hashlib.sha256(template.read_bytes()).hexdigest()
+        digest.update(f"{template.relative_to(root).as_posix()}\n{content}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _templates(modules: Iterable[Path]) -> list[Path]:
+    """Return the files that lie in a folder `templates` beside any of the modules."""
+    rooms = {module.parent for module in modules}
+    return sorted(file for room in rooms for file in (room / TEMPLATES).rglob("*") if file.is_file())
 
 
 def imported_modules(modules: Iterable[str], root: Path) -> dict[str, Path]:

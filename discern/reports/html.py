@@ -1,17 +1,25 @@
-"""The style of every page that people review: quiet, and light or dark as the reader's machine is."""
+"""Every page that people review is a template: one look, light or dark as the reader's machine is, nothing fetched.
+
+A value that a template shows is escaped, whatever it holds; only what `Markup` wraps is taken as HTML.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
+from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from edge_runtime.core.images import Pixels
 
+TEMPLATES = Path(__file__).parent / "templates"
 QUALITY = 60  # of WebP; thumbnails need no more
+
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --good: #26844f; --bad: #c4342c; --wait: #9a6b00; --soft: #8881; }
@@ -43,6 +51,41 @@ nav a { margin-right: 1rem; } a { color: inherit; }
 """
 
 
+def render(template: str, folder: Path = TEMPLATES, **values: object) -> str:
+    """Fill in a template.
+
+    Args:
+        template: its file name.
+        folder: where it lies; it may use `page.html` and `parts.html` of this room too.
+        values: what it shows; a name that it needs and that is not here is an error.
+
+    Returns:
+        One HTML text.
+
+    Raises:
+        jinja2.UndefinedError: a value is missing.
+    """
+    return _environment(folder).get_template(template).render(values)
+
+
+def data_uri(rgb: Pixels) -> str:
+    """Encode a picture [H, W, 3] uint8 as a `data:image/webp;base64,...` URI."""
+    buffer = io.BytesIO()
+    Image.fromarray(rgb).save(buffer, "WEBP", quality=QUALITY, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+@lru_cache(maxsize=8)
+def _environment(folder: Path) -> Environment:
+    return Environment(
+        loader=FileSystemLoader([folder, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def page(title: str, body: Sequence[str]) -> str:
     """Write one HTML text that needs no network.
 
@@ -55,10 +98,3 @@ def page(title: str, body: Sequence[str]) -> str:
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
         f"<body>{''.join(body)}</body></html>"
     )
-
-
-def data_uri(rgb: Pixels) -> str:
-    """Encode a picture [H, W, 3] uint8 as a `data:image/webp;base64,...` URI."""
-    buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "WEBP", quality=QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -70,3 +70,17 @@ def test_what_the_code_does_changes_the_fingerprint(root: Path, name: str, text:
     before = code_fingerprint(["shop.till"], root)
     write(root, name, text)
     assert code_fingerprint(["shop.till"], root) != before
+
+
+def test_templates_beside_an_imported_module_count(root: Path) -> None:
+    before = code_fingerprint(["shop.till"], root)
+    write(root, "shop/templates/bill.html", "{{ sum }}")
+    with_template = code_fingerprint(["shop.till"], root)
+    write(root, "shop/templates/bill.html", "{{ total }}")
+    assert len({before, with_template, code_fingerprint(["shop.till"], root)}) == 3
+
+
+def test_templates_of_other_rooms_do_not(root: Path) -> None:
+    before = code_fingerprint(["shop.till"], root)
+    write(root, "office/templates/bill.html", "{{ sum }}")
+    assert code_fingerprint(["shop.till"], root) == before
