@@ -1,4 +1,4 @@
-"""What the index says of a page: a page's own summary lies beside it as JSON, so that the index needs no other source."""
+"""What the index says of a page: its summary lies beside it as JSON, so that the index needs no other source."""
 
 from __future__ import annotations
 

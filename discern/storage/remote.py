@@ -8,6 +8,7 @@ Rules kept:
 
 from __future__ import annotations
 
+import mimetypes
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,11 @@ class Storage:
             when = when.replace(tzinfo=timezone.utc)
         return (datetime.now(timezone.utc) - when).total_seconds()
 
+    def glob(self, pattern: str) -> list[str]:
+        """Return the names of the files that match a pattern, in which `*` stands for part of one name, sorted."""
+        found = self._filesystem.glob(self._path(pattern))
+        return sorted(str(path)[len(self._root) + 1 :] for path in found)
+
     def replace(self, name: str, data: bytes) -> None:
         """Write a file; readers see the old content or the new one.
 
@@ -114,7 +120,13 @@ def _replace(filesystem: Any, path: str, data: bytes) -> None:
     if isinstance(filesystem, LocalFileSystem):
         write_atomically(Path(path), data)
     else:
-        filesystem.pipe_file(path, data)
+        filesystem.pipe_file(path, data, **_content_type(filesystem, path))
+
+
+def _content_type(filesystem: Any, path: str) -> dict[str, str]:
+    """Say to S3 what a file is: a browser would otherwise save a page in place of showing it."""
+    kind = mimetypes.guess_type(path)[0]
+    return {"ContentType": kind} if kind and "s3" in filesystem.protocol else {}
 
 
 def _create_locally(path: Path, data: bytes) -> bool:
