@@ -58,7 +58,7 @@ lock: $(filter .tools/%,$(UV))  ## resolve both lock files anew
 	@$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-package discern-edge \
 		--extra dev --python-version 3.11 --output-file requirements.txt pyproject.toml
 	@cd edge_runtime && $(abspath $(UV)) pip compile --no-config --quiet --universal --generate-hashes --no-header --no-annotate \
-		--extra cpu --extra s3 --python-version 3.10 --output-file requirements.txt pyproject.toml
+		--extra cpu --extra heif --extra s3 --python-version 3.10 --output-file requirements.txt pyproject.toml
 
 figures: .venv/installed  ## write the tables of docs/results.md from benchmarks/results
 	@$(ENV) python -m benchmarks.tables
