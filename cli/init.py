@@ -100,6 +100,7 @@ def _result(proposal: Proposal, seen: Look, folder: Path, minutes: Foretold) -> 
 
 
 def _tell(proposal: Proposal, seen: Look, folder: Path, minutes: Foretold) -> None:
+    from discern.progress import duration
     from discern.use_cases.proposal import limits
     from discern.use_cases.summary import described
 
@@ -108,12 +109,8 @@ def _tell(proposal: Proposal, seen: Look, folder: Path, minutes: Foretold) -> No
     tell("")
     tell(f"{folder} is ready. Next, with the time that each takes on this machine, about:")
     name = proposal.use_case
-    steps = {f"discern data run {name}": _minutes(minutes.data)}
+    steps = {f"discern data run {name}": duration(minutes.data * 60)}
     if proposal.can_be_released:
-        steps[f"discern train {name}"] = _minutes(minutes.training)
-        steps[f"discern promote {name}"] = _minutes(minutes.promotion)
+        steps[f"discern train {name}"] = duration(minutes.training * 60)
+        steps[f"discern promote {name}"] = duration(minutes.promotion * 60)
     tell_facts(steps)
-
-
-def _minutes(minutes: float) -> str:
-    return f"{minutes:.0f} min" if minutes >= 1.5 else f"{minutes * 60:.0f} s"

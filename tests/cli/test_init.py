@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli import init
 from discern.use_cases import speed
 from edge_runtime.core.images import encode_png
 from tests.cli.calls import Caller
@@ -99,8 +98,3 @@ def test_photos_that_turn_out_broken_leave_nothing(tmp_path: Path, call: Caller)
         path.write_bytes(b"no picture")
     assert "class c03" in call.refused("init", "parts", "--photos", folder)
     assert not Path("configs").exists()
-
-
-@pytest.mark.parametrize(("minutes", "text"), [(0.5, "30 s"), (1.49, "89 s"), (12.4, "12 min")])
-def test_times_are_told_in_seconds_or_minutes(minutes: float, text: str) -> None:
-    assert init._minutes(minutes) == text
