@@ -74,8 +74,8 @@ def format_figures(choice: FormatChoice) -> dict[str, float | str | None]:
     for measurement in choice.measurements:
         measured, prefix = measurement.figures(), measurement.numeric_format
         for name, short in FIGURES.items():
-            if f"{prefix}_{name}" in measured:
-                figures[f"{prefix}_{short}"] = round(measured[f"{prefix}_{name}"], 5)
+            if name in measured:
+                figures[f"{prefix}_{short}"] = round(measured[name], 5)
         figures.setdefault(f"{prefix}_ms", None)
     return {**figures, "chosen": choice.numeric_format}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +11,6 @@ from cli.console import home
 from discern.errors import ConfigError
 
 Name = Literal["data", "training", "promotion"]
-# What these loggers tell before the first step is nothing that a person acts on: the stack's parts, and where ZenML's
-# dashboard could be started.
-TALKATIVE = ("zenml.pipelines", "zenml.utils", "zenml.client", "matplotlib")
 
 
 def run_pipeline(name: Name, config: Path) -> str:
@@ -35,8 +31,6 @@ def run_pipeline(name: Name, config: Path) -> str:
     if not config.is_file():
         raise ConfigError(f"{config} cannot be read (No such file or directory): name an existing config file.")
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), f"{name}_pipeline")
-    for logger in TALKATIVE:
-        logging.getLogger(logger).setLevel(logging.WARNING)
     ready = pipeline.with_options(config_path=str(config))
     ready()
     return use_case_of(config)

@@ -3,6 +3,7 @@
 Rules kept:
 - a config is checked against the run-config schema, the pipeline's parameters and its step names before a run;
 - a run is tagged with its use case, by which later pipelines find it; a config may name further tags;
+- a run is named `USE_CASE-PIPELINE-{date}-{time}`, and tracked in the experiment of its use case;
 - the first failed step ends the run (ZenML's default would go on with sibling branches);
 - on the command line an error of ours is one sentence and exit status 1; in Python it is the exception itself.
 """
@@ -16,14 +17,19 @@ from pathlib import Path
 from typing import Any, cast
 
 import click
+from zenml.client import Client
 from zenml.enums import ExecutionMode
+from zenml.logger import get_logger
 from zenml.pipelines.pipeline_definition import Pipeline
+from zenml.steps import BaseStep
 
 from edge_runtime.errors import UserError
-from orchestration import installed_packages
+from orchestration import console, experiments, installed_packages
 from orchestration.config_check import check_config, read_config
 
+console.quieten()
 installed_packages.tell_zenml()
+logger = get_logger(__name__)
 
 
 class CheckedPipeline(Pipeline):
@@ -42,24 +48,53 @@ class CheckedPipeline(Pipeline):
                 path = Path(config_path)
                 config = read_config(path, os.environ)
                 check_config(config, path, self.entrypoint, self._known_steps())
-                parameters = config.get("parameters") or {}
-                # ZenML fills in variables only after the pipeline's body has run.
-                kwargs.setdefault("parameters", parameters)
-                kwargs.setdefault("tags", _tags(config.get("tags") or [], parameters.get("use_case")))
+                kwargs = self._options(config) | kwargs
         return cast(CheckedPipeline, super().with_options(config_path=config_path, **kwargs))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """As ZenML's; an error of ours comes out as itself, or as one sentence on the command line."""
         with _SentencesOnTheCommandLine():
+            self._tell_start()
+            self._prepare_tracking()
             return super().__call__(*args, **kwargs)
 
-    def _known_steps(self) -> list[str]:
-        """Names of the steps that the pipeline's body calls: they are globals of its function."""
-        from zenml.steps import BaseStep
+    def _options(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Return what follows from a config beyond what it says itself."""
+        parameters = config.get("parameters") or {}
+        # ZenML fills in variables only after the pipeline's body has run.
+        options: dict[str, Any] = {"parameters": parameters, "tags": config.get("tags") or []}
+        if (use_case := parameters.get("use_case")) is None:
+            return options
+        options["tags"] = _with(use_case, options["tags"])
+        if "run_name" not in config:
+            options["run_name"] = f"{use_case}-{self.name.removesuffix('_pipeline')}-{{date}}-{{time}}"
+        if self._is_tracked():
+            options["settings"] = experiments.tracker_settings(use_case, config.get("settings") or {})
+        return options
 
-        names = self.entrypoint.__code__.co_names
-        steps = (self.entrypoint.__globals__.get(name) for name in names)
-        return [step.name for step in steps if isinstance(step, BaseStep)]
+    def _tell_start(self) -> None:
+        use_case = (self.configuration.parameters or {}).get("use_case", "a use case")
+        stack = Client().active_stack_model.name
+        logger.info("Running `%s` of `%s` on the stack `%s`.", self.name, use_case, stack)
+
+    def _prepare_tracking(self) -> None:
+        """Make the experiment that a config names, if the stack's tracker does not do it by itself."""
+        settings = self.configuration.settings.get(experiments.SETTINGS_KEY)
+        tracker = Client().active_stack.experiment_tracker if settings else None
+        uri = getattr(getattr(tracker, "config", None), "tracking_uri", None)
+        if settings and uri:
+            experiments.prepare_experiment(settings.model_dump()["experiment_name"], uri)
+
+    def _is_tracked(self) -> bool:
+        return any(step.configuration.experiment_tracker for step in self._steps())
+
+    def _known_steps(self) -> list[str]:
+        return [step.name for step in self._steps()]
+
+    def _steps(self) -> list[BaseStep]:
+        """The steps that the pipeline's body calls: they are globals of its function."""
+        called = (self.entrypoint.__globals__.get(name) for name in self.entrypoint.__code__.co_names)
+        return [step for step in called if isinstance(step, BaseStep)]
 
 
 def checked_pipeline(function: Callable[..., None]) -> CheckedPipeline:
@@ -73,9 +108,9 @@ def checked_pipeline(function: Callable[..., None]) -> CheckedPipeline:
     )
 
 
-def _tags(further: list[Any], use_case: str | None) -> list[Any]:
+def _with(use_case: str, tags: list[Any]) -> list[Any]:
     """Return the tags of a run, each once."""
-    return list(further) if use_case is None or use_case in further else [use_case, *further]
+    return tags if use_case in tags else [use_case, *tags]
 
 
 class _SentencesOnTheCommandLine:

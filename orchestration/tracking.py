@@ -1,26 +1,48 @@
-"""What the stack's experiment tracker gets to see of a training."""
+"""What the stack's experiment tracker gets to see of a training.
+
+One experiment a use case; one run a pipeline run, of the same name. Figures are named GROUP/FIGURE, as in
+`teacher/loss`: MLflow shows the charts of a group together.
+"""
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import mlflow
 import numpy as np
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 from PIL import Image
 from pydantic import BaseModel
+from zenml import get_step_context
 
 from discern.learning.trainer import TrainingResult
+from discern.progress import duration
 from edge_runtime.core.release import Release
+from orchestration.lineage import git_commit
 
-# ZenML tells at every step that it cannot switch off the autologging of libraries that are not installed.
-logging.getLogger("zenml.integrations.mlflow.experiment_trackers.mlflow_experiment_tracker").addFilter(
-    lambda record: "disable MLflow autologging" not in str(record.msg)
-)
-# MLflow asks for the version of pip, which an environment that uv made does not hold.
-logging.getLogger("mlflow.utils.environment").addFilter(lambda record: "pip version" not in str(record.msg))
+
+def log_origin(dataset_version: str) -> None:
+    """Tag the run with what it is made from; the tag `use_case` it has already (`orchestration.experiments`)."""
+    origin = {
+        "dataset_version": dataset_version,
+        "pipeline_run": get_step_context().pipeline_run.name,
+        "git_commit": git_commit(),
+    }
+    mlflow.set_tags({name: value for name, value in origin.items() if value is not None})
+
+
+def log_release(release: Release) -> None:
+    """Tag the run with the release candidate that came of it."""
+    mlflow.set_tag("release", release.id)
+
+
+def keep_reason(error: BaseException) -> None:
+    """Describe the run by the error that ended it; ZenML calls this when a step fails."""
+    if mlflow.active_run() is not None:
+        step = get_step_context().step_run.name
+        mlflow.set_tag(MLFLOW_RUN_NOTE, f"{step} failed: {error or type(error).__name__}")
 
 
 def log_config(prefix: str, config: BaseModel) -> None:
@@ -28,24 +50,37 @@ def log_config(prefix: str, config: BaseModel) -> None:
     mlflow.log_params({f"{prefix}.{key}": value for key, value in _leaves(config.model_dump()).items()})
 
 
-def logger(prefix: str) -> Callable[[int, dict[str, float]], None]:
-    """A callback that logs the figures of a step as `prefix_figure`."""
-
-    def log(step: int, figures: dict[str, float]) -> None:
-        mlflow.log_metrics({f"{prefix}_{name}": value for name, value in figures.items()}, step=step)
-
-    return log
+def log_figures(group: str, figures: Mapping[str, float], step: int | None = None) -> None:
+    """Log each figure as `group/figure`."""
+    mlflow.log_metrics({f"{group}/{name}": value for name, value in figures.items()}, step=step)
 
 
-def log_result(prefix: str, result: TrainingResult[Any]) -> None:
-    """Log what a training took."""
-    mlflow.log_metrics(
-        {
-            f"{prefix}_seconds": result.seconds,
-            f"{prefix}_photos_per_second": result.photos_per_second,
-            f"{prefix}_waiting": result.waiting,
-        }
-    )
+def logger(group: str) -> Callable[[int, dict[str, float]], None]:
+    """A callback that logs the figures of a step in `group`."""
+    return lambda step, figures: log_figures(group, figures, step)
+
+
+def log_result(group: str, result: TrainingResult[Any]) -> str:
+    """Log what a training took; returns the same in words, with where its curves are."""
+    speed = {
+        "seconds": result.seconds,
+        "photos_per_second": result.photos_per_second,
+        "waiting": result.waiting,
+    }
+    log_figures(group, speed)
+    return f"took {duration(result.seconds)} ({result.photos_per_second:.0f} photos/s). Its curves: {address()}."
+
+
+def address() -> str:
+    """Return where a person finds the active run of the tracker."""
+    run = mlflow.active_run()
+    if run is None:
+        return "not tracked"
+    experiment, server = run.info.experiment_id, mlflow.get_tracking_uri()
+    if server.startswith("http"):
+        return f"{server.rstrip('/')}/#/experiments/{experiment}/runs/{run.info.run_id}"
+    name = mlflow.get_experiment(experiment).name
+    return f"run {run.info.run_name} of the MLflow experiment {name} (`discern mlflow` shows it)"
 
 
 def log_pictures(pictures: Mapping[str, Image.Image]) -> None:

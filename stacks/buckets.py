@@ -1,31 +1,24 @@
-"""What a stack needs beside its ZenML components: its bucket, and a place for MLflow's artifacts."""
+"""What a stack needs beside its ZenML components: its bucket."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from discern.errors import ConfigError
 from stacks.spec import StackSpec
 
-EXPERIMENTS = ("training_pipeline",)
-SQLITE = "sqlite:///"
-
 
 def prepare(spec: StackSpec, *, create_bucket: bool = False) -> None:
-    """Check (or make) the bucket of `spec`, if it has one, and point MLflow's artifacts into it or beside its database.
+    """Check (or make) the bucket of `spec`, if it has one.
 
     Raises:
         ConfigError: the bucket cannot be reached or does not exist.
     """
-    bucket = None
     for store in spec.components.get("artifact_store", []):
         if store.configuration.get("path", "").startswith("s3://"):
             bucket = store.configuration["path"].removeprefix("s3://").split("/", 1)[0]
             _check_bucket(bucket, create_bucket)
-    for tracker in spec.components.get("experiment_tracker", []):
-        _point_artifacts(tracker.configuration.get("tracking_uri", ""), bucket)
 
 
 def _check_bucket(bucket: str, create: bool) -> None:
@@ -52,16 +45,3 @@ def _create_bucket(client: Any, bucket: str) -> None:
         client.create_bucket(Bucket=bucket)
     else:
         client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
-
-
-def _point_artifacts(tracking_uri: str, bucket: str | None) -> None:
-    """A sqlite tracker would put its artifacts into `./mlruns`; a server decides for itself."""
-    if not tracking_uri.startswith(SQLITE):
-        return
-    from mlflow.tracking import MlflowClient
-
-    beside = Path(tracking_uri.removeprefix(SQLITE)).absolute().parent / "artifacts"
-    client = MlflowClient(tracking_uri)
-    for name in EXPERIMENTS:
-        if client.get_experiment_by_name(name) is None:
-            client.create_experiment(name, artifact_location=f"s3://{bucket}/mlflow" if bucket else beside.as_uri())

@@ -75,15 +75,30 @@ class Metrics(BaseModel):
         """Return the figures that could be computed."""
         return {key: float(value) for key, value in self.model_dump().items() if value is not None}
 
+    def distinct_figures(self) -> dict[str, float]:
+        """Return the same, without those of unseen classes where no other ones are enrolled: they repeat the rest."""
+        repeats = self.unseen_queries == self.enrolled_queries
+        return {name: value for name, value in self.figures().items() if not (repeats and name.startswith("unseen_"))}
+
     def summary(self) -> str:
         """Return the main figures in one line, each rate of right answers with its rate of errors."""
-        parts = [
-            _with_error("recall@1", self.recall_at_1),
-            _with_error("TPIR", self.tpir, "FNIR"),
-            _with_error("TNIR", self.tnir, "FPIR"),
-            _with_error("AUROC", self.auroc),
+        return ", ".join(f"{name} {value}" for name, value in self._main())
+
+    def lines(self) -> list[str]:
+        """Return how much was asked, and the main figures, a line each."""
+        asked = f"{self.enrolled_queries} queries of enrolled classes and {self.unknown_queries} unknown ones"
+        return [
+            f"measured on {asked}, in a gallery of {self.gallery_classes} classes:",
+            *(f"  {name:<8}  {value}" for name, value in self._main()),
         ]
-        return ", ".join(parts)
+
+    def _main(self) -> list[tuple[str, str]]:
+        return [
+            ("recall@1", _with_error(self.recall_at_1)),
+            ("TPIR", _with_error(self.tpir, "FNIR")),
+            ("TNIR", _with_error(self.tnir, "FPIR")),
+            ("AUROC", _with_error(self.auroc)),
+        ]
 
 
 def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator | None = None) -> Metrics:
@@ -135,10 +150,10 @@ def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64])
     return _mean_ratio(hits, answered), _mean_ratio(hits, present)
 
 
-def _with_error(name: str, rate: float | None, error: str | None = None) -> str:
+def _with_error(rate: float | None, error: str | None = None) -> str:
     if rate is None:
-        return f"{name} not computed"
-    return f"{name} {rate:.3f}" + (f" ({error} {1 - rate:.3f})" if error else "")
+        return "not computed"
+    return f"{rate:.3f}" + (f" ({error} {1 - rate:.3f})" if error else "")
 
 
 def _mean_ratio(hits: NDArray[np.int64], counts: NDArray[np.int64]) -> float | None:

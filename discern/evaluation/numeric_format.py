@@ -88,6 +88,9 @@ class Accuracy(BaseModel):
     cosine_min: float
 
 
+_OWN = ("latency_ms", "size_mb", "recall_at_1", "tpir", "fpir")  # figures of a format that need no other one
+
+
 class FormatMeasurement(BaseModel):
     """One numeric format on this machine's execution provider.
 
@@ -108,14 +111,19 @@ class FormatMeasurement(BaseModel):
     refused: str | None = None
 
     def figures(self) -> dict[str, float]:
-        """Return what was measured, under names that begin with the format, as in `int8_size_mb`."""
+        """Return what was measured, by name, as in `size_mb`."""
         values: dict[str, float | None] = {"latency_ms": self.latency_ms, "size_mb": self.size_mb}
         for name, value in self.accuracy or ():
             if isinstance(value, Gap):
                 values |= {name: value.difference, f"{name}_low": value.low, f"{name}_high": value.high}
             else:
                 values[name] = value
-        return {f"{self.numeric_format}_{name}": value for name, value in values.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def distinct_figures(self) -> dict[str, float]:
+        """Return the same, of fp32 without what compares it with fp32."""
+        figures = self.figures()
+        return {name: figures[name] for name in _OWN if name in figures} if self.numeric_format == "fp32" else figures
 
 
 class FormatChoice(BaseModel):
@@ -135,12 +143,10 @@ class FormatChoice(BaseModel):
     refused: dict[NumericFormat, str]
     measurements: tuple[FormatMeasurement, ...]
 
-    def figures(self) -> dict[str, float]:
-        """Return what was measured of every format."""
-        figures: dict[str, float] = {}
-        for measurement in self.measurements:
-            figures |= measurement.figures()
-        return figures
+    def lines(self) -> list[str]:
+        """Return what ships, and why each other format that was tried does not, a line each."""
+        ships = "fp32" if self.refused and self.numeric_format == "fp32" else self.reason
+        return [f"It ships as {ships}.", *(f"  {name} is refused: {reason}" for name, reason in self.refused.items())]
 
 
 def compare_answers(

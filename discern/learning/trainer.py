@@ -112,11 +112,11 @@ class Trainer(Generic[BatchT, ModelT]):
                     self._report(self.monitor.validate(self.learner.ema))
                 if checkpoint is not None and self._is_due(self.config.checkpoint_every):
                     self.save(checkpoint)
-                progress.update(1)
                 for _, figures in self.history[logged:]:
                     latest |= figures
                     latest["photos/s"] = self.photos_seen / (time.perf_counter() - started)
                     progress.set_postfix(_shown(latest), refresh=False)
+                progress.update(1)
         seconds = max(time.perf_counter() - started, 1e-9)
         return TrainingResult(
             model=self.learner.ema.model(self.monitor.best_weights()),

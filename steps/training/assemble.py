@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import mlflow
@@ -32,6 +33,7 @@ def code() -> str:
     experiment_tracker=True,
     cache_policy=by_code(code),
     output_materializers={"release_candidate": ReleaseMaterializer},
+    on_failure=tracking.keep_reason,
 )
 def assemble(
     dataset: DatasetVersion,
@@ -41,6 +43,7 @@ def assemble(
     packaging: PackagingConfig,
 ) -> tuple[Annotated[Release, "release_candidate"], Annotated[Metrics, "test_metrics"]]:
     """Build the release candidate and measure it on the test split."""
+    tracking.log_origin(dataset.id)
     lineage = Lineage(
         dataset_version=dataset.id,
         git_commit=git_commit(),
@@ -50,15 +53,21 @@ def assemble(
     inputs = CandidateInputs(use_case, dataset, student, gallery, packaging, lineage)
     candidate = build_candidate(scratch_folder() / "release", inputs)
     release, metrics, choice = candidate.release, candidate.metrics, candidate.format_choice
+    tracking.log_release(release)
     tracking.log_config("gallery", gallery)
     tracking.log_config("packaging", packaging)
     image = student.preprocessing
-    mlflow.log_params({"image.size": image.size, "image.fit": image.fit})
-    mlflow.log_params({"dataset_version": dataset.id, "numeric_format": choice.numeric_format})
-    mlflow.log_metrics({f"test_{name}": value for name, value in metrics.figures().items()})
-    stated = release.manifest.metrics
-    mlflow.log_metrics({name: value for name, value in stated.items() if name.startswith("validation_")})
-    mlflow.log_metrics({f"numeric_format_{name}": value for name, value in choice.figures().items()})
-    logger.info("Ships as %s", choice.reason)
-    logger.info("Release candidate %s: %s", release.id, metrics.summary())
+    mlflow.log_params({"image.size": image.size, "image.fit": image.fit, "numeric_format": choice.numeric_format})
+    tracking.log_figures("test", metrics.distinct_figures())
+    tracking.log_figures("validation", validation_figures(release.manifest.metrics))
+    for measurement in choice.measurements:
+        tracking.log_figures(f"numeric_format/{measurement.numeric_format}", measurement.distinct_figures())
+    lines = [f"Release candidate {release.id}, {metrics.lines()[0]}", *metrics.lines()[1:], *choice.lines()]
+    logger.info("\n".join([*lines, f"More of it: {tracking.address()}."]))
     return release, metrics
+
+
+def validation_figures(stated: Mapping[str, float]) -> dict[str, float]:
+    """Return the figures of the validation queries among those that a release states, by their own names."""
+    prefix = "validation_"
+    return {name.removeprefix(prefix): value for name, value in stated.items() if name.startswith(prefix)}

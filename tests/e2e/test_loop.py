@@ -84,14 +84,31 @@ def tracked(loop: Workplace) -> tuple[MlflowClient, Run]:
 def test_mlflow_has_parameters_and_curves(loop: Workplace) -> None:
     _, run = tracked(loop)
     assert run.data.params["teacher.model.backbone"] == "resnet10t"
-    assert {"image.size", "gallery.represent", "packaging.fpir", "dataset_version"} <= set(run.data.params)
+    assert {"image.size", "gallery.represent", "packaging.fpir", "numeric_format"} <= set(run.data.params)
     assert {
-        "teacher_loss",
-        "student_loss",
-        "test_accuracy",
-        "validation_fpir",
-        "teacher_validation_recall_at_1",
+        "teacher/loss",
+        "student/loss",
+        "test/accuracy",
+        "validation/fpir",
+        "teacher/validation_recall_at_1",
+        "numeric_format/fp32/latency_ms",
+        "numeric_format/int8/agreement",
     } <= set(run.data.metrics)
+    assert "test/unseen_tpir" not in run.data.metrics, "all enrolled classes are unseen: it is test/tpir"
+
+
+def test_mlflow_finds_the_run_by_its_use_case_and_by_what_it_is_of(loop: Workplace) -> None:
+    client, run = tracked(loop)
+    candidate = loop.output("training", "release_candidate")
+    assert client.get_experiment(run.info.experiment_id).name == "tiny"
+    assert run.info.run_name == candidate.manifest.lineage.pipeline_run
+    assert run.info.run_name.startswith("tiny-training-20")
+    expected = {
+        "use_case": "tiny",
+        "release": candidate.id,
+        "dataset_version": candidate.manifest.lineage.dataset_version,
+    }
+    assert expected.items() <= run.data.tags.items()
 
 
 def test_mlflow_has_the_pictures_and_the_table(loop: Workplace, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from discern.errors import ConfigError, DataError
 from edge_runtime.errors import ImageError
 from orchestration.checked_pipeline import CheckedPipeline, _is_not_ours, _SentencesOnTheCommandLine
 from pipelines.data import data_pipeline
+from pipelines.training import training_pipeline
 
 
 def test_in_python_the_error_is_itself() -> None:
@@ -74,6 +75,28 @@ def test_a_run_is_tagged_with_its_use_case_and_with_what_its_config_names(
     tmp_path: Path, text: str, tags: list[str]
 ) -> None:
     assert configured(tmp_path, text).configuration.tags == tags
+
+
+CONFIG = {"parameters": {"use_case": "parts"}}
+
+
+def test_a_run_is_named_after_its_use_case_unless_its_config_names_it() -> None:
+    assert data_pipeline._options(CONFIG)["run_name"] == "parts-data-{date}-{time}"
+    assert "run_name" not in data_pipeline._options(CONFIG | {"run_name": "mine {time}"})
+
+
+def test_a_training_is_tracked_in_the_experiment_of_its_use_case() -> None:
+    expected = {"experiment_name": "parts", "tags": {"use_case": "parts"}}
+    assert training_pipeline._options(CONFIG)["settings"] == {"experiment_tracker.mlflow": expected}
+    assert "settings" not in data_pipeline._options(CONFIG), "nothing of it is tracked"
+
+
+def test_what_a_config_says_of_tracking_stands() -> None:
+    said = {"experiment_tracker.mlflow": {"experiment_name": "trials", "tags": {"batch": "large"}}}
+    expected = {"experiment_name": "trials", "tags": {"use_case": "parts", "batch": "large"}}
+    assert training_pipeline._options(CONFIG | {"settings": said})["settings"] == {
+        "experiment_tracker.mlflow": expected
+    }
 
 
 def test_the_parameters_of_a_config_reach_the_pipeline_filled_in(

@@ -174,3 +174,25 @@ def test_summary_gives_fnir_beside_tpir_and_fpir_beside_tnir() -> None:
     assert figures.summary() == "recall@1 0.750, TPIR 0.750 (FNIR 0.250), TNIR 1.000 (FPIR 0.000), AUROC 1.000"
     known = measure(results([0, 1], [0, 1], [0.9, 0.8]), RULE)
     assert known.summary().endswith("TNIR not computed, AUROC not computed")
+
+
+def test_lines_tell_how_much_was_asked_and_the_main_figures() -> None:
+    figures = measure(results([0, 1, 0, 1, -1], [0, 0, 0, 1, 1], [0.9, 0.8, 0.9, 0.9, 0.1]), RULE)
+    assert figures.lines() == [
+        "measured on 4 queries of enrolled classes and 1 unknown ones, in a gallery of 3 classes:",
+        "  recall@1  0.750",
+        "  TPIR      0.750 (FNIR 0.250)",
+        "  TNIR      1.000 (FPIR 0.000)",
+        "  AUROC     1.000",
+    ]
+
+
+def test_figures_of_unseen_classes_are_distinct_only_beside_others() -> None:
+    mixed = measure(by_hand(), RULE)
+    assert mixed.distinct_figures() == mixed.figures()
+    repeated = mixed.model_copy(update={"unseen_queries": mixed.enrolled_queries})
+    assert {*mixed.figures()} - {*repeated.distinct_figures()} == {
+        "unseen_recall_at_1",
+        "unseen_tpir",
+        "unseen_queries",
+    }

@@ -154,17 +154,30 @@ def test_settings_that_make_no_sense_are_refused(setting: dict[str, object]) -> 
         NumericFormatConfig.model_validate(setting)
 
 
-def test_figures_carry_the_name_of_the_format_and_nothing_unknown() -> None:
-    figures = choose_format(
-        [FP32, measured(recall_gap=None), FormatMeasurement(numeric_format="fp16", refused="no")], CONFIG
-    ).figures()
-    assert figures["fp32_latency_ms"] == 1.0
-    assert figures["int8_latency_ms"] == 0.5
-    assert figures["int8_agreement"] == 0.9
-    assert (figures["int8_tpir_gap_low"], figures["int8_tpir_gap_high"]) == (-0.06, 0.0)
-    assert figures["int8_tpir_gap"] == pytest.approx(-0.03)
-    assert not any(name.startswith(("int8_recall_gap", "fp16")) for name in figures)
+def test_figures_hold_what_was_measured_and_nothing_else() -> None:
+    figures = measured(recall_gap=None).figures()
+    assert figures["latency_ms"] == 0.5
+    assert figures["agreement"] == 0.9
+    assert (figures["tpir_gap_low"], figures["tpir_gap_high"]) == (-0.06, 0.0)
+    assert figures["tpir_gap"] == pytest.approx(-0.03)
+    assert not any(name.startswith("recall_gap") for name in figures)
     assert all(isinstance(value, float) for value in figures.values())
+    assert FormatMeasurement(numeric_format="fp16", refused="no").figures() == {}
+
+
+def test_fp32_is_not_told_how_it_compares_with_itself() -> None:
+    assert set(FP32.distinct_figures()) == {"latency_ms", "size_mb", "recall_at_1", "tpir", "fpir"}
+    assert measured().distinct_figures() == measured().figures()
+
+
+def test_the_choice_is_told_in_lines() -> None:
+    nothing_else = choose_format([FP32], CONFIG)
+    assert nothing_else.lines() == ["It ships as fp32: nothing else was tried."]
+    refused = choose_format([FP32, FormatMeasurement(numeric_format="fp16", refused="no such kernel")], CONFIG)
+    assert refused.lines() == ["It ships as fp32.", "  fp16 is refused: no such kernel"]
+    faster = choose_format([FP32, measured()], CONFIG)
+    assert faster.lines() == [f"It ships as {faster.reason}."]
+    assert faster.reason.startswith("int8: ")
 
 
 # Classes 0 and 1 with two queries each, then the unknowns; (truth, found, best cosine).
