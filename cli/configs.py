@@ -19,7 +19,12 @@ def config_arguments(function: Function) -> Function:
     """Add the argument USE_CASE and the option `--config`."""
     options: list[Callable[..., Any]] = [
         click.argument("use_case", required=False, metavar="[USE_CASE]"),
-        click.option("-c", "--config", type=click.Path(path_type=Path), help="A config file, instead of a use case."),
+        click.option(
+            "-c",
+            "--config",
+            type=click.Path(path_type=Path),
+            help="A config file, instead of that in configs/USE_CASE/.",
+        ),
     ]
     for option in reversed(options):
         function = option(function)

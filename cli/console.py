@@ -27,6 +27,14 @@ def example(*lines: str) -> str:
     return f"\b\nExample:\n{indented}"
 
 
+class InOrder(click.Group):
+    """A group that lists its commands in the order in which they were added: that in which a person needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names as they were added."""
+        return list(self.commands)
+
+
 def home() -> Path:
     """Return the folder that everything is written to.
 

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 MLFLOW_PORT, ZENML_PORT = 5000, 8237
+PORT = "Port on this machine that the page answers on."
 
 
 @click.command(epilog=example("discern mlflow --port 5001"))
-@click.option("--port", type=click.IntRange(1, 65535), default=MLFLOW_PORT, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=MLFLOW_PORT, show_default=True, help=PORT)
 def mlflow(port: int) -> None:
-    """Show curves, figures and pictures of the trainings, from the active stack's MLflow store, until Ctrl-C."""
+    """Show curves, figures and pictures of trainings.
+
+    They come from the active stack's MLflow store: an experiment for each use case. Ctrl-C ends it.
+    """
     address = tracking_address()
     if address.startswith("http"):
         tell(f"The stack's MLflow server shows them itself: open {address}.")
@@ -51,7 +55,7 @@ def tracking_address() -> str:
 
 
 @click.command(epilog=example("discern dashboard"))
-@click.option("--port", type=click.IntRange(1, 65535), default=ZENML_PORT, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=ZENML_PORT, show_default=True, help=PORT)
 def dashboard(port: int) -> None:
     """Show ZenML's dashboard of runs and artifacts, until Ctrl-C.
 

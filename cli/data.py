@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.configs import config_arguments, config_file
-from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json, tell_table
-from discern.errors import GateError
+from cli.console import InOrder, example, json_option, stdout_for_json, tell, tell_facts, tell_json, tell_table
+from discern.errors import GateError, PublicationError
 
 if TYPE_CHECKING:
     from orchestration.version_names import VersionRecord
@@ -24,9 +24,9 @@ A version is named by
 """
 
 
-@click.group()
+@click.group(cls=InOrder)
 def data() -> None:
-    """Make checked dataset versions of photos, list and compare them, write them out."""
+    """Make checked dataset versions of photos, and look after them."""
 
 
 @data.command("run", epilog=example("discern data run pills", "discern data run -c configs/pills/data.yaml"))
@@ -66,19 +66,57 @@ def _review_page(use_case: str, version: str) -> str:
     return f"{storage_layout.reports()}/data/{use_case}/{version}/index.html"
 
 
-@data.command("list", epilog=example("discern data list pills"))
-@click.argument("use_case")
+@data.command("list", epilog=example("discern data list", "discern data list pills"))
+@click.argument("use_case", required=False, metavar="[USE_CASE]")
 @json_option
-def list_versions(use_case: str, as_json: bool) -> None:
-    """Show the versions of a use case in the active stack's store, newest first."""
-    with stdout_for_json(as_json):
-        from orchestration.version_names import versions_of
+def list_versions(use_case: str | None, as_json: bool) -> None:
+    """Show all use cases, or the versions of one.
 
-        facts = [_facts(made) for made in versions_of(use_case)]
+    Those of the active stack's store are shown, newest version first.
+    """
+    with stdout_for_json(as_json):
+        facts = _use_cases() if use_case is None else _versions(use_case)
     if as_json:
         tell_json(facts)
         return
+    if not facts:
+        tell("There is no dataset version yet: `discern data run USE_CASE` makes one.")
+        return
+    if use_case is None:
+        header = ("use case", "versions", "newest", "made (UTC)", "photos", "classes", "checks", "release")
+        tell_table(header, [_use_case_cells(made) for made in facts])
+        return
     tell_table(("version", "ZenML", "made (UTC)", "photos", "classes", "checks"), [_cells(made) for made in facts])
+
+
+def _versions(use_case: str) -> list[dict[str, Any]]:
+    from orchestration.version_names import versions_of
+
+    return [_facts(made) for made in versions_of(use_case)]
+
+
+def _use_cases() -> list[dict[str, Any]]:
+    """Return what is told of each use case: its newest version, and its newest release where there is one."""
+    from orchestration.version_names import of_use_case, use_cases
+
+    releases = _newest_releases()
+    made = {name: of_use_case(name) for name in use_cases()}
+    return [
+        {"use_case": name, "versions": len(records), **_facts(records[0]), "release": releases.get(name)}
+        for name, records in made.items()
+        if records
+    ]
+
+
+def _newest_releases() -> dict[str, str]:
+    """Return use case -> id of its newest release; nothing where the stack's repository cannot be read."""
+    from orchestration.signing import release_repository
+
+    try:
+        oldest_first = reversed(release_repository(None).releases())
+    except PublicationError:  # most often there is none yet; `discern release list` says what is wrong
+        return {}
+    return {published.name: published.id for published in oldest_first}
 
 
 def _facts(made: VersionRecord) -> dict[str, Any]:
@@ -96,9 +134,17 @@ def _facts(made: VersionRecord) -> dict[str, Any]:
 
 
 def _cells(facts: dict[str, Any]) -> list[str]:
+    return [facts["version"], ", ".join(facts["numbers"]) or "-", *_common_cells(facts)]
+
+
+def _use_case_cells(facts: dict[str, Any]) -> list[str]:
+    name, versions, release = facts["use_case"], f"{facts['versions']:,}", facts["release"] or "-"
+    return [name, versions, facts["version"], *_common_cells(facts), release]
+
+
+def _common_cells(facts: dict[str, Any]) -> list[str]:
     counts = ["-" if facts[name] is None else f"{facts[name]:,}" for name in ("photos", "classes")]
-    checks = "passed" if facts["passed"] else "not passed"
-    return [facts["version"], ", ".join(facts["numbers"]) or "-", facts["made"], *counts, checks]
+    return [facts["made"], *counts, "passed" if facts["passed"] else "not passed"]
 
 
 @data.command("diff", epilog=NAMES + "\n" + example("discern data diff pills@1 pills"))
@@ -107,7 +153,10 @@ def _cells(facts: dict[str, Any]) -> list[str]:
 @click.option("--examples", default=5, show_default=True, metavar="N", help="At most N of each kind of change.")
 @json_option
 def diff(old: str, new: str, examples: int, as_json: bool) -> None:
-    """Show what differs between versions A and B: classes and photos added, removed, relabelled, moved."""
+    """Show what differs between versions A and B.
+
+    Told are the classes and photos that were added, removed, relabelled and moved.
+    """
     with stdout_for_json(as_json):
         from discern.datasets.diff import diff_versions
         from orchestration.version_names import open_version
@@ -127,7 +176,10 @@ def diff(old: str, new: str, examples: int, as_json: bool) -> None:
 @click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
 @json_option
 def restore_version(name: str, folder: Path, as_json: bool) -> None:
-    """Write version A to a new folder: one folder a class, and a table of what folders cannot say."""
+    """Write version A to a new folder.
+
+    It gets one folder a class, and a table of what folders cannot say.
+    """
     with stdout_for_json(as_json):
         from discern.datasets.export import TABLE, restore
         from discern.progress import bar

@@ -23,7 +23,10 @@ CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "pills"
 )
 @json_option
 def demo(configs: Path, as_json: bool) -> None:
-    """Run the whole loop on sample pills, from photos to an answer on the device, in minutes."""
+    """Run the whole loop on sample pills, in minutes.
+
+    It goes from photos to an answer on the device.
+    """
     # Read when ZenML is imported, which is later: the demo tells its own story.
     os.environ.setdefault("ZENML_LOGGING_VERBOSITY", "WARN")
     folder = home()

@@ -25,7 +25,7 @@ LAYOUTS = ("folder", "coco", "voc", "yolo", "table")
 @click.command(epilog=example("discern init parts --photos ~/photos"))
 @click.argument("name")
 @click.option("--photos", required=True, help="A folder or .zip of photos, or either in a bucket (s3://...).")
-@click.option("--layout", "kind", type=click.Choice(LAYOUTS), help="How the photos are laid out, if it is not seen.")
+@click.option("--layout", "kind", type=click.Choice(LAYOUTS), help="How the photos lie.  [default: as is seen]")
 @click.option("--force", is_flag=True, help="Replace the configs of NAME.")
 @json_option
 def init(name: str, photos: str, kind: Kind | None, force: bool, as_json: bool) -> None:

@@ -21,9 +21,9 @@ PURPOSES = {
 @repository_options
 @json_option
 def keys(repository: str | None, keys: str | None, as_json: bool) -> None:
-    """Show where the signing keys are and what each signs; nothing secret is shown.
+    """Show where the signing keys are and what each signs.
 
-    Each key is tried: a missing or damaged one, or one that others can read, is an error.
+    Nothing secret is shown. Each key is tried: a missing or damaged one, or one that others can read, is an error.
     """
     from discern.publication.keys import SIGNERS_FILE, public_key, read
 

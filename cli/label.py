@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--priority", type=click.IntRange(1, 5), default=5, show_default=True, help="1 is labelled first.")
 @json_option
 def label(photos: str, project: str, batch: str, dataset: str, priority: int, as_json: bool) -> None:
-    """Send photos to a Labelbox project, as one batch to be labelled."""
+    """Send photos to Labelbox, as one batch to be labelled."""
     from discern.sources.labelbox.upload import send
     from orchestration.secrets import provide
 

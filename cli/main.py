@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from cli.console import tell_error
+from cli.console import InOrder, tell_error
 from cli.dashboards import dashboard, mlflow
 from cli.data import data
 from cli.demo import demo
@@ -40,15 +40,7 @@ Completion in the shell (zsh and fish likewise):
 """
 
 
-class _InOrder(click.Group):
-    """A group that lists its commands in the order in which a person needs them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the names as they were added."""
-        return list(self.commands)
-
-
-@click.group(cls=_InOrder, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=InOrder, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 def discern() -> None:
     """Tell look-alike things apart: from a folder of photos to a signed release on a device.
 

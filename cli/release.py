@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.console import Function, example, home, json_option, tell, tell_json, tell_table
+from cli.console import Function, InOrder, example, home, json_option, tell, tell_json, tell_table
 
 if TYPE_CHECKING:
     from discern.publication.repository import ReleaseRepository
@@ -38,7 +38,7 @@ def open_repository(repository: str | None, keys: str | None) -> ReleaseReposito
     return ReleaseRepository(repository or str(home() / "releases"), keys or str(home() / "keys"))
 
 
-@click.group()
+@click.group(cls=InOrder)
 def release() -> None:
     """Look after the signed releases that devices pull."""
 
@@ -90,7 +90,10 @@ def rollback(release_id: str, channel: str, repository: str | None, keys: str | 
 @repository_options
 @json_option
 def refresh(repository: str | None, keys: str | None, as_json: bool) -> None:
-    """Sign the timestamp again; devices take no update once it is 30 days old."""
+    """Sign the timestamp again, every 30 days at least.
+
+    Devices take no update once it is older.
+    """
     opened = open_repository(repository, keys)
     opened.refresh()
     if as_json:

@@ -19,7 +19,10 @@ def stack() -> None:
 @click.option("--create-bucket", is_flag=True, help="Make the stack's bucket if it is missing.")
 @json_option
 def apply_stacks(names: tuple[str, ...], create_bucket: bool, as_json: bool) -> None:
-    """Create or update stacks, `local` if none is named; a second time changes nothing."""
+    """Create or update stacks, `local` if none is named.
+
+    A second time changes nothing.
+    """
     with stdout_for_json(as_json):
         changes = bring_up(names or ("local",), create_bucket=create_bucket)
     if as_json:

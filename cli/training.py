@@ -17,7 +17,7 @@ FIGURES = ("recall_at_1", "unseen_recall_at_1", "tpir", "tnir", "auroc")  # of t
 @config_arguments
 @json_option
 def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
-    """Run the training pipeline: a dataset version in, a release candidate out."""
+    """Train: a dataset version in, a release candidate out."""
     from cli.pipeline_runs import newest, run_pipeline
 
     path = config_file(use_case, config, "training")
@@ -36,7 +36,7 @@ def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
     tell_facts(
         {
             "pictures": pictures,
-            "curves": f"MLflow run {run}: `discern mlflow` shows it",
+            "curves": f"run {release.manifest.lineage.pipeline_run} of the experiment {name}: `discern mlflow`",
             "next": f"discern promote {use_case or name}",
         }
     )
@@ -46,9 +46,10 @@ def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
 @config_arguments
 @json_option
 def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
-    """Run the promotion pipeline: compare the candidate with the release in production, and publish it if it is better.
+    """Publish the candidate if it is better than production.
 
-    The exit status is 0 also where the candidate is not published: `channel` is then null in the JSON.
+    The promotion pipeline compares it with the release in production by the gates of its config. The exit status is 0
+    also where the candidate is not published: `channel` is then null in the JSON.
     """
     from cli.pipeline_runs import newest, run_pipeline
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from botocore.exceptions import BotoCoreError
 from pydantic import BeforeValidator
 from zenml.client import Client
+from zenml.enums import TaggableResourceTypes
 from zenml.models import ArtifactVersionResponse, StepRunResponse
 from zenml.utils.pagination_utils import depaginate_stream
 
@@ -76,12 +77,24 @@ def versions_of(use_case: str) -> list[VersionRecord]:
     """
     if records := of_use_case(use_case):
         return records
-    use_cases = _use_cases()
-    known = f"known are {_listed(use_cases)}." if use_cases else "run its data pipeline first."
+    names = use_cases()
+    known = f"known are {_listed(names)}." if names else "run its data pipeline first."
     raise ConfigError(
         f"The stack {_stack()!r} holds no dataset version of a use case {use_case!r}: "
-        f"{suggest(use_case, use_cases, otherwise=known)}"
+        f"{suggest(use_case, names, otherwise=known)}"
     )
+
+
+def use_cases() -> list[str]:
+    """Return the use cases that data pipelines ran for, on whatever stack, in the order of the alphabet."""
+    tags = depaginate_stream(Client().list_tags, resource_type=TaggableResourceTypes.PIPELINE_RUN, size=PAGE)
+    return sorted({tag.name for tag in tags if _is_use_case(tag.name)})
+
+
+def _is_use_case(tag: str) -> bool:
+    """Return False for the further tags that a config names."""
+    run = next(runs("data_pipeline", tag, status=None), None)
+    return run is not None and (run.config.parameters or {}).get("use_case", tag) == tag
 
 
 def in_the_store() -> list[VersionRecord]:
@@ -181,10 +194,10 @@ def _with_id(records: Sequence[VersionRecord], name: str) -> VersionRecord:
         raise ConfigError(f"{name!r} may be {_listed(record.id for record in matches)}: write more of the id.")
     if matches:
         return matches[0]
-    use_cases, ids = _use_cases(), [record.id for record in records]
-    known = _listed([*use_cases[:_SHOWN], *ids])
+    names, ids = use_cases(), [record.id for record in records]
+    known = _listed([*names[:_SHOWN], *ids])
     mend = f"known are {known}." if known else "run a data pipeline first."
-    hint = suggest(name, [*use_cases, *ids, *(each[: len(name)] for each in ids)], otherwise=mend)
+    hint = suggest(name, [*names, *ids, *(each[: len(name)] for each in ids)], otherwise=mend)
     raise ConfigError(f"{name!r} is neither a dataset version nor a use case in the stack {_stack()!r}: {hint}")
 
 
@@ -251,12 +264,6 @@ def _grouped(versions: Iterable[ArtifactVersionResponse]) -> list[VersionRecord]
         if version.content_hash is not None:
             artifacts.setdefault(version.content_hash, {}).setdefault(version.id, version)
     return [VersionRecord(name, tuple(group.values())) for name, group in artifacts.items()]
-
-
-def _use_cases() -> list[str]:
-    """Return the tags of the newest runs of data pipelines."""
-    page = Client().list_pipeline_runs(pipeline="data_pipeline", sort_by="desc:created", size=PAGE, hydrate=True)
-    return sorted({tag.name for run in page.items for tag in run.tags})
 
 
 def _stack() -> str:

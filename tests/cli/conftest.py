@@ -6,8 +6,9 @@ import pytest
 
 from tests.cli.calls import Caller
 from tests.discern.conftest import newer_release, repository, toy_release
+from tests.stack import local_stack, zenml_database
 
-__all__ = ["call", "newer_release", "repository", "toy_release"]
+__all__ = ["call", "local_stack", "newer_release", "repository", "toy_release", "zenml_database"]
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from cli.main import main
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import save_manifest
 from discern.errors import ConfigError, DataError
-from orchestration.version_names import VersionRecord, _listed, _with_id, open_version
+from orchestration.version_names import VersionRecord, _listed, _with_id, open_version, use_cases
 from tests.discern.pictures import photos
+from tests.orchestration.toy_pipelines import run_data
 
 RECORDS = [VersionRecord(name, ()) for name in ("2d1f503f7d4fc810", "2d1fffff7d4fc810", "4d41bd3fe0c7db13")]
 
@@ -30,6 +31,15 @@ def test_a_start_that_two_ids_have_is_refused() -> None:
 def test_a_long_list_is_cut() -> None:
     assert _listed("abc") == "a, b, c"
     assert _listed("abcdefg") == "a, b, c, d, e and 2 more"
+
+
+@pytest.mark.usefixtures("local_stack")
+def test_use_cases_are_not_the_further_tags_of_their_runs() -> None:
+    run_data("named-b", tags=["nightly"])
+    run_data("named-a", passes=False)
+    names = use_cases()
+    assert [name for name in names if name.startswith("named")] == ["named-a", "named-b"]
+    assert "nightly" not in names
 
 
 def test_a_manifest_at_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

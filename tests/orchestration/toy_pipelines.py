@@ -77,7 +77,7 @@ def run_data(
 
     from orchestration.artifact_lookup import runs
 
-    options = data_pipeline.with_options(tags=[use_case, *tags])
+    options = data_pipeline.with_options(tags=[use_case, *tags], parameters={"use_case": use_case})
     try:
         options(use_case=use_case, now=now, source={"path": source}, splits={"seed": seed}, passes=passes)
     except ValueError:
