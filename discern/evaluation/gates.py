@@ -14,6 +14,11 @@ from discern.evaluation.metrics import Metrics
 from discern.evaluation.retrieval import UNKNOWN
 from discern.evaluation.significance import Interval, bootstrap
 
+# The limits by the decision that they take part in: a first release's floors, a comparison's allowances, the budgets.
+FLOORS = ("least_recall_at_1", "least_tnir")
+ALLOWANCES = ("worse_by", "class_loses", "class_queries", "tnir_worse_by")
+BUDGETS = ("latency_ms", "size_mb")
+
 
 class GateConfig(BaseModel):
     """The limits of a promotion. Shares between 0 and 1."""
@@ -30,6 +35,25 @@ class GateConfig(BaseModel):
     least_tnir: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
     resamples: int = Field(default=2000, ge=200)
     seed: int = 0
+
+    def loosened(self, *, first: bool) -> dict[str, tuple[float, float]]:
+        """Return the limits that let more through than the defaults, as name -> (limit, default).
+
+        Args:
+            first: whether nothing is in production, so that floors count in place of allowances.
+        """
+        default = GateConfig()
+        counting = (*(FLOORS if first else ALLOWANCES), *BUDGETS)
+        pairs = {name: (_limit(self, name), _limit(default, name)) for name in counting}
+        return {
+            name: (limit, usual)
+            for name, (limit, usual) in pairs.items()
+            if (limit < usual if name in FLOORS else limit > usual)
+        }
+
+
+def _limit(config: GateConfig, name: str) -> float:
+    return float(getattr(config, name))
 
 
 class GateResult(BaseModel):

@@ -44,11 +44,17 @@ class ReleaseEvaluation:
 
 @dataclass(frozen=True)
 class ReleaseComparison:
-    """The decision, and the evaluations that it rests on."""
+    """The decision, and the evaluations and limits that it rests on."""
 
     decision: PromotionDecision
     candidate: ReleaseEvaluation
     production: ReleaseEvaluation | None
+    gates: GateConfig
+
+    def by_default_limits(self) -> PromotionDecision:
+        """Decide on the same answers by the default limits, so that loosened ones cannot hide what they let through."""
+        limits = GateConfig(resamples=self.gates.resamples, seed=self.gates.seed)
+        return _decide(self.candidate, self.production, limits)
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,11 @@ def compare_releases(
     photos = FrozenPhotos.decode(version, gallery, candidate.preprocessing)
     new = _evaluate(candidate, photos, gallery)
     if production is None:
-        return ReleaseComparison(apply_floors(new.answers, gates), new, None)
+        return ReleaseComparison(_decide(new, None, gates), new, None, gates)
     if production.preprocessing != candidate.preprocessing:
         photos = FrozenPhotos.decode(version, gallery, production.preprocessing)
     old = _evaluate(production, photos, gallery)
-    decision = apply_gates(new.answers, old.answers, list(new.results.query_labels), gates)
-    return ReleaseComparison(decision, new, old)
+    return ReleaseComparison(_decide(new, old, gates), new, old, gates)
 
 
 def evaluate_release(release: Release, version: DatasetVersion, gallery: GalleryConfig) -> ReleaseEvaluation:
@@ -110,6 +115,12 @@ def evaluate_release(release: Release, version: DatasetVersion, gallery: Gallery
         ReleaseError: the release does not load.
     """
     return _evaluate(release, FrozenPhotos.decode(version, gallery, release.preprocessing), gallery)
+
+
+def _decide(candidate: ReleaseEvaluation, production: ReleaseEvaluation | None, gates: GateConfig) -> PromotionDecision:
+    if production is None:
+        return apply_floors(candidate.answers, gates)
+    return apply_gates(candidate.answers, production.answers, list(candidate.results.query_labels), gates)
 
 
 def _evaluate(release: Release, photos: FrozenPhotos, gallery: GalleryConfig) -> ReleaseEvaluation:

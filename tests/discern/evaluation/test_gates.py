@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from discern.evaluation import gates
 from discern.evaluation.gates import (
     AnsweredQueries,
     GateConfig,
@@ -245,3 +246,15 @@ def test_all_figures_of_both_lie_in_the_decision() -> None:
 def test_a_gate_below_zero_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match=key):
         GateConfig.model_validate({key: -1})
+
+
+def test_loosened_limits_are_told_and_stricter_ones_are_not() -> None:
+    config = GateConfig(least_recall_at_1=0.3, least_tnir=0.9, worse_by=0.05, latency_ms=50, size_mb=200)
+    assert config.loosened(first=True) == {"least_recall_at_1": (0.3, 0.5), "size_mb": (200.0, 100.0)}
+    assert config.loosened(first=False) == {"worse_by": (0.05, 0.01), "size_mb": (200.0, 100.0)}
+    assert GateConfig().loosened(first=True) == GateConfig().loosened(first=False) == {}
+
+
+def test_every_limit_takes_part_in_a_decision() -> None:
+    limits = set(GateConfig.model_fields) - {"resamples", "seed"}
+    assert limits == {*gates.FLOORS, *gates.ALLOWANCES, *gates.BUDGETS}

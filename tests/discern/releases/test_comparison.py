@@ -132,3 +132,15 @@ def test_a_release_of_other_things_is_not_replaced(
 def test_a_test_set_without_queries_is_an_error(candidate: Candidate, toy_version: DatasetVersion) -> None:
     with pytest.raises(DataError, match="test split has no query"):
         compare_releases(candidate[0], None, toy_version.select(role="gallery"), GATES)
+
+
+def test_the_default_limits_decide_on_the_same_answers(candidate: Candidate, toy_version: DatasetVersion) -> None:
+    strict = compare_releases(candidate[0], None, toy_version, GateConfig())
+    assert "TNIR" in strict.decision.reason
+    loose = compare_releases(candidate[0], None, toy_version, GateConfig(least_tnir=0.1))
+    assert loose.decision.promote
+    refused = loose.by_default_limits()
+    assert not refused.promote
+    assert [gate for gate in refused.gates if not gate.passed] == [
+        gate for gate in strict.decision.gates if not gate.passed
+    ]
