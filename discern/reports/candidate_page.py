@@ -1,62 +1,203 @@
-"""The page with the pictures of a release."""
+"""The training page: a release candidate's figures, and its answers to the test queries as people review them."""
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from discern.datasets.manifest import DatasetVersion
+from discern.evaluation.gates import GateConfig
+from discern.evaluation.metrics import measure
 from discern.evaluation.plots.confusions import ConfusionPair
-from discern.reports.candidate_plots import PAIRS, Depiction
-from discern.reports.html import data_uri, page
+from discern.reports.candidate_plots import NO_QUERIES, PAIRS, AnsweredTest, Depiction
+from discern.reports.figures import RATES, Evaluated, Figure, Head, figures, further_figures
+from discern.reports.html import data_uri, render
+from discern.reports.shown_answers import AnswerBook, Picture, ShownAnswer, class_pictures
+from discern.reports.summary import PICTURES, Origin, PageSummary
 from edge_runtime.core.release import Release
 
-TITLES = {
-    "retrieval_grid": (
-        "Queries beside their nearest classes",
-        "The worst of the device's answers to the test queries.",
-    ),
-    "confusion_pairs": ("Classes taken for each other", "Things that look alike, or photos under a wrong label."),
-    "embedding_map": (
-        "Map of the embeddings",
-        "Each enrolled class should be a group of its own, apart from unknowns.",
-    ),
-    "reliability": (
-        "Reliability of the stated probabilities",
-        "Of the answers that are called 80 % sure, 80 % should be right.",
-    ),
-}
+MAIN_FIGURES = (*RATES, "brier_score", "size_mb")
 
 
-def depiction_page(release: Release, version: DatasetVersion, depiction: Depiction) -> str:
+@dataclass(frozen=True)
+class Near:
+    """One of the classes nearest to a query."""
+
+    label: str
+    own: bool
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class GridQuery:
+    """A query beside its nearest classes.
+
+    Attributes:
+        photo: of the query.
+        truth: its true class.
+        enrolled: whether that class is in the gallery.
+        answer: of the release.
+        nearest: the nearest classes, best first.
+    """
+
+    photo: Picture
+    truth: str
+    enrolled: bool
+    answer: ShownAnswer
+    nearest: list[Near]
+
+
+@dataclass(frozen=True)
+class ShownPair:
+    """Two classes that are taken for each other, each with its picture and what became of its queries."""
+
+    pair: ConfusionPair
+    first: Picture
+    second: Picture
+    forth: str
+    back: str
+
+
+@dataclass(frozen=True)
+class ShownMap:
+    """The map of the embeddings, and its legend: (class, CSS colour, picture) where each class has a colour."""
+
+    picture: Picture
+    note: str
+    classes: list[tuple[str, str, Picture]]
+
+
+def depiction_page(
+    release: Release,
+    version: DatasetVersion,
+    depiction: Depiction,
+    *,
+    origin: Origin | None = None,
+    index: str | None = None,
+    data_page: str | None = None,
+) -> str:
     """Write the page as one HTML text that needs no network.
 
     Args:
         release: the release that answered.
         version: the dataset version whose test queries it answers.
-        depiction: pictures of its answers.
+        depiction: its answers.
+        origin: which run made it; None where the page does not say.
+        index: address of the page of all reports, relative to this one; None for a page that stands alone.
+        data_page: address of the review of `version`, likewise.
     """
-    title = f"Release {release.id} of {release.manifest.name}"
-    subtitle = f"Its answers to the test split of dataset version {version.id}."
-    head = f'<h1>{escape(title)}</h1><p class="muted">{subtitle}</p>'
-    return page(title, [head, *(_section(name, depiction) for name in TITLES)])
-
-
-def _section(name: str, depiction: Depiction) -> str:
-    title, explanation = TITLES[name]
-    if name not in depiction.pictures:
-        return f"<h2>{title}</h2><p>{escape(depiction.missing[name])}</p>"
-    picture = f'<img alt="{title}" style="max-width: 100%" src="{data_uri(np.asarray(depiction.pictures[name]))}">'
-    table = _table(depiction.confusions.pairs) if name == "confusion_pairs" and depiction.confusions else ""
-    return f'<h2>{title}</h2><p class="muted">{explanation}</p>{picture}{table}'
-
-
-def _table(pairs: tuple[ConfusionPair, ...]) -> str:
-    head = "".join(f"<th>{title}</th>" for title in ("Class", "and class", "Wrong names", "Nearest"))
-    rows = "".join(
-        f"<tr><td>{escape(pair.first)}{' (unknown)' if pair.unknown else ''}</td><td>{escape(pair.second)}</td>"
-        f'<td class="number">{pair.named}</td><td class="number">{pair.nearest}</td></tr>'
-        for pair in pairs[:PAIRS]
+    evaluated = _evaluated(release, depiction)
+    picture_of = class_pictures(depiction.photo_of)
+    pairs = () if depiction.confusions is None else depiction.confusions.pairs
+    return render(
+        "training.html",
+        release=release,
+        version=version.id,
+        head=_head(evaluated),
+        figures=[] if evaluated is None else figures(MAIN_FIGURES, evaluated),
+        further=[] if evaluated is None else figures(further_figures(evaluated.metrics, MAIN_FIGURES), evaluated),
+        grid=[] if depiction.test is None else _grid(depiction, depiction.test, picture_of),
+        pairs=[_pair(pair, picture_of) for pair in pairs[:PAIRS]],
+        more_pairs=len(pairs[PAIRS:]),
+        map=_map(depiction, picture_of),
+        reliability=depiction.reliability,
+        missing=depiction.missing,
+        origin=origin,
+        index=index,
+        data_page=data_page,
     )
-    return f"<details><summary>As a table</summary><table><tr>{head}</tr>{rows}</table></details>"
+
+
+def training_summary(release: Release, version: DatasetVersion, depiction: Depiction, origin: Origin) -> PageSummary:
+    """Return what the index says of the page; arguments as for `depiction_page`."""
+    evaluated = _evaluated(release, depiction)
+    head = _head(evaluated)
+    shown: list[Figure] = [] if evaluated is None else figures(MAIN_FIGURES, evaluated)
+    return PageSummary(
+        kind="training",
+        use_case=release.manifest.name,
+        id=release.id,
+        version=version.id,
+        origin=origin,
+        verdict=head.kind,
+        word=head.word,
+        reason=head.reason,
+        figures={figure.name: figure.value.text for figure in shown},
+        pictures=tuple(data_uri(row.photo) for row in depiction.grid[:PICTURES]),
+    )
+
+
+def _evaluated(release: Release, depiction: Depiction) -> Evaluated | None:
+    test = depiction.test
+    if test is None:
+        return None
+    identifier = test.identifier
+    metrics = measure(test.results, identifier.rule, identifier.calibrator)
+    return Evaluated(release, test.results, test.answers, metrics)
+
+
+def _head(evaluated: Evaluated | None) -> Head:
+    """Judge by the floors that a first release has to reach by default: a training has no gates of its own."""
+    if evaluated is None:
+        return Head("wait", "Trained, not measured", NO_QUERIES)
+    usual = GateConfig()
+    floors = {"recall@1": (evaluated.metrics.recall_at_1, usual.least_recall_at_1)}
+    floors["TNIR"] = evaluated.metrics.tnir, usual.least_tnir
+    lacking = [
+        f"{name} could not be computed" if value is None else f"{name} is {value:.3f}, below {floor:.3f}"
+        for name, (value, floor) in floors.items()
+        if value is None or value < floor
+    ]
+    if lacking:
+        return Head("wait", "Trained, below the default floors", "; ".join(lacking))
+    right = int((evaluated.answers == evaluated.results.truth).sum())
+    return Head("good", "Trained", f"{right:,} of {len(evaluated.answers):,} test queries answered right")
+
+
+def _grid(depiction: Depiction, test: AnsweredTest, picture_of: Callable[[str], Picture]) -> list[GridQuery]:
+    results = test.results
+    book = AnswerBook(depiction.release, results, test.answers, picture_of)
+    return [
+        GridQuery(
+            photo=Picture(data_uri(row.photo), f"Query of {results.query_labels[row.query]}"),
+            truth=results.query_labels[row.query],
+            enrolled=bool(results.enrolled[row.query]),
+            answer=book.answer(row.query),
+            nearest=[
+                Near(near.label, near.own, Picture(data_uri(near.photo), f"Enrolled photo of {near.label}"))
+                for near in row.neighbours
+            ],
+        )
+        for row in depiction.grid
+    ]
+
+
+def _pair(pair: ConfusionPair, picture_of: Callable[[str], Picture]) -> ShownPair:
+    back = _counts(pair.second_named_first, pair.second_nearest_first, pair.second_queries)
+    return ShownPair(
+        pair,
+        picture_of(pair.first),
+        picture_of(pair.second),
+        forth=_counts(pair.first_named_second, pair.first_nearest_second, pair.first_queries),
+        back="Enrolled." if pair.unknown else back,  # nothing can be taken for an unknown
+    )
+
+
+def _counts(named: int, nearest: int, queries: int) -> str:
+    if queries == 0:
+        return "No query of it."
+    return f"{named} of {queries} queries get the other's name, {nearest} are nearest to it."
+
+
+def _map(depiction: Depiction, picture_of: Callable[[str], Picture]) -> ShownMap:
+    drawn = depiction.map
+    seen = f"Map of {depiction.release.manifest.counts.gallery:,} gallery rows"
+    if depiction.test is not None:
+        seen += f" and {len(depiction.test.answers):,} test queries; ringed are those answered wrongly"
+    return ShownMap(
+        Picture(data_uri(np.asarray(drawn.picture)), seen),
+        drawn.note,
+        [(label, "rgb({}, {}, {})".format(*colour), picture_of(label)) for label, colour in drawn.colours.items()],
+    )

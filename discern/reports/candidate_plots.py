@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,38 +19,25 @@ from discern.errors import ConfigError
 from discern.evaluation.gallery import gallery_rows
 from discern.evaluation.plots.answer_quality import AnswerQuality, answer_qualities
 from discern.evaluation.plots.confusions import ConfusionTable, confusion_pairs, confusion_picture
-from discern.evaluation.plots.embedding_map import Kind, MapPoints, embedding_map
+from discern.evaluation.plots.embedding_map import EmbeddingMap, Kind, MapPoints, embedding_map
 from discern.evaluation.plots.reliability import reliability_picture
 from discern.evaluation.plots.retrieval_grid import GridRow, Neighbour, retrieval_grid, worst_first
 from discern.evaluation.queries import DecodedSplit, EmbeddedSplit, decode_queries, select_queries
-from discern.evaluation.reliability import reliability_of
+from discern.evaluation.reliability import Reliability, reliability_of
 from discern.evaluation.retrieval import UNKNOWN, SearchResults, search_index
 from discern.progress import bar
 from discern.releases.enrolled_gallery import gallery_of
-from discern.reports.thumbnails import Thumbnails
+from discern.reports.thumbnails import Thumbnails, class_photos
 from edge_runtime.core.identify import TOP_K, Identifier, right_probability
-from edge_runtime.core.images import Pixels, decode
+from edge_runtime.core.images import Pixels
 from edge_runtime.core.index import NO_CLASS
 from edge_runtime.core.release import Release
 
 ROWS = 24  # of the grid
 PAIRS = 24  # in the picture; the table has all
+NO_CONFUSION = "No class was taken for another."
+NO_PROBABILITY = "The release states no probability."
 NO_QUERIES = "The test split has no query: hold out classes for it that have more photos than are enrolled."
-
-
-@dataclass(frozen=True)
-class Depiction:
-    """The pictures of a release, by name.
-
-    Attributes:
-        pictures: those that could be made.
-        missing: why the rest could not, a sentence each.
-        confusions: all pairs of classes that are taken for each other; None where there is no query.
-    """
-
-    pictures: dict[str, Image.Image]
-    missing: dict[str, str]
-    confusions: ConfusionTable | None
 
 
 @dataclass(frozen=True)
@@ -70,9 +58,80 @@ class AnsweredTest:
     answers: NDArray[np.int64]
     probabilities: NDArray[np.float64] | None
 
+    def summary(self) -> str:
+        """Return how many queries are answered wrongly, in words."""
+        wrong = int((self.answers != self.results.truth).sum())
+        return f"{wrong:,} of {len(self.answers):,} test queries answered wrongly"
+
+
+@dataclass(frozen=True)
+class Depiction:
+    """A release's answers to the test queries, for pictures and pages.
+
+    Attributes:
+        release: what answered.
+        test: the queries and the answers; None where there is no query.
+        grid: the worst queries beside their nearest classes, worst first.
+        confusions: all pairs of classes that are taken for each other; None where there is no query.
+        map: of the embeddings.
+        reliability: of the stated probabilities; None where there is no query, or the release states none.
+        photo_of: gives a photo of a class by its label, uint8 [96, 96, 3].
+    """
+
+    release: Release
+    test: AnsweredTest | None
+    grid: tuple[GridRow, ...]
+    confusions: ConfusionTable | None
+    map: EmbeddingMap
+    reliability: Reliability | None
+    photo_of: Callable[[str], Pixels]
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Why a picture cannot be made, a sentence each, by its name."""
+        if self.confusions is None:
+            return dict.fromkeys(("retrieval_grid", "confusion_pairs", "reliability"), NO_QUERIES)
+        missing = {}
+        if not self.confusions.pairs:
+            missing["confusion_pairs"] = NO_CONFUSION
+        if self.reliability is None:
+            missing["reliability"] = NO_PROBABILITY
+        return missing
+
+    @cached_property
+    def pictures(self) -> dict[str, Image.Image]:
+        """The pictures that can be made, by name, each whole in itself: for MLflow."""
+        makers: dict[str, Callable[[], Image.Image]] = {
+            "retrieval_grid": self._grid_picture,
+            "confusion_pairs": self._confusion_picture,
+            "embedding_map": self._map_picture,
+            "reliability": self._reliability_picture,
+        }
+        names = [name for name in makers if name not in self.missing]
+        return {name: makers[name]() for name in bar(names, name="drawing", unit="picture")}
+
+    def _grid_picture(self) -> Image.Image:
+        return retrieval_grid(self.grid, "" if self.test is None else f"{self.test.summary()}; worst first")
+
+    def _confusion_picture(self) -> Image.Image:
+        pairs = () if self.confusions is None else self.confusions.pairs
+        shown = pairs[:PAIRS]
+        heading = f"{len(pairs):,} pairs of classes taken for each other in the test split; the worst {len(shown)}"
+        return confusion_picture(shown, self.photo_of, heading)
+
+    def _map_picture(self) -> Image.Image:
+        return self.map.sheet(
+            self.photo_of, f"Embeddings of release {self.release.id}: its gallery and the test queries"
+        )
+
+    def _reliability_picture(self) -> Image.Image:
+        if self.reliability is None:
+            raise ValueError(NO_PROBABILITY)
+        return reliability_picture(self.reliability, "Test queries")
+
 
 def depict_release(release: Release, version: DatasetVersion) -> Depiction:
-    """Draw the pictures of the test split of `version`; where it has no query, those that need none.
+    """Answer the test queries of `version`; where it has none, map the gallery alone.
 
     Args:
         release: answers the queries.
@@ -85,27 +144,19 @@ def depict_release(release: Release, version: DatasetVersion) -> Depiction:
     """
     identifier, thumbnails = Identifier(release), Thumbnails()
     enrolled = _enrolled_photos(release, version)
-    photo_of = _class_photos(release, version, thumbnails)
+    photo_of = class_photos(release, version, thumbnails)
     if len(select_queries(version, "test", release.labels)) == 0:
-        map_alone = _map(identifier, None, photo_of)
-        reasons = dict.fromkeys(("retrieval_grid", "confusion_pairs", "reliability"), NO_QUERIES)
-        return Depiction({"embedding_map": map_alone}, reasons, None)
+        return Depiction(release, None, (), None, _map(identifier, None, photo_of), None, photo_of)
     test = _answer(identifier, version)
-    confusions = confusion_pairs(test.results, identifier.rule)
-    makers: dict[str, Callable[[], Image.Image | str]] = {
-        "retrieval_grid": lambda: _grid(test, enrolled, thumbnails),
-        "confusion_pairs": lambda: _confusions(confusions, photo_of),
-        "embedding_map": lambda: _map(identifier, test, photo_of),
-        "reliability": lambda: _reliability(test),
-    }
-    pictures, missing = {}, {}
-    for name, make in bar(makers.items(), name="drawing", unit="picture"):
-        picture = make()
-        if isinstance(picture, str):
-            missing[name] = picture
-        else:
-            pictures[name] = picture
-    return Depiction(pictures, missing, confusions)
+    return Depiction(
+        release,
+        test,
+        grid=tuple(_grid(test, enrolled, thumbnails)),
+        confusions=confusion_pairs(test.results, identifier.rule),
+        map=_map(identifier, test, photo_of),
+        reliability=reliability_of(test.results, identifier.calibrator),
+        photo_of=photo_of,
+    )
 
 
 def _enrolled_photos(release: Release, version: DatasetVersion) -> DatasetVersion:
@@ -127,23 +178,8 @@ def _answer(identifier: Identifier, version: DatasetVersion) -> AnsweredTest:
     return AnsweredTest(identifier, queries, results, results.answers(identifier.rule), probabilities)
 
 
-def _class_photos(release: Release, version: DatasetVersion, thumbnails: Thumbnails) -> Callable[[str], Pixels]:
-    """Give a photo of a class by its label: the release's reference picture, or an unknown's first photo."""
-    class_number = {label: number for number, label in enumerate(release.labels)}
-    first_row: dict[str, int] = {}
-    for row, label in enumerate(version.column("label")):
-        first_row.setdefault(label, row)
-
-    def photo_of(label: str) -> Pixels:
-        if label in class_number:
-            return decode(release.thumbnail(class_number[label]), label)
-        return thumbnails.of(version, first_row[label])
-
-    return photo_of
-
-
-def _grid(test: AnsweredTest, enrolled: DatasetVersion, thumbnails: Thumbnails) -> Image.Image:
-    """Draw the worst queries, each beside its nearest classes."""
+def _grid(test: AnsweredTest, enrolled: DatasetVersion, thumbnails: Thumbnails) -> list[GridRow]:
+    """Return the worst queries, each beside its nearest classes."""
     rule, results = test.identifier.rule, test.results
     qualities = answer_qualities(results, rule)
     worst = worst_first(results, rule)[:ROWS]
@@ -164,14 +200,14 @@ def _grid(test: AnsweredTest, enrolled: DatasetVersion, thumbnails: Thumbnails) 
         ]
         rows.append(
             GridRow(
+                query=query,
                 photo=thumbnails.of(test.queries.rows, query),
                 caption=_caption(test, query),
                 quality=qualities[query],
                 neighbours=tuple(neighbours),
             )
         )
-    wrong = len(qualities) - qualities.count("right")
-    return retrieval_grid(rows, f"{wrong:,} of {len(qualities):,} test queries answered wrongly; worst first")
+    return rows
 
 
 def _embed_enrolled(identifier: Identifier, enrolled: DatasetVersion) -> EmbeddedSplit:
@@ -201,15 +237,7 @@ def _caption(test: AnsweredTest, query: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _confusions(table: ConfusionTable, photo_of: Callable[[str], Pixels]) -> Image.Image | str:
-    if not table.pairs:
-        return "No class was taken for another."
-    shown = table.pairs[:PAIRS]
-    heading = f"{len(table.pairs):,} pairs of classes taken for each other in the test split; the worst {len(shown)}"
-    return confusion_picture(shown, photo_of, heading)
-
-
-def _map(identifier: Identifier, test: AnsweredTest | None, photo_of: Callable[[str], Pixels]) -> Image.Image:
+def _map(identifier: Identifier, test: AnsweredTest | None, photo_of: Callable[[str], Pixels]) -> EmbeddingMap:
     """Draw the rows of the release's index, and the queries where there are any."""
     index, release = identifier.index, identifier.release
     labels = [release.labels[number] for number in index.classes]
@@ -222,11 +250,4 @@ def _map(identifier: Identifier, test: AnsweredTest | None, photo_of: Callable[[
         qualities += answer_qualities(test.results, identifier.rule)
         vectors.append(test.queries.vectors)
     points = MapPoints(np.concatenate(vectors), tuple(labels), tuple(kinds), tuple(qualities))
-    return embedding_map(points, photo_of, f"Embeddings of release {release.id}: its gallery and the test queries")
-
-
-def _reliability(test: AnsweredTest) -> Image.Image | str:
-    reliability = reliability_of(test.results, test.identifier.calibrator)
-    if reliability is None:
-        return "The release states no probability."
-    return reliability_picture(reliability, "Test queries")
+    return embedding_map(points, photo_of)

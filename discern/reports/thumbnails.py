@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import THUMBNAIL
-from edge_runtime.core.images import Pixels
+from edge_runtime.core.images import Pixels, decode
+from edge_runtime.core.release import Release
 
 
 class Thumbnails:
@@ -24,3 +27,24 @@ class Thumbnails:
         if key not in self._made:
             self._made[key] = THUMBNAIL.apply(rows.pixels(row))
         return self._made[key]
+
+
+def class_photos(release: Release, version: DatasetVersion, thumbnails: Thumbnails) -> Callable[[str], Pixels]:
+    """Return what gives a photo of a class by its label: the release's reference picture, or an unknown's first photo.
+
+    Args:
+        release: carries a reference picture of each class that it enrols.
+        version: holds a photo of every other class that is asked for.
+        thumbnails: takes the photos of `version`.
+    """
+    class_number = {label: number for number, label in enumerate(release.labels)}
+    first_row: dict[str, int] = {}
+    for row, label in enumerate(version.column("label")):
+        first_row.setdefault(label, row)
+
+    def photo_of(label: str) -> Pixels:
+        if label in class_number:
+            return decode(release.thumbnail(class_number[label]), label)
+        return thumbnails.of(version, first_row[label])
+
+    return photo_of

@@ -114,13 +114,39 @@ def project(vectors: NDArray[np.float32], seed: int) -> tuple[NDArray[np.float64
         return tsne.fit_transform(vectors).astype(np.float64), f"t-SNE, perplexity {perplexity:.0f}"
 
 
-def embedding_map(points: MapPoints, photo_of: Callable[[str], Pixels], heading: str, seed: int = 0) -> Image.Image:
+@dataclass(frozen=True)
+class EmbeddingMap:
+    """A map that is drawn, without its legend.
+
+    Attributes:
+        picture: of `SIDE` pixels.
+        colours: of the enrolled classes by name; empty where they are too many, and photos stand on the map.
+        note: how it was projected, and how many points it shows.
+    """
+
+    picture: Image.Image
+    colours: Mapping[str, Colour]
+    note: str
+
+    def sheet(self, photo_of: Callable[[str], Pixels], heading: str) -> Image.Image:
+        """Return the map with a heading and its legend, as one picture.
+
+        Args:
+            photo_of: a photo of a class, [H, W, 3] uint8; asked for enrolled classes alone.
+            heading: the first line.
+        """
+        sheet = Sheet(SIDE + LEGEND + GAP, SIDE + GAP, heading, (self.note,))
+        sheet.image.paste(self.picture, (0, sheet.top))
+        _draw_legend(sheet, self.colours, photo_of)
+        return sheet.image
+
+
+def embedding_map(points: MapPoints, photo_of: Callable[[str], Pixels], seed: int = 0) -> EmbeddingMap:
     """Draw the map: coloured by class where there are few, with photos of classes where there are many.
 
     Args:
         points: of more than `MAX_POINTS`, so many are drawn evenly from all classes.
         photo_of: a photo of a class, [H, W, 3] uint8; asked for enrolled classes alone.
-        heading: the first line.
         seed: of the draw and of t-SNE.
 
     Raises:
@@ -133,16 +159,13 @@ def embedding_map(points: MapPoints, photo_of: Callable[[str], Pixels], heading:
     note = f"{method}, seed {seed}: {len(shown.labels):,} of {len(points.labels):,} points."
     if method != "PCA":
         note += " What lies together is alike; distances between far groups mean nothing."
-    sheet = Sheet(SIDE + LEGEND + GAP, SIDE + GAP, heading, (note,))
     canvas = Image.new("RGB", (SIDE * FINER, SIDE * FINER), PAPER)
     positions = _positions(flat)
     colours = _class_colours(shown)
     if not colours:
         _draw_photos(canvas, shown, positions, photo_of, seed)
     _draw_points(ImageDraw.Draw(canvas), shown, positions, colours)
-    sheet.image.paste(canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS), (0, sheet.top))
-    _draw_legend(sheet, colours, photo_of)
-    return sheet.image
+    return EmbeddingMap(canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS), colours, note)
 
 
 def _class_colours(points: MapPoints) -> dict[str, Colour]:

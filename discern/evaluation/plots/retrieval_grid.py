@@ -50,12 +50,14 @@ class GridRow:
     """One query.
 
     Attributes:
+        query: its number among the queries.
         photo: the query, [H, W, 3] uint8.
         caption: lines beside it: the true label, the answer, and at most four more.
         quality: of the answer.
         neighbours: the nearest classes, best first.
     """
 
+    query: int
     photo: Pixels
     caption: tuple[str, ...]
     quality: AnswerQuality

@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import THUMBNAIL
 from discern.errors import ConfigError, DataError
 from discern.evaluation.gallery import gallery_rows
 from discern.evaluation.metrics import Metrics
-from discern.evaluation.plots.embedding_map import MapPoints, embedding_map
-from discern.evaluation.plots.retrieval_grid import GridRow, retrieval_grid
+from discern.evaluation.plots.embedding_map import EmbeddingMap, MapPoints, embedding_map
+from discern.evaluation.plots.retrieval_grid import GridRow
 from discern.reports import candidate_plots
 from discern.reports.candidate_plots import NO_QUERIES, Depiction, depict_release
 from edge_runtime.core.identify import Answer, Identifier
@@ -77,20 +76,11 @@ def test_confusions_are_counted_from_the_answers_of_the_device(
 
 
 @pytest.fixture
-def rows(candidate: Candidate, toy_version: DatasetVersion, monkeypatch: pytest.MonkeyPatch) -> list[GridRow]:
-    """What the grid was drawn from."""
-    drawn: list[GridRow] = []
-
-    def draw(rows: Sequence[GridRow], heading: str) -> Image.Image:
-        drawn.extend(rows)
-        return retrieval_grid(rows, heading)
-
-    monkeypatch.setattr(candidate_plots, "retrieval_grid", draw)
-    depict_release(candidate[0], toy_version)
-    return drawn
+def rows(seen: Depiction) -> tuple[GridRow, ...]:
+    return seen.grid
 
 
-def test_the_grid_shows_what_the_device_answers(rows: list[GridRow], answers: list[tuple[str, Answer]]) -> None:
+def test_the_grid_shows_what_the_device_answers(rows: tuple[GridRow, ...], answers: list[tuple[str, Answer]]) -> None:
     told = [(truth, "unknown" if answer.label is None else answer.label, answer) for truth, answer in answers]
     assert len(rows) == candidate_plots.ROWS == len(answers)
     for row in rows:
@@ -114,7 +104,7 @@ def embedded(identifier: Identifier, photos: Sequence[Pixels]) -> NDArray[np.flo
 
 
 def test_a_neighbour_is_shown_by_its_photo_that_is_nearest(
-    rows: list[GridRow], candidate: Candidate, toy_version: DatasetVersion
+    rows: tuple[GridRow, ...], candidate: Candidate, toy_version: DatasetVersion
 ) -> None:
     identifier, enrolled = Identifier(candidate[0]), toy_version.take(gallery_rows(toy_version, candidates.GALLERY))
     asked = toy_version.select(split="test", role="query")
@@ -137,9 +127,9 @@ def test_the_map_holds_the_index_and_the_queries(
 ) -> None:
     mapped: list[MapPoints] = []
 
-    def draw(points: MapPoints, photo_of: Callable[[str], Pixels], heading: str) -> Image.Image:
+    def draw(points: MapPoints, photo_of: Callable[[str], Pixels]) -> EmbeddingMap:
         mapped.append(points)
-        return embedding_map(points, photo_of, heading)
+        return embedding_map(points, photo_of)
 
     monkeypatch.setattr(candidate_plots, "embedding_map", draw)
     depict_release(candidate[0], toy_version)

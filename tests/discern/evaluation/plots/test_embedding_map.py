@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +53,11 @@ def photo_of(label: str) -> Pixels:
     return np.full((60, 60, 3), PHOTO, np.uint8)
 
 
+def sheet_of(points: MapPoints, photo_of: Callable[[str], Pixels] = photo_of) -> Image.Image:
+    """Draw the map with its legend."""
+    return embedding_map(points, photo_of).sheet(photo_of, "heading")
+
+
 def count(picture: Image.Image, colour: tuple[int, int, int]) -> int:
     """Pixels of about this colour: what is smoothed has few of it alone."""
     distance = np.abs(np.asarray(picture).astype(int) - colour).max(axis=2)
@@ -80,9 +86,7 @@ def test_neighbours_stay_neighbours() -> None:
 def test_a_seed_makes_one_map_and_another_a_different_one() -> None:
     vectors, _ = groups(8, 5)
     assert np.array_equal(project(vectors, seed=0)[0], project(vectors, seed=0)[0])
-    assert np.array_equal(
-        np.asarray(embedding_map(points(5), photo_of, "")), np.asarray(embedding_map(points(5), photo_of, ""))
-    )
+    assert np.array_equal(np.asarray(sheet_of(points(5))), np.asarray(sheet_of(points(5))))
 
 
 @pytest.mark.parametrize("number", [2, 3, 19])
@@ -104,18 +108,18 @@ def test_embeddings_that_are_all_one_lie_in_the_middle(number: int) -> None:
     assert method == "PCA"
     assert np.abs(flat).max() < 1e-5
     one = replace(points(1, gallery=number, queries=0), vectors=vectors)
-    assert count(embedding_map(one, photo_of, "heading"), PALETTE[0])
+    assert count(sheet_of(one), PALETTE[0])
 
 
 def test_few_classes_have_a_colour_each_and_photos_in_the_legend() -> None:
-    picture = embedding_map(points(5), photo_of, "heading")
+    picture = sheet_of(points(5))
     assert all(count(picture, colour) > 100 for colour in PALETTE[:5])
     assert not any(count(picture, colour) for colour in PALETTE[5:7])
     assert count(picture, PHOTO) == 5 * 32 * 32
 
 
 def test_unknowns_are_marked_apart() -> None:
-    without, with_some = (embedding_map(points(5, unknowns=number), photo_of, "heading") for number in (0, 3))
+    without, with_some = (sheet_of(points(5, unknowns=number)) for number in (0, 3))
     assert count(with_some, GREY) > count(without, GREY) + 50
 
 
@@ -127,20 +131,20 @@ def test_many_classes_have_photos_on_the_map_below_the_points() -> None:
         return photo_of(label)
 
     many = points(300, queries=1, unknowns=20)
-    picture = embedding_map(many, counted, "heading")
+    picture = sheet_of(many, counted)
     assert 50 < len(asked) == len(set(asked)) <= MAX_PHOTOS
     unknowns = {label for label, kind in zip(many.labels, many.kinds, strict=True) if kind == "unknown"}
     assert not unknowns & set(asked)
     # They lie beside each other, with points and lines on some.
     assert 0.7 < count(picture, PHOTO) / (len(asked) * PHOTO_SIDE**2) < 1
-    assert picture.size == embedding_map(points(2), photo_of, "heading").size
+    assert picture.size == sheet_of(points(2)).size
 
 
 @pytest.mark.parametrize("quality", ["wrong name", "refused"])
 def test_what_was_not_answered_right_is_ringed(quality: AnswerQuality) -> None:
     right = points(3)
     wrong = replace(right, qualities=(quality,) * len(right.labels))
-    before, after = (count(embedding_map(one, photo_of, "heading"), COLOURS[quality]) for one in (right, wrong))
+    before, after = (count(sheet_of(one), COLOURS[quality]) for one in (right, wrong))
     assert after > before + 9 * 20  # the legend has one of each
 
 
@@ -153,14 +157,14 @@ def test_of_many_points_some_of_every_class_are_shown(monkeypatch: pytest.Monkey
         return project(vectors, seed)
 
     monkeypatch.setattr(module, "project", counted)
-    embedding_map(points(6, queries=20), photo_of, "heading")
+    sheet_of(points(6, queries=20))
     assert shown == [12]
 
 
 def test_a_gallery_alone_is_a_map_too() -> None:
-    assert count(embedding_map(points(3, gallery=4, queries=0), photo_of, "heading"), PHOTO) == 3 * 32 * 32
+    assert count(sheet_of(points(3, gallery=4, queries=0)), PHOTO) == 3 * 32 * 32
 
 
 def test_nothing_to_show_is_an_error() -> None:
     with pytest.raises(ValueError, match="at least one point"):
-        embedding_map(MapPoints(np.empty((0, 8), np.float32), (), (), ()), photo_of, "heading")
+        embedding_map(MapPoints(np.empty((0, 8), np.float32), (), (), ()), photo_of)

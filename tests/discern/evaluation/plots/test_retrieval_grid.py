@@ -61,7 +61,7 @@ def plain(colour: tuple[int, int, int]) -> Pixels:
 
 def row(quality: AnswerQuality = "right", neighbours: int = 2, label: str = "blue") -> GridRow:
     near = tuple(Neighbour(plain(BLUE), label, 0.9, own=place == 1) for place in range(neighbours))
-    return GridRow(plain(RED), (label, f"answer: {label}", "best 0.9"), quality, near)
+    return GridRow(0, plain(RED), (label, f"answer: {label}", "best 0.9"), quality, near)
 
 
 def colours(rows: list[GridRow]) -> dict[tuple[int, ...], int]:
