@@ -1,35 +1,94 @@
-"""The promotion report: the gates that decide, the figures, and a picture of every query whose answer changed."""
+"""The promotion page: the decision and the gates that made it, the figures, every answer that is wrong or changed."""
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discern.datasets.manifest import DatasetVersion
-from discern.evaluation.gates import GateResult, PromotionDecision
-from discern.evaluation.metrics import Metrics
+from discern.evaluation.gates import PromotionDecision
+from discern.evaluation.plots.retrieval_grid import worst_first
 from discern.evaluation.retrieval import UNKNOWN
 from discern.releases.comparison import ReleaseComparison, ReleaseEvaluation
-from discern.reports.html import data_uri, page
-from discern.reports.thumbnails import Thumbnails
+from discern.reports.figures import RATES, Evaluated, Figure, Head, figures, further_figures
+from discern.reports.html import data_uri, render
+from discern.reports.shown_answers import AnswerBook, Picture, ShownAnswer, class_pictures
+from discern.reports.summary import PICTURES, Origin, PageSummary
+from discern.reports.thumbnails import Thumbnails, class_photos
+from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.release import Release
 
-PICTURES = 200  # at most, so that the page stays one that opens at once
-TITLES = {
-    "recall_at_1": "recall@1",
-    "unseen_recall_at_1": "recall@1 of classes that never trained",
-    "tpir": "enrolled identified (TPIR)",
-    "unseen_tpir": "enrolled identified (TPIR), classes that never trained",
-    "tnir": "unknowns refused (TNIR)",
-    "auroc": "AUROC",
-    "brier_score": "Brier score",
+MOST = 60  # queries of a group, so that the page stays below 5 MB
+MAIN_FIGURES = (*RATES, "latency_ms", "size_mb")
+LIMITS = {
+    "least_recall_at_1": "recall@1 of a first release, at least",
+    "least_tnir": "TNIR of a first release, at least",
+    "worse_by": "accuracy, precision and recall may lose",
+    "class_loses": "a class may lose of its queries",
+    "class_queries": "queries from which on a class is judged by itself",
+    "tnir_worse_by": "TNIR may lose",
+    "latency_ms": "latency, at most, ms",
+    "size_mb": "size, at most, MB",
 }
-ERROR_RATES = {"tpir": "FNIR", "unseen_tpir": "FNIR", "tnir": "FPIR"}  # 1 - the rate, shown beside it
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A limit that lets more through than the default does."""
+
+    name: str
+    limit: str
+    default: str
+
+
+@dataclass(frozen=True)
+class ShownQuery:
+    """A query and the answers to it.
+
+    Attributes:
+        photo: of the query.
+        truth: its true class.
+        enrolled: whether that class is in the gallery.
+        candidate: the answer of the candidate.
+        production: the answer of production, where there is one.
+    """
+
+    photo: Picture
+    truth: str
+    enrolled: bool
+    candidate: ShownAnswer
+    production: ShownAnswer | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Queries with one fate.
+
+    Attributes:
+        title: the fate.
+        count: all queries of it.
+        queries: those that are shown, worst first.
+    """
+
+    title: str
+    count: int
+    queries: list[ShownQuery]
 
 
 def promotion_report(
-    candidate: Release, production: Release | None, comparison: ReleaseComparison, version: DatasetVersion
+    candidate: Release,
+    production: Release | None,
+    comparison: ReleaseComparison,
+    version: DatasetVersion,
+    *,
+    origin: Origin | None = None,
+    index: str | None = None,
+    data_page: str | None = None,
+    training_page: str | None = None,
 ) -> str:
     """Write the page as one HTML text that needs no network.
 
@@ -38,124 +97,173 @@ def promotion_report(
         production: the release that it is compared with, if any.
         comparison: the decision and what it rests on.
         version: the dataset version whose test queries are answered.
+        origin: which run compared them; None where the page does not say.
+        index: address of the page of all reports, relative to this one; None for a page that stands alone.
+        data_page: address of the review of `version`, likewise.
+        training_page: address of the page of the candidate's training, likewise.
     """
-    against = f"release {production.id}" if production else "stated floors (nothing is in production)"
-    subtitle = f"Compared with {against} on the test split of dataset version {version.id}."
-    body = [
-        _head(candidate, comparison.decision, subtitle),
-        _figures(comparison, candidate, production),
-        _pictures(comparison),
-        _origin(candidate),
-    ]
-    return page(f"Promotion of {candidate.id}", body)
-
-
-def empty_report(candidate: Release, decision: PromotionDecision) -> str:
-    """Write the page for a decision that needs no comparison."""
-    body = [_head(candidate, decision, "Nothing was compared."), _origin(candidate)]
-    return page(f"Promotion of {candidate.id}", body)
-
-
-def _head(candidate: Release, decision: PromotionDecision, subtitle: str) -> str:
-    kind, word = ("good", "Promoted") if decision.promote else ("bad", "Not promoted")
-    rows = "".join(_gate(gate) for gate in decision.gates)
-    return (
-        f"<h1>Release {escape(candidate.id)} of {escape(candidate.manifest.name)}</h1>"
-        f'<p class="verdict {kind}">{word}: {escape(decision.reason)}</p><p class="muted">{escape(subtitle)}</p>'
-        f"<h2>Gates</h2><table><tr><th>Gate</th><th>Result</th><th>Measured</th></tr>{rows}</table>"
+    new, old = _evaluated(comparison, candidate, production)
+    shown, further = _figures(new, old)
+    return render(
+        "promotion.html",
+        candidate=candidate,
+        production=production,
+        version=version.id,
+        head=_head(comparison),
+        gates=comparison.decision.gates,
+        limits=_loosened(comparison),
+        figures=shown,
+        further=further,
+        groups=_groups(candidate, production, comparison, version),
+        queries=len(comparison.candidate.queries),
+        origin=origin,
+        index=index,
+        data_page=data_page,
+        training_page=training_page,
     )
 
 
-def _gate(gate: GateResult) -> str:
-    kind, word = ("good", "passed") if gate.passed else ("bad", "failed")
-    return f'<tr><td>{escape(gate.name)}</td><td class="{kind}">{word}</td><td>{escape(gate.detail)}</td></tr>'
+def empty_report(
+    candidate: Release,
+    decision: PromotionDecision,
+    *,
+    origin: Origin | None = None,
+    index: str | None = None,
+    training_page: str | None = None,
+) -> str:
+    """Write the page for a decision that needs no comparison; addresses as for `promotion_report`."""
+    return render(
+        "promotion.html",
+        candidate=candidate,
+        production=None,
+        version=None,
+        head=Head("bad", "Not promoted", decision.reason),
+        gates=decision.gates,
+        limits=[],
+        figures=[],
+        further=[],
+        groups=None,
+        queries=0,
+        origin=origin,
+        index=index,
+        data_page=None,
+        training_page=training_page,
+    )
 
 
-def _figures(comparison: ReleaseComparison, candidate: Release, production: Release | None) -> str:
-    new = _column(candidate, comparison.candidate)
-    old = _column(production, comparison.production) if production and comparison.production else {}
-    rows = [_row(title, value, old.get(title, "")) for title, value in new.items()]
-    head = '<tr><th>Figure</th><th class="number">Candidate</th><th class="number">Production</th></tr>'
-    return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
+def promotion_summary(
+    candidate: Release,
+    production: Release | None,
+    comparison: ReleaseComparison,
+    version: DatasetVersion,
+    origin: Origin,
+) -> PageSummary:
+    """Return what the index says of the page; arguments as for `promotion_report`."""
+    head = _head(comparison)
+    new, old = _evaluated(comparison, candidate, production)
+    picture_of, queries = Thumbnails().of, comparison.candidate.queries
+    worst = islice((row for rows in _fates(candidate, comparison).values() for row in rows.tolist()), PICTURES)
+    return PageSummary(
+        kind="promotion",
+        use_case=candidate.manifest.name,
+        id=candidate.id,
+        version=version.id,
+        origin=origin,
+        verdict=head.kind,
+        word=head.word,
+        reason=head.reason,
+        figures={figure.name: _against(figure) for figure in figures(MAIN_FIGURES, new, old)},
+        pictures=tuple(data_uri(picture_of(queries, row)) for row in worst),
+    )
 
 
-def _column(release: Release, evaluation: ReleaseEvaluation) -> dict[str, str]:
-    """Return every figure of one release by its title."""
+def _head(comparison: ReleaseComparison) -> Head:
+    decision = comparison.decision
+    failed = [gate.name for gate in decision.gates if not gate.passed]
+    if failed:
+        word = "gate" if len(decision.gates) == 1 else "gates"
+        return Head("bad", "Not promoted", f"{len(failed)} of {len(decision.gates)} {word} failed: {', '.join(failed)}")
+    usual = comparison.by_default_limits() if _loosened(comparison) else decision
+    if usual.promote:
+        return Head("good", "Promoted", f"{decision.reason}; all {len(decision.gates)} gates are met")
+    return Head("wait", "Promoted by loosened limits", f"the default limits would refuse it; {usual.reason}")
+
+
+def _loosened(comparison: ReleaseComparison) -> list[Limit]:
+    loosened = comparison.gates.loosened(first=comparison.production is None)
+    return [Limit(LIMITS[name], f"{limit:g}", f"{default:g}") for name, (limit, default) in loosened.items()]
+
+
+def _evaluated(
+    comparison: ReleaseComparison, candidate: Release, production: Release | None
+) -> tuple[Evaluated, Evaluated | None]:
+    new = _figures_of(candidate, comparison.candidate)
+    if production is None or comparison.production is None:
+        return new, None
+    return new, _figures_of(production, comparison.production)
+
+
+def _figures_of(release: Release, evaluation: ReleaseEvaluation) -> Evaluated:
     answers = evaluation.answers
-    figures = {TITLES.get(name, name.replace("_", " ")): _value(answers.metrics, name) for name in Metrics.model_fields}
-    return figures | {
-        "p95 latency, ms": f"{answers.latency_ms:.1f}",
-        "size, MB": f"{answers.size_mb:.1f}",
-        "validation FPIR, 95 % interval": _validation_rate(release, "fpir"),
-        "validation TPIR, 95 % interval": _validation_rate(release, "tpir"),
-        "gallery rows": release.manifest.represent or "not stated",
-    }
+    return Evaluated(release, evaluation.results, answers.answered, answers.metrics, answers.latency_ms)
 
 
-def _validation_rate(release: Release, name: str) -> str:
-    """Return a rate on the queries that the rule is fitted on, as the release itself states it."""
-    stated = release.manifest.metrics
-    keys = [f"validation_{name}{ending}" for ending in ("", "_low", "_high")]
-    if not stated.keys() >= set(keys):
-        return "not stated"
-    value, low, high = (stated[key] for key in keys)
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+def _figures(new: Evaluated, old: Evaluated | None) -> tuple[list[Figure], list[Figure]]:
+    """Return the figures in view, and the folded ones."""
+    return figures(MAIN_FIGURES, new, old), figures(further_figures(new.metrics, MAIN_FIGURES), new, old)
 
 
-def _row(title: str, candidate: str, production: str) -> str:
-    cells = f'<td class="number">{candidate}</td><td class="number">{production}</td>'
-    return f"<tr><td>{escape(title)}</td>{cells}</tr>"
+def _against(figure: Figure) -> str:
+    return figure.value.text if figure.production is None else f"{figure.value.text} against {figure.production.text}"
 
 
-def _value(metrics: Metrics, name: str) -> str:
-    value = getattr(metrics, name)
-    if value is None:
-        return "not computed"
-    if not isinstance(value, float):
-        return str(value)
-    error = f" ({ERROR_RATES[name]} {1 - value:.3f})" if name in ERROR_RATES else ""
-    return f"{value:.3f}{error}"
+def _groups(
+    candidate: Release, production: Release | None, comparison: ReleaseComparison, version: DatasetVersion
+) -> list[Group]:
+    """Return the queries that are shown, by their fate, those first that a reader has to look at."""
+    thumbnails = Thumbnails()
+    picture_of = class_pictures(class_photos(candidate, version, thumbnails))
+    new = _book(candidate, comparison.candidate, picture_of)
+    old = None
+    if production is not None and comparison.production is not None:
+        old = _book(production, comparison.production, picture_of)
+    queries, results = comparison.candidate.queries, comparison.candidate.results
 
+    def shown(row: int) -> ShownQuery:
+        truth = results.query_labels[row]
+        return ShownQuery(
+            photo=Picture(data_uri(thumbnails.of(queries, row)), f"Query of {truth}"),
+            truth=truth,
+            enrolled=bool(results.enrolled[row]),
+            candidate=new.answer(row),
+            production=None if old is None else old.answer(row),
+        )
 
-def _pictures(comparison: ReleaseComparison) -> str:
-    """Show the queries whose answer changed; where nothing is in production, those answered wrongly."""
-    candidate, production = comparison.candidate, comparison.production
-    if production is None:
-        chosen = np.flatnonzero(~candidate.answers.right)
-        title, none = "Queries answered wrongly", "Every query was answered right."
-    else:
-        chosen = np.flatnonzero(candidate.answers.answered != production.answers.answered)
-        title, none = "Queries whose answer changed", "No answer changed."
-    picture_of = Thumbnails().of
-    figures = [
-        f'<figure><img alt="" src="{data_uri(picture_of(candidate.queries, row))}">{_caption(row, comparison)}</figure>'
-        for row in chosen[:PICTURES].tolist()
+    return [
+        Group(title, len(rows), [shown(row) for row in rows[:MOST].tolist()])
+        for title, rows in _fates(candidate, comparison).items()
     ]
-    more = f'<p class="muted">{len(chosen) - PICTURES} more are not shown.</p>' if len(chosen) > PICTURES else ""
-    content = f'<div class="pictures">{"".join(figures)}</div>{more}' if figures else f"<p>{none}</p>"
-    return f"<h2>{title} ({len(chosen)} of {len(candidate.queries)})</h2>{content}"
 
 
-def _caption(row: int, comparison: ReleaseComparison) -> str:
-    results = comparison.candidate.results
-    truth = results.query_labels[row] + ("" if results.enrolled[row] else " (unknown)")
-    lines = [f"<b>{escape(truth)}</b>", f"candidate: {_answer(comparison.candidate, row)}"]
-    if comparison.production is not None:
-        lines.append(f"production: {_answer(comparison.production, row)}")
-    return f"<figcaption>{'<br>'.join(lines)}</figcaption>"
+def _book(release: Release, evaluation: ReleaseEvaluation, picture_of: Callable[[str], Picture]) -> AnswerBook:
+    return AnswerBook(release, evaluation.results, evaluation.answers.answered, picture_of)
 
 
-def _answer(evaluation: ReleaseEvaluation, row: int) -> str:
-    results, answered = evaluation.results, evaluation.answers.answered[row]
-    label = "unknown" if answered == UNKNOWN else results.labels[answered]
-    kind = "good" if answered == results.truth[row] else "bad"
-    return f'<span class="{kind}">{escape(label)}</span> {results.scores[row, 0]:.2f}'
-
-
-def _origin(candidate: Release) -> str:
-    lineage = candidate.manifest.lineage.model_dump()
-    rows = "".join(
-        f"<tr><td>{escape(key.replace('_', ' '))}</td><td>{escape(str(value))}</td></tr>"
-        for key, value in lineage.items()
-    )
-    return f"<h2>Where it came from</h2><table>{rows}</table>"
+def _fates(candidate: Release, comparison: ReleaseComparison) -> dict[str, NDArray[np.int64]]:
+    """Return the queries that are answered wrongly or otherwise than before, by their fate, worst first."""
+    new = comparison.candidate
+    right, answered = new.answers.right, new.answers.answered
+    if comparison.production is None:
+        named = answered != UNKNOWN
+        fates = {"Given a wrong name": ~right & named, "Enrolled, but answered unknown": ~right & ~named}
+    else:
+        before = comparison.production.answers
+        same = answered == before.answered
+        fates = {
+            "Got worse": before.right & ~right,
+            "Got better": right & ~before.right,
+            "Wrong before and now, in another way": ~right & ~before.right & ~same,
+            "Wrong before and now, in the same way": ~right & same,
+        }
+    order = worst_first(new.results, DecisionRule(**candidate.manifest.decision.model_dump()))
+    return {title: order[chosen[order]] for title, chosen in fates.items() if chosen.any()}
