@@ -25,17 +25,17 @@ def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
         name = run_pipeline("training", path)
         metrics = newest("training", "test_metrics", name).load().figures()
         release = newest("training", "release_candidate", name).load()
-        pictures = f"{newest('training', 'candidate_pictures', name).uri}/output.html"
+        report = _training_report(name, release.id)
     run = release.manifest.lineage.mlflow_run
     if as_json:
-        result = {"use_case": name, "release": release.id, "metrics": metrics, "pictures": pictures, "mlflow_run": run}
+        result = {"use_case": name, "release": release.id, "metrics": metrics, "report": report, "mlflow_run": run}
         tell_json(result)
         return
     tell(f"Release candidate {release.id} of {name}, measured on the test split:")
     tell_facts({figure.replace("_", " "): f"{metrics[figure]:.3f}" for figure in FIGURES if figure in metrics})
     tell_facts(
         {
-            "pictures": pictures,
+            "report": report,
             "curves": f"run {release.manifest.lineage.pipeline_run} of the experiment {name}: `discern mlflow`",
             "next": f"discern promote {use_case or name}",
         }
@@ -67,6 +67,14 @@ def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
         return
     tell(f"Release {publication.release} is live on channel {publication.channel}: {publication.reason}.")
     tell_facts({"report": report, "next": _pull(publication)})
+
+
+def _training_report(use_case: str, release: str) -> str:
+    """Return the address of the page on a release candidate."""
+    from discern.reports.site import training_page
+    from orchestration import storage_layout
+
+    return f"{storage_layout.reports()}/{training_page(use_case, release)}"
 
 
 def _report(release: str) -> str | None:

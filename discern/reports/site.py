@@ -11,6 +11,7 @@ needs nothing else and can be written again at any time.
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -78,6 +79,11 @@ def training_page(use_case: str, release: str) -> str:
 def promotion_page(release: str, production: str) -> str:
     """Return the path of the page on a decision, relative to the site; `production` is empty where there is none."""
     return f"promotion/{release}-against-{production or 'nothing'}.html"
+
+
+def link(page: str, target: str = INDEX) -> str:
+    """Return the address of one page of the site, relative to another."""
+    return posixpath.relpath(target, posixpath.dirname(page))
 
 
 def publish_summary(site: str, page: str, summary: PageSummary) -> str:

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Annotated
 
 from zenml import step
+from zenml.logger import get_logger
 from zenml.types import HTMLString
 
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gates import GateConfig, PromotionDecision, already_in_production
-from discern.releases.comparison import compare_releases
-from discern.reports.promotion_page import empty_report, promotion_report
-from discern.storage.remote import write_file
+from discern.releases.comparison import ReleaseComparison, compare_releases
+from discern.reports import site
+from discern.reports.promotion_page import empty_report, promotion_report, promotion_summary
 from edge_runtime.core.release import Release
 from orchestration import storage_layout
 from orchestration.caching import by_code, code_of
+from orchestration.lineage import page_origin
 from orchestration.signing import release_repository
+
+logger = get_logger(__name__)
 
 
 def code() -> str:
@@ -44,14 +48,33 @@ def compare(
     """
     if production == candidate.id:
         decision = already_in_production(candidate.id)
-        return decision, HTMLString(empty_report(candidate, decision))
+        return decision, HTMLString(empty_report(candidate, decision, origin=page_origin()))
     with tempfile.TemporaryDirectory(prefix="production-") as folder:
         current = None
         if production:
             current = release_repository(keys).fetch(production, Path(folder) / "release")
         comparison = compare_releases(candidate, current, dataset, gates)
-        page = promotion_report(candidate, current, comparison, dataset)
-    write_file(
-        f"{storage_layout.reports()}/promotion/{candidate.id}-against-{production or 'nothing'}.html", page.encode()
-    )
+        page = _publish(candidate, current, comparison, dataset)
     return comparison.decision, HTMLString(page)
+
+
+def _publish(
+    candidate: Release, production: Release | None, comparison: ReleaseComparison, dataset: DatasetVersion
+) -> str:
+    """Put the page on the decision into the site of reports; returns it as one that stands alone."""
+    origin, use_case = page_origin(), candidate.manifest.name
+    page = site.promotion_page(candidate.id, production.id if production else "")
+    linked = promotion_report(
+        candidate,
+        production,
+        comparison,
+        dataset,
+        origin=origin,
+        index=site.link(page),
+        data_page=site.link(page, site.data_page(use_case, dataset.id)),
+        training_page=site.link(page, site.training_page(use_case, candidate.id)),
+    )
+    summary = promotion_summary(candidate, production, comparison, dataset, origin)
+    address = site.publish_page(storage_layout.reports(), page, linked, summary)
+    logger.info("The decision on release %s: %s", candidate.id, address)
+    return promotion_report(candidate, production, comparison, dataset, origin=origin)

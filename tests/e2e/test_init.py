@@ -67,7 +67,7 @@ def test_init_data_train_promote_and_a_device(
     assert version["classes"] == 12
     assert Path(str(version["report"])).is_file()
     trained = told("train", "own-pills")
-    assert Path(str(trained["pictures"])).is_file()
+    assert Path(str(trained["report"])).is_file()
     promoted = told("promote", "own-pills")
     assert promoted["channel"] == "own-pills-production"
     assert promoted["release"] == trained["release"]
