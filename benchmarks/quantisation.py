@@ -19,7 +19,8 @@ from discern.evaluation.numeric_format import FormatChoice, NumericFormatConfig
 from discern.learning.config import ModelConfig
 from discern.learning.recipes import train_teacher
 from discern.progress import bar
-from discern.releases.candidate import CandidateInputs, PackagingConfig, build_candidate
+from discern.releases.candidate import CandidateInputs, build_candidate
+from discern.releases.config import PackagingConfig
 from discern.sources.folder import FolderConfig
 from discern.sources.registry import open_source
 from edge_runtime.core.release import Lineage

@@ -1,7 +1,8 @@
 """`@checked_pipeline`: a ZenML pipeline that refuses a config it does not understand and fails with a sentence.
 
 Rules kept:
-- a config is checked against the run-config schema, the pipeline's parameters and its step names before a run;
+- a config is checked against the run-config schema, the pipeline's parameters and its step names before a run, and
+  before the steps are imported, which takes seconds;
 - a run is tagged with its use case, by which later pipelines find it; a config may name further tags;
 - a run is named `USE_CASE-PIPELINE-{date}-{time}`, and tracked in the experiment of its use case;
 - the first failed step ends the run (ZenML's default would go on with sibling branches);
@@ -12,8 +13,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+import pkgutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import click
@@ -21,7 +24,6 @@ from zenml.client import Client
 from zenml.enums import ExecutionMode
 from zenml.logger import get_logger
 from zenml.pipelines.pipeline_definition import Pipeline
-from zenml.steps import BaseStep
 
 from edge_runtime.errors import UserError
 from orchestration import console, experiments, installed_packages
@@ -33,7 +35,15 @@ logger = get_logger(__name__)
 
 
 class CheckedPipeline(Pipeline):
-    """A pipeline whose config is checked and whose errors are sentences."""
+    """A pipeline whose config is checked and whose errors are sentences.
+
+    Attributes:
+        step_names: names of its steps, which a config may name.
+        is_tracked: a step of it logs to the experiment tracker.
+    """
+
+    step_names: Sequence[str] = ()
+    is_tracked: bool = False
 
     def with_options(  # type: ignore[override]  # every one of ZenML's arguments is handed on
         self, *, config_path: str | None = None, **kwargs: Any
@@ -47,7 +57,7 @@ class CheckedPipeline(Pipeline):
             with _SentencesOnTheCommandLine():
                 path = Path(config_path)
                 config = read_config(path, os.environ)
-                check_config(config, path, self.entrypoint, self._known_steps())
+                check_config(config, path, self.entrypoint, self.step_names)
                 kwargs = self._options(config) | kwargs
         return cast(CheckedPipeline, super().with_options(config_path=config_path, **kwargs))
 
@@ -68,7 +78,7 @@ class CheckedPipeline(Pipeline):
         options["tags"] = _with(use_case, options["tags"])
         if "run_name" not in config:
             options["run_name"] = f"{use_case}-{self.name.removesuffix('_pipeline')}-{{date}}-{{time}}"
-        if self._is_tracked():
+        if self.is_tracked:
             options["settings"] = experiments.tracker_settings(use_case, config.get("settings") or {})
         return options
 
@@ -85,27 +95,28 @@ class CheckedPipeline(Pipeline):
         if settings and uri:
             experiments.prepare_experiment(settings.model_dump()["experiment_name"], uri)
 
-    def _is_tracked(self) -> bool:
-        return any(step.configuration.experiment_tracker for step in self._steps())
 
-    def _known_steps(self) -> list[str]:
-        return [step.name for step in self._steps()]
+def checked_pipeline(steps: ModuleType, *, is_tracked: bool = False) -> Callable[[Callable[..., None]], CheckedPipeline]:
+    """Make a pipeline of a function; its name is the function's.
 
-    def _steps(self) -> list[BaseStep]:
-        """The steps that the pipeline's body calls: they are globals of its function."""
-        called = (self.entrypoint.__globals__.get(name) for name in self.entrypoint.__code__.co_names)
-        return [step for step in called if isinstance(step, BaseStep)]
+    Args:
+        steps: the package of its steps: a module holds the step of its name. The function imports them itself.
+        is_tracked: a step of it logs to the experiment tracker.
+    """
 
+    def decorate(function: Callable[..., None]) -> CheckedPipeline:
+        made = CheckedPipeline(
+            name=function.__name__,
+            entrypoint=function,
+            execution_mode=ExecutionMode.FAIL_FAST,
+            # A machine's load is nobody's business here, and collecting it costs more than a short step.
+            enable_heartbeat=False,
+        )
+        made.is_tracked = is_tracked
+        made.step_names = tuple(module.name for module in pkgutil.iter_modules(steps.__path__))
+        return made
 
-def checked_pipeline(function: Callable[..., None]) -> CheckedPipeline:
-    """Make a pipeline of `function`; its name is the function's."""
-    return CheckedPipeline(
-        name=function.__name__,
-        entrypoint=function,
-        execution_mode=ExecutionMode.FAIL_FAST,
-        # A machine's load is nobody's business here, and collecting it costs more than a short step.
-        enable_heartbeat=False,
-    )
+    return decorate
 
 
 def _with(use_case: str, tags: list[Any]) -> list[Any]:

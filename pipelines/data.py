@@ -6,22 +6,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+import steps.data
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.splits.assign import SplitConfig
 from discern.learning.preview import preview_of
-from discern.quality.checks import CheckConfig
+from discern.quality.checks.model import CheckConfig
 from discern.sources.registry import NamedSources, SourceConfig, one_config
 from orchestration.artifact_lookup import plain
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.config_check import read_config
-from steps.data.check import check
-from steps.data.fingerprint_source import fingerprint_source
-from steps.data.gate import gate
-from steps.data.ingest import ingest
-from steps.data.previous_version import previous_version
 
 
-@checked_pipeline
+@checked_pipeline(steps=steps.data)
 def data_pipeline(
     use_case: str,
     source: SourceConfig | None = None,
@@ -45,6 +41,13 @@ def data_pipeline(
     Raises:
         ConfigError: there is neither `source` nor `sources`, or there are both.
     """
+    # Imported here, for that takes seconds: a config is checked before.
+    from steps.data.check import check
+    from steps.data.fingerprint_source import fingerprint_source
+    from steps.data.gate import gate
+    from steps.data.ingest import ingest
+    from steps.data.previous_version import previous_version
+
     config = one_config(source, sources).model_dump(mode="json")
     parameters: dict[str, Any] = {"source": config, "splits": splits, "cleaning": cleaning}
     fingerprint = fingerprint_source(source=config)

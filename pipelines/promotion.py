@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import steps.promotion
 from discern.evaluation.gates import GateConfig
+from discern.publication.channels import Approval, Channels
 from orchestration.artifact_lookup import newest_input, newest_output
 from orchestration.checked_pipeline import checked_pipeline
-from steps.promotion.compare import compare
-from steps.promotion.production_release import production_release
-from steps.promotion.publish import Approval, Channels, publish
 
 
-@checked_pipeline
+@checked_pipeline(steps=steps.promotion)
 def promotion_pipeline(
     use_case: str,
     keys: str | None = None,
@@ -27,6 +26,11 @@ def promotion_pipeline(
         approval: `manual` stops at the staging channel.
         channels: names of the two channels.
     """
+    # Imported here, for that takes seconds: a config is checked before.
+    from steps.promotion.compare import compare
+    from steps.promotion.production_release import production_release
+    from steps.promotion.publish import publish
+
     candidate = newest_output("training_pipeline", "release_candidate", use_case)
     dataset = newest_input("training_pipeline", "assemble", "dataset", use_case)
     production = production_release(keys=keys, channel=channels.production)

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+import steps.training
 from discern.evaluation.gallery import GalleryConfig
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
-from discern.releases.candidate import PackagingConfig
+from discern.releases.config import PackagingConfig
 from orchestration.artifact_lookup import earlier
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.version_names import VersionName, pinned
-from steps.training.assemble import assemble
-from steps.training.check_queries import check_queries
-from steps.training.depict import depict
-from steps.training.distil import distil
-from steps.training.fingerprint_weights import fingerprint_weights
-from steps.training.register import register
-from steps.training.teach import teach
 
 
-@checked_pipeline
+@checked_pipeline(steps=steps.training)
 def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
     use_case: str,
     image: ImageConfig,
@@ -44,6 +38,15 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
         teacher_version: number, in quotes, or id of an earlier artifact `teacher`, which the student then learns from
             again; no teacher is trained. One that was trained with another `image` is refused.
     """
+    # Imported here, for that takes seconds: a config is checked before.
+    from steps.training.assemble import assemble
+    from steps.training.check_queries import check_queries
+    from steps.training.depict import depict
+    from steps.training.distil import distil
+    from steps.training.fingerprint_weights import fingerprint_weights
+    from steps.training.register import register
+    from steps.training.teach import teach
+
     version = pinned(dataset, use_case)
     teacher_weights, student_weights = fingerprint_weights(
         teacher=teacher.model if teacher_version is None else None, student=student.model

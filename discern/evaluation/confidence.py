@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import binomtest
 
 CONFIDENCE = 0.95
 
@@ -29,6 +28,8 @@ def exact_rate(hits: int, queries: int) -> Rate | None:
     Raises:
         ValueError: there are more hits than queries, or either is negative.
     """
+    from scipy.stats import binomtest  # takes a second to import, and a config is checked without it
+
     if queries == 0:
         return None
     interval = binomtest(hits, queries).proportion_ci(CONFIDENCE, method="exact")

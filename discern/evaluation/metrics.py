@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
-from sklearn.metrics import roc_auc_score
 
 from discern.evaluation.reliability import reliability_of
 from discern.evaluation.retrieval import UNKNOWN, SearchResults
@@ -129,6 +128,8 @@ def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator |
 
 def unknown_auroc(results: SearchResults) -> float | None:
     """Return the area under the ROC curve of the best score, enrolled queries against unknowns; None without both."""
+    from sklearn.metrics import roc_auc_score  # takes a second to import, and a config is checked without it
+
     enrolled = results.enrolled
     if enrolled.all() or not enrolled.any():
         return None

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from scipy.sparse import csr_array
-from scipy.stats import binomtest
 
 from discern.errors import DataError
 from discern.evaluation.confidence import CONFIDENCE
@@ -74,6 +73,8 @@ def paired_gap(
         DataError: the queries are of fewer than two groups, which show no spread.
         ValueError: the three are not of one length.
     """
+    from scipy.stats import binomtest  # takes a second to import, and a config is checked without it
+
     if not len(first_right) == len(second_right) == len(groups):
         raise ValueError(f"{len(first_right)} and {len(second_right)} answers to queries of {len(groups)} groups")
     names, group = np.unique(np.array(groups), return_inverse=True)

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from discern.errors import ConfigError
-from discern.learning.augment import augment
 from discern.learning.config import AugmentConfig, ImageConfig, TrainingConfig
 from edge_runtime.core.images import Pixels
 
@@ -55,6 +53,10 @@ def augmenter(config: PreviewConfig, seed: int = 0) -> Callable[[Sequence[Pixels
         config: how they are changed.
         seed: two functions of one seed change the same photos in the same way, in the same order of calls.
     """
+    import torch
+
+    from discern.learning.augment import augment
+
     generator = torch.Generator().manual_seed(seed)
 
     def change(photos: Sequence[Pixels]) -> list[Pixels]:

@@ -12,35 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import THUMBNAIL
 from discern.evaluation.calibration import CalibratedModel, calibrate
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
-from discern.evaluation.numeric_format import FormatChoice, NumericFormatConfig
+from discern.evaluation.numeric_format import FormatChoice
 from discern.evaluation.queries import decode_gallery, decode_queries
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import TorchEmbedder
 from discern.releases.build import CatalogueClass, ReleaseParts, build_release
+from discern.releases.config import PackagingConfig
 from discern.releases.numeric_format_search import EmbeddedTrial, FormatTrial, choose_numeric_format
 from edge_runtime.core.images import encode_jpeg, encode_png
 from edge_runtime.core.release import GalleryEntry, Lineage, Release
 
 PARITY_PHOTOS = 64  # on which the export must give the student's embeddings
-
-
-class PackagingConfig(BaseModel):
-    """Settings that turn a trained student into a release."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    fpir: float = Field(default=0.05, gt=0, lt=1, description="false-identification rate the threshold is fitted for")
-    golden_images: int = Field(default=8, ge=1, le=64, description="images whose embeddings every device reproduces")
-    numeric_format: NumericFormatConfig = Field(
-        default=NumericFormatConfig(), description="what may ship in place of fp32"
-    )
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.gates import GateConfig
 from discern.learning.config import AugmentConfig, DistillConfig, ImageConfig, ModelConfig, TrainingConfig
 from discern.quality.checks.model import Check, CheckConfig
-from discern.releases.candidate import PackagingConfig
+from discern.releases.config import PackagingConfig
 from discern.use_cases.summary import PhotoSetSummary, SplitCounts, listed
 
 MIN_HELD_OUT = 3  # classes, each for validation and test: 2 enrolled and 1 unknown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
 from zenml import step
@@ -12,22 +12,12 @@ from zenml.logger import get_logger
 
 from discern.errors import PublicationError
 from discern.evaluation.gates import PromotionDecision
+from discern.publication.channels import Approval, Channels
 from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from orchestration.signing import release_repository, signing_repository
 
 logger = get_logger(__name__)
-
-Approval = Literal["automatic", "manual"]
-
-
-class Channels(BaseModel):
-    """Where releases go live: a channel devices follow, and one for what waits for a person."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    production: str = "production"
-    staging: str = "staging"
 
 
 class Publication(BaseModel):

@@ -13,7 +13,8 @@ from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.learning.models import TorchEmbedder
-from discern.releases.candidate import CandidateInputs, PackagingConfig, build_candidate
+from discern.releases.candidate import CandidateInputs, build_candidate
+from discern.releases.config import PackagingConfig
 from edge_runtime.core.release import Lineage, Release
 from orchestration import tracking
 from orchestration.caching import by_code, code_of

@@ -11,7 +11,8 @@ from discern.evaluation.numeric_format import NumericFormatConfig
 from discern.evaluation.queries import decode_gallery
 from discern.learning.models import TorchEmbedder
 from discern.releases.build import CatalogueClass, ReleaseParts, build_release
-from discern.releases.candidate import CandidateInputs, PackagingConfig
+from discern.releases.candidate import CandidateInputs
+from discern.releases.config import PackagingConfig
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.images import encode_jpeg, encode_png

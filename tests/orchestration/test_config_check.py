@@ -205,7 +205,7 @@ def test_a_file_that_is_missing(tmp_path: Path) -> None:
 def test_every_shipped_config_passes(path: Path) -> None:
     pipeline: CheckedPipeline = PIPELINES[path.stem.partition("_")[0]]
     environment = dict.fromkeys(("DISCERN_HOME", "GROCERY_PHOTOS", "METAL_TAGS", "OMNIGLOT"), "/photos")
-    check_config(read_config(path, environment), path, pipeline.entrypoint, pipeline._known_steps())
+    check_config(read_config(path, environment), path, pipeline.entrypoint, pipeline.step_names)
 
 
 @pytest.mark.parametrize("use_case", sorted({path.parent.name for path in SHIPPED}))

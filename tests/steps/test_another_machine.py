@@ -39,7 +39,8 @@ from steps.data.fingerprint_source import fingerprint_source
 from steps.data.ingest import ingest
 from steps.data.previous_version import previous_version
 from steps.promotion.production_release import production_release
-from steps.promotion.publish import Channels, publish
+from discern.publication.channels import Channels
+from steps.promotion.publish import publish
 
 source = {"kind": "folder", "path": "s3://BUCKET/photos"}
 splits = SplitConfig(validation_share=0.3, test_share=0.3)

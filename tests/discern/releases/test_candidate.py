@@ -15,7 +15,8 @@ from discern.evaluation.metrics import Metrics
 from discern.evaluation.numeric_format import NumericFormatConfig
 from discern.learning.models import TorchEmbedder
 from discern.releases import numeric_format_search
-from discern.releases.candidate import PackagingConfig, build_candidate
+from discern.releases.candidate import build_candidate
+from discern.releases.config import PackagingConfig
 from edge_runtime.core.identify import Answer, Identifier
 from edge_runtime.core.images import Pixels, decode
 from edge_runtime.core.release import Release, Represent, open_release

@@ -17,7 +17,8 @@ from discern.learning.export import export_onnx
 from discern.learning.models import TorchEmbedder, restored
 from discern.learning.quantise import stamp
 from discern.learning.recipes import train_teacher
-from discern.releases.candidate import Candidate, PackagingConfig, build_candidate
+from discern.releases.candidate import Candidate, build_candidate
+from discern.releases.config import PackagingConfig
 from discern.releases.numeric_format_search import FormatTrial, choose_numeric_format
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Identifier

@@ -41,7 +41,7 @@ def test_the_pipelines_accept_what_is_written(count: int, tmp_path: Path) -> Non
         path = tmp_path / f"{name}.yaml"
         path.write_text(texts[name])
         config = read_config(path, {"DISCERN_HOME": "/home"})
-        check_config(config, path, pipeline.entrypoint, pipeline._known_steps())
+        check_config(config, path, pipeline.entrypoint, pipeline.step_names)
 
 
 def test_the_settings_are_written_whole() -> None:

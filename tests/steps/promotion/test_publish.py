@@ -10,11 +10,12 @@ from zenml.client import Client
 
 from discern.errors import ConfigError
 from discern.evaluation.gates import PromotionDecision
+from discern.publication.channels import Approval, Channels
 from discern.publication.keys import SIGNERS_FILE
 from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from steps.promotion.production_release import production_release
-from steps.promotion.publish import Approval, Channels, publish
+from steps.promotion.publish import publish
 from tests.steps.promotion.conftest import USE_CASE
 
 BETTER = PromotionDecision(promote=True, reason="better", gates=())
