@@ -34,14 +34,15 @@ def data() -> None:
 @json_option
 def run(use_case: str | None, config: Path | None, as_json: bool) -> None:
     """Run the data pipeline: photos in, a checked dataset version out."""
-    from cli.pipeline_runs import newest, run_pipeline, use_case_of
+    from cli.pipeline_runs import newest, ready_pipeline
 
     path = config_file(use_case, config, "data")
     with stdout_for_json(as_json):
+        pipeline = ready_pipeline("data", path)
+        name = pipeline.use_case
         try:
-            name = run_pipeline("data", path)
+            pipeline()
         except GateError as error:
-            name = use_case_of(path)
             raise GateError(f"{error} (See {_review_page(name, newest_ingested(name))})") from None
         version = newest("data", "dataset_version", name).load()
         page = _review_page(name, version.id)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from cli.pipeline_runs import use_case_of
 from cli.stack import bring_up
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DiscernError
@@ -54,7 +53,6 @@ class Result:
 def run(home: Path, console: Console, configs: Path) -> Result:
     """Photos to answers as `configs` say; everything lies under `home`."""
     started = time.perf_counter()
-    use_case = use_case_of(configs / "data.yaml")
     with _stage(console, "1/5  local stack and signing keys"):
         _prepare(home)
     # ZenML looks for its stack on import, so it is imported once there is one.
@@ -66,9 +64,10 @@ def run(home: Path, console: Console, configs: Path) -> Result:
     for number, pipeline in enumerate((data_pipeline, training_pipeline, promotion_pipeline), start=2):
         name = pipeline.name.removesuffix("_pipeline")
         with _stage(console, f"{number}/5  {name}: the same as `zenml pipeline run pipelines.{name}.{pipeline.name}`"):
-            pipeline.with_options(config_path=str(configs / f"{name}.yaml"))()
-    dataset = newest_output("data_pipeline", "dataset_version", use_case).load()
-    publication = newest_output("promotion_pipeline", "publication", use_case).load()
+            ready = pipeline.with_options(config_path=str(configs / f"{name}.yaml"))
+            ready()
+    dataset = newest_output("data_pipeline", "dataset_version", ready.use_case).load()
+    publication = newest_output("promotion_pipeline", "publication", ready.use_case).load()
     with _stage(console, "5/5  device: pull the signed release, then identify without ZenML, torch or network"):
         _device(home, "pull", publication.repository, "--root", str(home / "keys" / "root.json"))
         photos = _write_photos(dataset, home / "demo" / "photos")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from cli.console import home
 from discern.errors import ConfigError
+
+if TYPE_CHECKING:
+    from orchestration.checked_pipeline import CheckedPipeline
 
 Name = Literal["data", "training", "promotion"]
 
@@ -21,33 +23,29 @@ def run_pipeline(name: Name, config: Path) -> str:
         config: its run config.
 
     Returns:
-        The use case that the config names.
+        The use case that the config is of.
 
     Raises:
         ConfigError: the config does not fit, or the environment is not set up.
         DiscernError: a step refuses to go on.
     """
+    ready = ready_pipeline(name, config)
+    ready()
+    return ready.use_case
+
+
+def ready_pipeline(name: Name, config: Path) -> CheckedPipeline:
+    """Return a pipeline with its config, which was checked.
+
+    Raises:
+        ConfigError: the config does not fit, or the environment is not set up.
+    """
     home()
     if not config.is_file():
         raise ConfigError(f"{config} cannot be read (No such file or directory): name an existing config file.")
     pipeline = getattr(importlib.import_module(f"pipelines.{name}"), f"{name}_pipeline")
-    ready = pipeline.with_options(config_path=str(config))
-    ready()
-    return use_case_of(config)
-
-
-def use_case_of(config: Path) -> str:
-    """Return the use case that a run config names.
-
-    Raises:
-        ConfigError: it names none, or cannot be read.
-    """
-    from orchestration.config_check import read_config
-
-    use_case = (read_config(config, os.environ).get("parameters") or {}).get("use_case")
-    if not isinstance(use_case, str):
-        raise ConfigError(f"{config}: parameters.use_case is missing.")
-    return use_case
+    ready: CheckedPipeline = pipeline.with_options(config_path=str(config))
+    return ready
 
 
 def newest(name: Name, artifact: str, use_case: str) -> Any:

@@ -3,6 +3,7 @@
 Rules kept:
 - a config is checked against the run-config schema, the pipeline's parameters and its step names before a run, and
   before the steps are imported, which takes seconds;
+- what a config does not say, its folder may: the use case, and where the training's config is;
 - a run is tagged with its use case, by which later pipelines find it; a config may name further tags;
 - a run is named `USE_CASE-PIPELINE-{date}-{time}`, and tracked in the experiment of its use case;
 - the first failed step ends the run (ZenML's default would go on with sibling branches);
@@ -27,7 +28,7 @@ from zenml.pipelines.pipeline_definition import Pipeline
 
 from edge_runtime.errors import UserError
 from orchestration import console, experiments, installed_packages
-from orchestration.config_check import check_config, read_config
+from orchestration.config_check import check_config, complete_config, read_config
 
 console.quieten()
 installed_packages.tell_zenml()
@@ -45,6 +46,11 @@ class CheckedPipeline(Pipeline):
     step_names: Sequence[str] = ()
     is_tracked: bool = False
 
+    @property
+    def use_case(self) -> str:
+        """The use case of a pipeline with a config: the one that it states, else the name of its folder."""
+        return str((self.configuration.parameters or {})["use_case"])
+
     def with_options(  # type: ignore[override]  # every one of ZenML's arguments is handed on
         self, *, config_path: str | None = None, **kwargs: Any
     ) -> CheckedPipeline:
@@ -56,7 +62,7 @@ class CheckedPipeline(Pipeline):
         if config_path is not None:
             with _SentencesOnTheCommandLine():
                 path = Path(config_path)
-                config = read_config(path, os.environ)
+                config = complete_config(read_config(path, os.environ), path, self.entrypoint)
                 check_config(config, path, self.entrypoint, self.step_names)
                 kwargs = self._options(config) | kwargs
         return cast(CheckedPipeline, super().with_options(config_path=config_path, **kwargs))

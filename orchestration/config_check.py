@@ -18,6 +18,7 @@ from zenml.config.step_configurations import StepConfigurationUpdate
 from discern.environment import fill_in
 from discern.errors import ConfigError
 from discern.suggestions import suggest
+from discern.use_cases.config_files import folder_of, folder_parameters, name_problem
 from orchestration.former_keys import DROPPED_KEYS, FORMER_KEYS
 
 Problems = dict[str, str]  # the key in dots -> one sentence
@@ -41,6 +42,22 @@ def read_config(path: Path, environment: Mapping[str, str]) -> dict[str, Any]:
     return content
 
 
+def complete_config(config: dict[str, Any], path: Path, function: Callable[..., Any]) -> dict[str, Any]:
+    """Return a config with the parameters that its folder says, where it does not say them itself.
+
+    Args:
+        config: the file's content.
+        path: the file.
+        function: the pipeline's function.
+    """
+    stated = _mapping(config, "parameters")
+    if not isinstance(stated, dict):
+        return config
+    known = inspect.signature(function).parameters
+    said = {name: value for name, value in folder_parameters(path).items() if name in known}
+    return {**config, "parameters": {**said, **stated}}
+
+
 def check_config(config: dict[str, Any], path: Path, function: Callable[..., Any], steps: Collection[str]) -> None:
     """Refuse what ZenML would ignore, or would report with a traceback.
 
@@ -55,7 +72,7 @@ def check_config(config: dict[str, Any], path: Path, function: Callable[..., Any
             of their own, with the nearest name that exists.
     """
     problems = _unknown_keys(config, PipelineRunConfiguration.model_fields, "")
-    problems |= _check_parameters(_mapping(config, "parameters"), function)
+    problems |= _check_parameters(_mapping(config, "parameters"), path, function)
     problems |= _check_steps(_mapping(config, "steps"), steps)
     for key, sentence in _check_value(TypeAdapter(PipelineRunConfiguration), config, "").items():
         problems.setdefault(key, sentence)
@@ -77,7 +94,7 @@ def _check_steps(given: Any, steps: Collection[str]) -> Problems:
     return problems
 
 
-def _check_parameters(given: Any, function: Callable[..., Any]) -> Problems:
+def _check_parameters(given: Any, path: Path, function: Callable[..., Any]) -> Problems:
     signature = inspect.signature(function).parameters
     problems = _unknown_keys(given, signature, "parameters.")
     if not isinstance(given, dict):
@@ -91,8 +108,14 @@ def _check_parameters(given: Any, function: Callable[..., Any]) -> Problems:
     known = {*given, *(FORMER_KEYS.get(key) for key in given)}
     for name, parameter in signature.items():
         if parameter.default is inspect.Parameter.empty and name not in known:
-            problems[f"parameters.{name}"] = f"parameters.{name} is missing."
+            problems[f"parameters.{name}"] = _missing(name, path)
     return problems
+
+
+def _missing(name: str, path: Path) -> str:
+    if name == "use_case" and (problem := name_problem(folder_of(path))):
+        return f"parameters.use_case is missing, and the folder's name does not do: {problem}"
+    return f"parameters.{name} is missing."
 
 
 def _check_value(adapter: TypeAdapter[Any], value: Any, prefix: str) -> Problems:

@@ -11,7 +11,7 @@ from orchestration.checked_pipeline import checked_pipeline
 from orchestration.version_names import VersionName, pinned
 
 
-@checked_pipeline(steps=steps.training)
+@checked_pipeline(steps=steps.training, is_tracked=True)
 def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
     use_case: str,
     image: ImageConfig,
@@ -26,7 +26,8 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
     """Train on a dataset version of `use_case` in the active stack's store.
 
     Args:
-        use_case: whose version it is; later pipelines find the candidate by it.
+        use_case: whose version it is; later pipelines find the candidate by it. The name of the config's folder without
+            it.
         image: size of the photos as the models see them; the student and the release take it from the teacher.
         teacher: the teacher's model and training.
         student: the student's.

@@ -15,25 +15,22 @@ from discern.use_cases.summary import PhotoSetSummary, listed
 WIDTH = 110  # characters of a comment's line
 
 
-def data_text(proposal: Proposal, summary: PhotoSetSummary, source: Mapping[str, Any], training: str) -> str:
+def data_text(proposal: Proposal, summary: PhotoSetSummary, source: Mapping[str, Any]) -> str:
     """Return the data pipeline's config.
 
     Args:
         proposal: the settings.
         summary: facts about the photos, for the comments.
         source: settings of the source.
-        training: path of the training pipeline's config, as the pipeline will be started.
     """
     lines = [
-        *_head(proposal, summary),
+        *_head(summary),
         f"  source: {_flow(dict(source))}",
         *_splits_comment(proposal, summary),
         f"  splits: {_flow(_set(proposal.splits))}",
         *_broken_comment(summary),
         f"  cleaning: {_flow(_set(proposal.cleaning))}",
         *_checks(proposal),
-        "  # The report shows photos as this training changes them.",
-        f"  training: {_flow(training)}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -41,7 +38,7 @@ def data_text(proposal: Proposal, summary: PhotoSetSummary, source: Mapping[str,
 def training_text(proposal: Proposal, summary: PhotoSetSummary) -> str:
     """Return the training pipeline's config."""
     lines = [
-        *_head(proposal, summary),
+        *_head(summary),
         *_comment(
             f"The median photo shows {summary.median_short_side} pixels. Fine print wants a larger size; the time of a "
             "step grows with its square."
@@ -72,7 +69,7 @@ def training_text(proposal: Proposal, summary: PhotoSetSummary) -> str:
 def promotion_text(proposal: Proposal, summary: PhotoSetSummary) -> str:
     """Return the promotion pipeline's config."""
     lines = [
-        *_head(proposal, summary),
+        *_head(summary),
         '  keys: "${DISCERN_HOME}/keys"',
         *_comment(
             "Floors for a first release, so low that there is one to look at: recall@1, and the share of unknowns that "
@@ -85,12 +82,11 @@ def promotion_text(proposal: Proposal, summary: PhotoSetSummary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _head(proposal: Proposal, summary: PhotoSetSummary) -> list[str]:
+def _head(summary: PhotoSetSummary) -> list[str]:
     counts = sorted(summary.photos.values())
     return [
         f"# Written by `discern init`: {len(counts)} classes of {counts[0]} to {counts[-1]} photos.",
         "parameters:",
-        f"  use_case: {proposal.use_case}",
     ]
 
 

@@ -39,7 +39,7 @@ def test_photos_become_configs(tmp_path: Path, call: Caller) -> None:
         assert command in ended.out
     config = yaml.safe_load(Path("configs/parts/data.yaml").read_text())
     assert config["parameters"]["source"] == {"kind": "folder", "path": str(photos)}
-    assert config["parameters"]["training"] == "configs/parts/training.yaml"
+    assert not {"use_case", "training"} & config["parameters"].keys(), "the folder says them"
 
     assert "configs/parts is there already" in call.refused("init", "parts", "--photos", photos)
     again = call("init", "parts", "--photos", photos, "--force", "--json")

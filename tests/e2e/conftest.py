@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ CONFIGS = Path(__file__).parent / "configs" / "tiny"
 
 @dataclass(frozen=True)
 class Workplace:
-    """A stack of its own, and ways to run pipelines on it."""
+    """A stack of its own, and ways to run pipelines on it; the name of the folder is the use case."""
 
     home: Path
     folder: Path
@@ -63,7 +64,9 @@ def zenml_home() -> Path:
 @pytest.fixture(scope="session")
 def loop(zenml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """The three pipelines have run once on the local stack."""
-    workplace = Workplace(zenml_home, tmp_path_factory.mktemp("configs"))
+    folder = tmp_path_factory.mktemp("configs") / "tiny"
+    shutil.copytree(CONFIGS, folder)
+    workplace = Workplace(zenml_home, folder)
     for name in ("data", "training", "promotion"):
         workplace.run(name)
     return workplace

@@ -99,6 +99,20 @@ def test_what_a_config_says_of_tracking_stands() -> None:
     }
 
 
+def test_a_config_that_states_no_use_case_is_of_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bolts").mkdir()
+    monkeypatch.chdir(tmp_path / "bolts")
+    Path("data.yaml").write_text("parameters: {source: {kind: folder, path: /photos}}")
+    pipeline = data_pipeline.with_options(config_path="data.yaml")
+    assert pipeline.use_case == "bolts"
+    assert pipeline.configuration.tags == ["bolts"]
+    assert (pipeline.configuration.parameters or {})["use_case"] == "bolts"
+
+
+def test_a_stated_use_case_wins(tmp_path: Path) -> None:
+    assert configured(tmp_path, "").use_case == "parts"
+
+
 def test_the_parameters_of_a_config_reach_the_pipeline_filled_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

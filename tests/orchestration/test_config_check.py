@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from discern.errors import ConfigError
 from orchestration.checked_pipeline import CheckedPipeline
-from orchestration.config_check import check_config, read_config
+from orchestration.config_check import check_config, complete_config, read_config
 from pipelines.data import data_pipeline
 from pipelines.promotion import promotion_pipeline
 from pipelines.training import training_pipeline
@@ -180,6 +180,40 @@ def test_keys_that_earlier_promotion_configs_hold_are_told_their_new_names() -> 
         check_config(config, Path("promotion.yaml"), promotion_pipeline.entrypoint, [])
 
 
+def preview(use_case: str, training: str | None = None) -> None:
+    """A pipeline's function that takes all that a folder says."""
+
+
+def test_what_a_config_leaves_out_its_folder_says(tmp_path: Path) -> None:
+    path = tmp_path / "parts" / "data.yaml"
+    path.parent.mkdir()
+    assert complete_config({}, path, preview) == {"parameters": {"use_case": "parts"}}
+    (path.parent / "training.yaml").touch()
+    said = {"use_case": "parts", "training": str(path.parent / "training.yaml")}
+    assert complete_config({"parameters": None, "tags": ["x"]}, path, preview) == {"parameters": said, "tags": ["x"]}
+    assert complete_config({}, path, pack) == {"parameters": {"use_case": "parts"}}
+
+
+def test_what_a_config_says_its_folder_does_not_change(tmp_path: Path) -> None:
+    (tmp_path / "training.yaml").touch()
+    stated = {"parameters": {"use_case": "other", "training": None}}
+    assert complete_config(stated, tmp_path / "data.yaml", preview) == stated
+    assert complete_config({"parameters": ["x"]}, tmp_path / "data.yaml", preview) == {"parameters": ["x"]}
+
+
+def test_a_folder_whose_name_is_no_use_case_is_told_with_what_else_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "My Parts" / "x.yaml"
+    config = complete_config({"parameters": {"packging": {}}}, path, pack)
+    with pytest.raises(ConfigError) as caught:
+        check_config(config, path, pack, [])
+    assert str(caught.value).split("\n") == [
+        f"{path}: unknown key parameters.packging; did you mean 'packaging'?",
+        f"{path}: parameters.use_case is missing, and the folder's name does not do: 'My Parts' is no name for a use "
+        "case: take up to 40 small letters, digits, - and _, and begin with a letter or a digit.",
+        f"{path}: parameters.packaging is missing.",
+    ]
+
+
 def test_a_missing_variable_is_named(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text("# ${NOT_NEEDED}\nparameters:\n  path: ${PHOTOS}\n")
@@ -205,14 +239,15 @@ def test_a_file_that_is_missing(tmp_path: Path) -> None:
 def test_every_shipped_config_passes(path: Path) -> None:
     pipeline: CheckedPipeline = PIPELINES[path.stem.partition("_")[0]]
     environment = dict.fromkeys(("DISCERN_HOME", "GROCERY_PHOTOS", "METAL_TAGS", "OMNIGLOT"), "/photos")
-    check_config(read_config(path, environment), path, pipeline.entrypoint, pipeline.step_names)
+    config = complete_config(read_config(path, environment), path, pipeline.entrypoint)
+    check_config(config, path, pipeline.entrypoint, pipeline.step_names)
 
 
 @pytest.mark.parametrize("use_case", sorted({path.parent.name for path in SHIPPED}))
-def test_a_use_case_has_data_and_says_its_name_once_a_file(use_case: str) -> None:
+def test_a_use_case_has_data_and_says_nothing_that_its_folder_says(use_case: str) -> None:
     files = {path.stem: yaml.safe_load(path.read_text()) for path in (REPOSITORY / "configs" / use_case).glob("*.yaml")}
     assert "data" in files
     # Closed sets train for benchmarks alone: without unknowns no release can be calibrated.
     assert "training" in files or "promotion" not in files
-    assert {content["parameters"]["use_case"] for content in files.values()} == {use_case}
+    assert not [name for name, content in files.items() if {"use_case", "training"} & content["parameters"].keys()]
     assert not [name for name, content in files.items() if "tags" in content]

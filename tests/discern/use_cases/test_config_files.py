@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from discern.errors import ConfigError
-from discern.use_cases.config_files import PIPELINES, name_problems, write_configs
+from discern.use_cases.config_files import PIPELINES, folder_parameters, name_problems, write_configs
 
 TEXTS = {name: f"# {name}\n" for name in PIPELINES}
 
@@ -48,3 +48,16 @@ def test_configs_that_are_there_are_kept_unless_forced(tmp_path: Path) -> None:
     assert "is there already" in name_problems("parts", tmp_path, force=False)[0]
     assert name_problems("parts", tmp_path, force=True) == []
     assert "is a file" in name_problems("parts", tmp_path / "data.yaml", force=True)[0]
+
+
+def test_a_folder_says_the_use_case_and_where_the_training_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "parts-2"
+    folder.mkdir()
+    assert folder_parameters(folder / "data.yaml") == {"use_case": "parts-2"}
+    (folder / "training.yaml").touch()
+    monkeypatch.chdir(folder)
+    assert folder_parameters(Path("data.yaml")) == {"use_case": "parts-2", "training": "training.yaml"}
+
+
+def test_a_folder_whose_name_is_none_for_a_use_case_says_none(tmp_path: Path) -> None:
+    assert folder_parameters(tmp_path / "My Parts" / "data.yaml") == {}

@@ -11,18 +11,17 @@ import yaml
 from discern.use_cases.config_text import WIDTH, data_text, promotion_text, training_text
 from discern.use_cases.proposal import Proposal, propose, propose_splits
 from discern.use_cases.summary import FailedCondition, LeftOut, PhotoSetSummary
-from orchestration.config_check import check_config, read_config
+from orchestration.config_check import check_config, complete_config, read_config
 from tests.discern.use_cases.summaries import SPEED, classes, summary_of
 
 SOURCE = {"kind": "folder", "path": "/a folder: of #photos"}
-TRAINING = "configs/parts/training.yaml"
 
 
 def written(photos: dict[str, int], **facts: Any) -> tuple[Proposal, PhotoSetSummary, dict[str, str]]:
     summary = summary_of(photos, **facts)
     proposal = propose("parts", summary, propose_splits(photos), SPEED)
     texts = {
-        "data": data_text(proposal, summary, SOURCE, TRAINING),
+        "data": data_text(proposal, summary, SOURCE),
         "training": training_text(proposal, summary),
         "promotion": promotion_text(proposal, summary),
     }
@@ -40,7 +39,7 @@ def test_the_pipelines_accept_what_is_written(count: int, tmp_path: Path) -> Non
         name = pipeline.name.removesuffix("_pipeline")
         path = tmp_path / f"{name}.yaml"
         path.write_text(texts[name])
-        config = read_config(path, {"DISCERN_HOME": "/home"})
+        config = complete_config(read_config(path, {"DISCERN_HOME": "/home"}), path, pipeline.entrypoint)
         check_config(config, path, pipeline.entrypoint, pipeline.step_names)
 
 
@@ -48,7 +47,6 @@ def test_the_settings_are_written_whole() -> None:
     proposal, _, texts = written(classes(12, 15))
     loaded: dict[str, dict[str, Any]] = {name: yaml.safe_load(text)["parameters"] for name, text in texts.items()}
     assert loaded["data"]["source"] == SOURCE
-    assert loaded["data"]["training"] == TRAINING
     assert type(proposal.splits).model_validate(loaded["data"]["splits"]) == proposal.splits
     for key in ("teacher", "student"):
         config = getattr(proposal, key)
@@ -61,7 +59,7 @@ def test_names_from_outside_stay_in_their_comment() -> None:
     failed = (FailedCondition("dark_images", "at most 1% are dark", "3: 'x' # of\n 180"),)
     _, _, texts = written(classes(12, 15), broken=(LeftOut(odd, f"{odd} is damaged."),), failed=failed)
     loaded = yaml.safe_load(texts["data"])["parameters"]
-    assert set(loaded) == {"use_case", "source", "splits", "cleaning", "checks", "training"}
+    assert set(loaded) == {"source", "splits", "cleaning", "checks"}
     assert loaded["checks"]["waive"]["dark_images"].endswith("3: 'x' # of\n 180")
 
 
