@@ -11,7 +11,7 @@ ENV := source .envrc &&
 TESTS_SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadscope
 UV := $(shell command -v uv || echo .tools/uv/bin/uv)
 
-.PHONY: help setup demo test test-long test-quick lint types lock benchmarks figures clean
+.PHONY: help setup demo test test-long test-quick lint types lock benchmarks docs clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -60,7 +60,8 @@ lock: $(filter .tools/%,$(UV))  ## resolve both lock files anew
 	@cd edge_runtime && $(abspath $(UV)) pip compile --no-config --quiet --universal --generate-hashes --no-header --no-annotate \
 		--extra cpu --extra heif --extra s3 --python-version 3.10 --output-file requirements.txt pyproject.toml
 
-figures: .venv/installed  ## write the tables of docs/results.md from benchmarks/results
+docs: .venv/installed  ## write docs/configs.md from the models, and the tables of docs/results.md from benchmarks/results
+	@$(ENV) python -m cli.config_page
 	@$(ENV) python -m benchmarks.tables
 
 clean:  ## remove everything that was made here but the signing keys, which devices and buckets rely on

@@ -23,7 +23,7 @@ def config_arguments(function: Function) -> Function:
             "-c",
             "--config",
             type=click.Path(path_type=Path),
-            help="A config file, instead of that in configs/USE_CASE/.",
+            help="A config file, instead of that in configs/USE_CASE/; docs/configs.md lists its keys.",
         ),
     ]
     for option in reversed(options):

@@ -115,7 +115,7 @@ def _check_parameters(given: Any, path: Path, function: Callable[..., Any]) -> P
 def _missing(name: str, path: Path) -> str:
     if name == "use_case" and (problem := name_problem(folder_of(path))):
         return f"parameters.use_case is missing, and the folder's name does not do: {problem}"
-    return f"parameters.{name} is missing."
+    return f"parameters.{name} is missing: docs/configs.md says what it holds."
 
 
 def _check_value(adapter: TypeAdapter[Any], value: Any, prefix: str) -> Problems:

@@ -30,14 +30,13 @@ def data_pipeline(
     """Make a checked dataset version of a source; it grows from the newest of `use_case` in the active stack's store.
 
     Args:
-        use_case: the name that later pipelines find the version by; the name of the config's folder without it.
+        use_case: the name that later pipelines find the version by.
         source: where the photos are.
         sources: where they are, if there are several sources; each has a name, a config and perhaps a provenance.
         splits: how they are split.
         checks: limits of the checks, and waivers.
         cleaning: what is left out.
-        training: path of the training pipeline's config, so that the report shows the photos as it changes them;
-            `training.yaml` in the config's folder without it, if there is one.
+        training: path of the training pipeline's config, so that the report shows the photos as it changes them.
 
     Raises:
         ConfigError: there is neither `source` nor `sources`, or there are both.

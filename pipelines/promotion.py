@@ -20,7 +20,7 @@ def promotion_pipeline(
     """Compare the newest candidate of `use_case` with its production release, and publish it if it is better.
 
     Args:
-        use_case: whose candidate it is; the name of the config's folder without it.
+        use_case: whose candidate it is.
         keys: path or address of the folder with `signers.json` and `root.json`; beside the artifact store without it.
         gates: what a candidate must keep to.
         approval: `manual` stops at the staging channel.

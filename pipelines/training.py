@@ -26,8 +26,7 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
     """Train on a dataset version of `use_case` in the active stack's store.
 
     Args:
-        use_case: whose version it is; later pipelines find the candidate by it. The name of the config's folder without
-            it.
+        use_case: whose version it is; later pipelines find the candidate by it.
         image: size of the photos as the models see them; the student and the release take it from the teacher.
         teacher: the teacher's model and training.
         student: the student's.

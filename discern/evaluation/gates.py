@@ -33,8 +33,8 @@ class GateConfig(BaseModel):
     size_mb: float = Field(default=100.0, gt=0, description="all files of the release")
     least_recall_at_1: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
     least_tnir: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
-    resamples: int = Field(default=2000, ge=200)
-    seed: int = 0
+    resamples: int = Field(default=2000, ge=200, description="draws of the bootstrap that gives the 95 % intervals")
+    seed: int = Field(default=0, description="of these draws")
 
     def loosened(self, *, first: bool) -> dict[str, tuple[float, float]]:
         """Return the limits that let more through than the defaults, as name -> (limit, default).

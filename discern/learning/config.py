@@ -32,7 +32,7 @@ class ModelConfig(_Config):
 
     backbone: str = Field(description="name of a timm model")
     options: dict[str, Any] = Field(default_factory=dict, description="further arguments of timm.create_model")
-    embedding_dim: int = Field(default=128, ge=8, le=2048)
+    embedding_dim: int = Field(default=128, ge=8, le=2048, description="numbers in an embedding")
     stem: Literal["standard", "small"] = Field(
         default="standard", description="small: halve the stem's stride, for inputs under about 128 px"
     )
@@ -48,16 +48,16 @@ class AugmentConfig(_Config):
     """Random changes to a photo in training. A range r means uniform in [-r, r], or [1 - r, 1 + r] for factors."""
 
     rotation: float = Field(default=180.0, ge=0, le=180, description="degrees")
-    scale: float = Field(default=0.15, ge=0, lt=1)
+    scale: float = Field(default=0.15, ge=0, lt=1, description="factor of the size")
     shift: float = Field(default=0.06, ge=0, le=0.5, description="of the side")
-    perspective: float = Field(default=0.1, ge=0, le=0.5)
+    perspective: float = Field(default=0.1, ge=0, le=0.5, description="tilt: how much larger one side is seen")
     shear: float = Field(default=0.0, ge=0, lt=1, description="sideways, of the height")
     stretch: float = Field(default=0.0, ge=0, lt=1, description="of width and height, each by itself")
     elastic: float = Field(default=0.0, ge=0, le=0.5, description="standard deviation of a smooth bend, of half a side")
     flip: bool = Field(default=False, description="mirror; wrong for what bears text")
-    brightness: float = Field(default=0.25, ge=0, lt=1)
-    contrast: float = Field(default=0.2, ge=0, lt=1)
-    saturation: float = Field(default=0.2, ge=0, lt=1)
+    brightness: float = Field(default=0.25, ge=0, lt=1, description="factor of every pixel")
+    contrast: float = Field(default=0.2, ge=0, lt=1, description="factor of the distance from the mean")
+    saturation: float = Field(default=0.2, ge=0, lt=1, description="factor of the distance from grey")
     colour_cast: float = Field(default=0.06, ge=0, lt=1, description="gain of each channel")
     blur: float = Field(default=0.2, ge=0, le=1, description="share of photos that are blurred")
     noise: float = Field(default=0.02, ge=0, le=0.5, description="standard deviation, of full scale")
@@ -67,17 +67,17 @@ class AugmentConfig(_Config):
 class NamedPart(_Config):
     """A part of pytorch-metric-learning by its class name, with its arguments and, where it takes one, its distance."""
 
-    name: str
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    name: str = Field(description="name of the class")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="its arguments")
     distance: NamedPart | None = Field(default=None, description="what it measures likeness by")
 
 
 class DistillConfig(_Config):
     """The loss by which a student follows its teacher's embeddings: weights of its terms."""
 
-    cosine: float = Field(default=5.0, ge=0)
+    cosine: float = Field(default=5.0, ge=0, description="1 - the cosine between student and teacher")
     similarity: float = Field(default=1.0, ge=0, description="KL divergence between rows of batch similarities")
-    temperature: float = Field(default=0.1, gt=0)
+    temperature: float = Field(default=0.1, gt=0, description="of the softmax over similarities, no weight")
     metric: float = Field(default=0.0, ge=0, description="the student's own metric loss")
     teacher_sees: Literal["photo", "view"] = Field(
         default="photo",
@@ -88,13 +88,15 @@ class DistillConfig(_Config):
 class LoopConfig(_Config):
     """The length and the steps of a training, whatever its task."""
 
-    steps: int = Field(ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    steps: int = Field(ge=1, description="batches to learn from")
+    learning_rate: float = Field(default=2e-3, gt=0, description="the highest one: it rises in the warm-up, then falls")
     loss_learning_rate: float = Field(default=2e-2, gt=0, description="of the loss's own parameters, such as proxies")
-    weight_decay: float = Field(default=0.05, ge=0)
+    weight_decay: float = Field(default=0.05, ge=0, description="of AdamW (Loshchilov and Hutter, ICLR 2019)")
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
-    ema_decay: float = Field(default=0.99, ge=0, lt=1)
-    clip_norm: float = Field(default=5.0, gt=0)
+    ema_decay: float = Field(
+        default=0.99, ge=0, lt=1, description="of the moving average of the weights, which is the model that comes out"
+    )
+    clip_norm: float = Field(default=5.0, gt=0, description="longest gradient; a longer one is shortened to it")
     validate_every: int = Field(default=0, ge=0, description="steps; 0: at the end alone")
     patience: int = Field(
         default=0,
@@ -109,7 +111,7 @@ class LoopConfig(_Config):
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
         default="auto", description="auto: bf16 where the processor computes with it, else fp16 on a GPU, else no"
     )
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of first weights, batches and augmentation")
 
     @model_validator(mode="after")
     def _can_stop(self) -> LoopConfig:
@@ -121,11 +123,16 @@ class LoopConfig(_Config):
 class TrainingConfig(LoopConfig):
     """The training of one embedder, on batches of P classes x K photos."""
 
-    model: ModelConfig
-    loss: NamedPart = NamedPart(name="SupConLoss", parameters={"temperature": 0.1})
-    miner: NamedPart | None = None
-    classes_per_batch: int = Field(default=24, ge=2)
-    photos_per_class: int = Field(default=4, ge=2)
+    model: ModelConfig = Field(description="the net")
+    loss: NamedPart = Field(
+        default=NamedPart(name="SupConLoss", parameters={"temperature": 0.1}),
+        description="what is minimised on the labels",
+    )
+    miner: NamedPart | None = Field(default=None, description="what picks the pairs or triplets that the loss sees")
+    classes_per_batch: int = Field(
+        default=24, ge=2, description="P of a P x K batch; at most the number of classes that train"
+    )
+    photos_per_class: int = Field(default=4, ge=2, description="K of a P x K batch")
     lookalikes: float = Field(
         default=0.0, ge=0, lt=1, description="share of a batch's classes that are drawn for being near the others"
     )
@@ -135,4 +142,4 @@ class TrainingConfig(LoopConfig):
     least_rank: float = Field(
         default=1.2, ge=1, description="effective rank of a batch's embeddings under which they count as collapsed"
     )
-    augment: AugmentConfig = AugmentConfig()
+    augment: AugmentConfig = Field(default=AugmentConfig(), description="how photos are changed at random")

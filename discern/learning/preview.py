@@ -43,7 +43,9 @@ def preview_of(config: Mapping[str, Any], name: str) -> PreviewConfig:
         return PreviewConfig(image=parameters["image"], augment=teacher.augment)
     except (KeyError, ValidationError) as error:
         reason = " ".join(str(error).split())
-        raise ConfigError(f"{name} is no config of the training pipeline ({reason}).") from None
+        raise ConfigError(
+            f"{name} is no config of the training pipeline ({reason}): mend it, or set `training: null`."
+        ) from None
 
 
 def augmenter(config: PreviewConfig, seed: int = 0) -> Callable[[Sequence[Pixels]], list[Pixels]]:

@@ -38,7 +38,8 @@ HELD_OUT_SPLITS: tuple[Split, ...] = ("test", "validation")
 
 
 class GroceryConfig(BaseModel):
-    """The folder or .zip of the data set, and the protocol; see this module's text.
+    """The Grocery Store Dataset (Klasson, Zhang and Kjellström, WACV 2019), by its official split or with
+    classes held out.
 
     Args:
         path: the folder or the archive that holds `classes.csv`, at any depth.

@@ -35,7 +35,7 @@ BACKGROUND, EVALUATION, RUNS = "images_background", "images_evaluation", "one_sh
 
 
 class OmniglotConfig(BaseModel):
-    """The folder or .zip of the data set, and the protocol; see this module's text.
+    """Omniglot, by the one-shot runs of Lake et al. (Science 2015) or the split of Vinyals et al. (NIPS 2016).
 
     Args:
         path: the folder or the archive that holds `images_background`, at any depth.

@@ -86,6 +86,7 @@ def _head(summary: PhotoSetSummary) -> list[str]:
     counts = sorted(summary.photos.values())
     return [
         f"# Written by `discern init`: {len(counts)} classes of {counts[0]} to {counts[-1]} photos.",
+        "# docs/configs.md lists every key.",
         "parameters:",
     ]
 

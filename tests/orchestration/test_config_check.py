@@ -117,7 +117,7 @@ def test_all_problems_are_told_at_once_each_in_a_sentence_of_its_own() -> None:
         "toy.yaml: parameters.part.sise: unknown key; did you mean 'size'?",
         "toy.yaml: parameters.level: does not fit (Input should be a valid number, "
         "unable to parse string as a number).",
-        "toy.yaml: parameters.use_case is missing.",
+        "toy.yaml: parameters.use_case is missing: docs/configs.md says what it holds.",
         "toy.yaml: unknown key steps.tarin; did you mean 'train'?",
         "toy.yaml: unknown key steps.train.enable_cash; did you mean 'enable_cache'?",
     ]
@@ -210,7 +210,7 @@ def test_a_folder_whose_name_is_no_use_case_is_told_with_what_else_is_wrong(tmp_
         f"{path}: unknown key parameters.packging; did you mean 'packaging'?",
         f"{path}: parameters.use_case is missing, and the folder's name does not do: 'My Parts' is no name for a use "
         "case: take up to 40 small letters, digits, - and _, and begin with a letter or a digit.",
-        f"{path}: parameters.packaging is missing.",
+        f"{path}: parameters.packaging is missing: docs/configs.md says what it holds.",
     ]
 
 

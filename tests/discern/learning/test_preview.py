@@ -59,5 +59,7 @@ def test_the_preview_of_a_training_config_is_its_teachers() -> None:
     ],
 )
 def test_another_config_than_a_trainings_is_one_sentence(config: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=r"^data\.yaml is no config of the training pipeline \([^\n]+\)\.$"):
+    with pytest.raises(
+        ConfigError, match=r"^data\.yaml is no config of the training pipeline \([^\n]+\): mend it, or [^\n]+\.$"
+    ):
         preview_of(config, "data.yaml")
