@@ -102,7 +102,9 @@ class CheckedPipeline(Pipeline):
             experiments.prepare_experiment(settings.model_dump()["experiment_name"], uri)
 
 
-def checked_pipeline(steps: ModuleType, *, is_tracked: bool = False) -> Callable[[Callable[..., None]], CheckedPipeline]:
+def checked_pipeline(
+    steps: ModuleType, *, is_tracked: bool = False
+) -> Callable[[Callable[..., None]], CheckedPipeline]:
     """Make a pipeline of a function; its name is the function's.
 
     Args:

@@ -11,6 +11,7 @@ from mlflow.tracking import MlflowClient
 from zenml import get_step_context, step
 from zenml.client import Client
 
+import steps.training
 from discern.errors import TrainingError
 from discern.learning.trainer import TrainingResult
 from orchestration import tracking
@@ -33,7 +34,7 @@ def learn(works: bool) -> None:
     told.append(get_step_context().pipeline_run.name)
 
 
-@checked_pipeline
+@checked_pipeline(steps=steps.training, is_tracked=True)
 def learning_pipeline(use_case: str, works: bool = True) -> None:
     """Learn."""
     learn(works)

@@ -84,14 +84,17 @@ def test_the_promotion_pipeline_asks_the_repository_in_a_step() -> None:
 
 
 @pytest.mark.parametrize("pipeline", [data_pipeline, training_pipeline, promotion_pipeline])
-def test_the_steps_that_a_config_may_name_are_those_of_the_body(pipeline: CheckedPipeline) -> None:
+def test_a_pipeline_says_truly_which_steps_it_has_and_whether_one_is_tracked(pipeline: CheckedPipeline) -> None:
     imported = [name for name in pipeline.entrypoint.__code__.co_names if name.startswith("steps.")]
     folder = pipeline.name.removesuffix("_pipeline")
     assert sorted(imported) == sorted(f"steps.{folder}.{name}" for name in pipeline.step_names)
+    tracked = []
     for name in pipeline.step_names:
         step = getattr(importlib.import_module(f"steps.{folder}.{name}"), name)
         assert isinstance(step, BaseStep)
         assert step.name == name
+        tracked.append(bool(step.configuration.experiment_tracker))
+    assert any(tracked) == pipeline.is_tracked
 
 
 @pytest.mark.slow
