@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from discern.datasets.manifest import SCHEMA, DatasetVersion
 from discern.datasets.row_matching import ManifestColumns, Matched
+from discern.words import counted
 from edge_runtime.core.images import Box
 
 ROUNDING = 0.01  # pixels; YOLO writes shares with six digits
@@ -111,15 +112,15 @@ class VersionDiff(BaseModel):
         """The changes for a terminal, with at most so many examples of each kind."""
         (photos_before, photos_after), (classes_before, classes_after) = self.photos, self.classes
         yield (
-            f"{_count(photos_before, 'photo')} of {_count(classes_before, 'class')} -> "
-            f"{_count(photos_after, 'photo')} of {_count(classes_after, 'class')}"
+            f"{counted(photos_before, 'photo')} of {counted(classes_before, 'class')} -> "
+            f"{counted(photos_after, 'photo')} of {counted(classes_after, 'class')}"
         )
         if self.is_empty:
             yield "no difference"
-        for name, counted, describe in _KINDS:
+        for name, noun, describe in _KINDS:
             members = getattr(self, name)
             if members:
-                yield f"{_count(len(members), counted)} {name.removeprefix('classes_')}"
+                yield f"{counted(len(members), noun)} {name.removeprefix('classes_')}"
                 listed: Iterable[object] = members.items() if isinstance(members, dict) else members
                 yield from (f"    {describe(member)}" for member in islice(listed, examples))
                 if len(members) > examples:
@@ -203,11 +204,6 @@ def _only_in(counts: Counter[str], others: Counter[str]) -> dict[str, int]:
     return {label: counts[label] for label in sorted(counts.keys() - others.keys())}
 
 
-def _count(number: int, counted: str) -> str:
-    plural = {"class": "classes", "box": "boxes"}.get(counted, f"{counted}s")
-    return f"{number:,} {counted if number == 1 else plural}"
-
-
 def _shown(text: str) -> str:
     """A name that cannot move a terminal's cursor or break its line."""
     return text if text.isprintable() else ascii(text)[1:-1]
@@ -215,7 +211,7 @@ def _shown(text: str) -> str:
 
 def _describe_class(item: tuple[str, int]) -> str:
     label, photos = item
-    return f"{_shown(label)} ({_count(photos, 'photo')})"
+    return f"{_shown(label)} ({counted(photos, 'photo')})"
 
 
 def _describe_row(row: DiffRow) -> str:

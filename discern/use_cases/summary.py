@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from discern.quality.checks.model import Check
+from discern.words import counted
 
 SHOWN = 5  # names in a list
 
@@ -109,15 +110,15 @@ def described(summary: PhotoSetSummary) -> Iterator[str]:
     sides = summary.short_sides
     yield f"The shorter side of what they show is {sides[0]} to {sides[-1]} pixels, median {summary.median_short_side}."
     if summary.broken:
-        yield f"{_count(len(summary.broken), 'photo')} cannot be used and will be left out:"
+        yield f"{counted(len(summary.broken), 'photo')} cannot be used and will be left out:"
         yield from _indented(summary.broken)
     if summary.conflicts:
-        yield f"{_count(len(summary.conflicts), 'photo')} will be left out until somebody decides on its class:"
+        yield f"{counted(len(summary.conflicts), 'photo')} will be left out until somebody decides on its class:"
         yield from _indented(summary.conflicts)
     if summary.repeated:
-        yield f"{_count(summary.repeated, 'photo')} will be left out as a copy of another of its class."
+        yield f"{counted(summary.repeated, 'photo')} will be left out as a copy of another of its class."
     if summary.unlabelled:
-        yield f"{_count(summary.unlabelled, 'photo')} will be left out, as nobody said what it shows."
+        yield f"{counted(summary.unlabelled, 'photo')} will be left out, as nobody said what it shows."
     if summary.failed:
         yield "Look at these before you rely on an answer; the report of `discern data run` shows the photos:"
         for failed in summary.failed:
@@ -128,10 +129,6 @@ def listed(names: Sequence[str]) -> str:
     """Return some names and the number of the others."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _indented(photos: Sequence[LeftOut]) -> Iterator[str]:
