@@ -70,9 +70,19 @@ def render(template: str, folder: Path = TEMPLATES, **values: object) -> str:
 
 def data_uri(rgb: Pixels) -> str:
     """Encode a picture [H, W, 3] uint8 as a `data:image/webp;base64,...` URI."""
+    return webp_uri(encode_webp(rgb))
+
+
+def encode_webp(rgb: Pixels) -> bytes:
+    """Encode a picture [H, W, 3] uint8 as a thumbnail."""
     buffer = io.BytesIO()
     Image.fromarray(rgb).save(buffer, "WEBP", quality=QUALITY, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def webp_uri(data: bytes) -> str:
+    """Write an encoded thumbnail as a URI that holds it."""
+    return "data:image/webp;base64," + base64.b64encode(data).decode()
 
 
 @lru_cache(maxsize=8)

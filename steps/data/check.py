@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import datetime, timezone
 from typing import Annotated
 
-from zenml import step
+from zenml import get_step_context, step
 from zenml.logger import get_logger
 from zenml.types import HTMLString
 
@@ -13,9 +15,10 @@ from discern.datasets.manifest import DatasetVersion
 from discern.learning.preview import PreviewConfig, augmenter
 from discern.quality.checks import CheckConfig, CheckReport, check_version
 from discern.quality.review import LIBRARY, Review, build_report, publish_report
+from discern.reports.summary import Origin
 from orchestration import storage_layout
 from orchestration.caching import by_code, code_of
-from orchestration.lineage import load_input
+from orchestration.lineage import git_commit, load_input
 from steps.data.ingest import RejectedPhotos
 
 logger = get_logger(__name__)
@@ -51,6 +54,7 @@ def check(
     review = Review(
         version=version,
         checked=checked,
+        origin=_origin(),
         rejected=rejected.photos,
         before=before.id if before else None,
         changes=diff_versions(before, version) if before else None,
@@ -66,3 +70,10 @@ def check(
         "Dataset version %s meets %d of %d conditions: see %s/index.html", version.id, met, len(conditions), url
     )
     return checked.report, HTMLString(report.html)
+
+
+def _origin() -> Origin:
+    run = "none"  # where the step is called as a function
+    with suppress(RuntimeError):
+        run = get_step_context().pipeline_run.name
+    return Origin(made=datetime.now(timezone.utc), pipeline_run=run, git_commit=git_commit())

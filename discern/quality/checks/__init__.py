@@ -8,10 +8,31 @@ from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
 from discern.quality.checks import looks, rows
-from discern.quality.checks.model import Check, CheckConfig, Checked, CheckReport, Condition, Photos, Plot
+from discern.quality.checks.model import (
+    Check,
+    CheckConfig,
+    Checked,
+    CheckReport,
+    Condition,
+    Figure,
+    Photos,
+    PhotoSets,
+    Plot,
+)
 from discern.quality.checks.samples import draw_samples
 
-__all__ = ["Check", "CheckConfig", "CheckReport", "Checked", "Condition", "Photos", "Plot", "check_version"]
+__all__ = [
+    "Check",
+    "CheckConfig",
+    "CheckReport",
+    "Checked",
+    "Condition",
+    "Figure",
+    "PhotoSets",
+    "Photos",
+    "Plot",
+    "check_version",
+]
 
 
 def check_version(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,40 +11,55 @@ from numpy.typing import NDArray
 from discern.datasets.manifest import DatasetVersion
 from discern.quality.checks.model import Check, CheckConfig, Condition, Finding, Photos
 from discern.quality.checks.rows import SHOWN
+from discern.words import counted
 
 
 def findings(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
     """Ask everything here of every photo."""
-    yield from _at_least(
-        "image_size", _short_sides(version), config.min_side, config.max_small_share, "have a side below {} px"
-    )
     brightness, sharpness = (version.table[name].to_numpy() for name in ("brightness", "sharpness"))
     yield from _at_least(
-        "dark_images", brightness, config.min_brightness, config.max_dark_share, "are darker than {} of white"
+        _Trait("image_size", "a side below", " px", config.min_side, config.max_small_share), _short_sides(version)
     )
     yield from _at_least(
-        "blurred_images", sharpness, config.min_sharpness, config.max_blurred_share, "have a sharpness below {}"
+        _Trait("dark_images", "a brightness below", " of white", config.min_brightness, config.max_dark_share),
+        brightness,
+    )
+    yield from _at_least(
+        _Trait("blurred_images", "a sharpness below", "", config.min_sharpness, config.max_blurred_share), sharpness
     )
 
 
-def _at_least(
-    check: Check, values: NDArray[np.float64], least: float, share: float, what: str
-) -> Iterator[Condition | Photos]:
-    """At most a share of photos has less than `least`; the worst are shown if any has."""
+@dataclass(frozen=True)
+class _Trait:
+    """What is asked of every photo: no more than `share` of them may have less than `least`."""
+
+    check: Check
+    below: str
+    unit: str
+    least: float
+    share: float
+
+    @property
+    def limit(self) -> str:
+        return f"{self.below} {self.least:g}{self.unit}"
+
+
+def _at_least(trait: _Trait, values: NDArray[np.float64]) -> Iterator[Condition | Photos]:
+    """State whether few enough photos have less than they should; the worst are shown if any has."""
     order = np.argsort(values, kind="stable")
-    few = int((values < least).sum())
+    few = int((values < trait.least).sum())
+    at_most = f"at most {100 * trait.share:.3g}% of the photos have" if trait.share else "no photo has"
     yield Condition(
-        check=check,
-        condition=f"at most {share:.0%} of the photos {what.format(f'{least:g}')}",
-        passed=few <= share * len(values),
-        detail=f"{few} of {len(values)}; the least is {values[order[0]]:.4g}",
+        check=trait.check,
+        condition=f"{at_most} {trait.limit}",
+        passed=few <= trait.share * len(values),
+        detail=f"{few:,} of {counted(len(values), 'photo')}; the least is {values[order[0]]:.4g}{trait.unit}",
     )
     if few:
-        yield Photos(
-            check,
-            f"The worst of {few} photos that {what.format(f'{least:g}')}",
-            tuple(order[: min(few, SHOWN)].tolist()),
-        )
+        shown = min(few, SHOWN)
+        worst = f"The worst {shown} of " if few > shown else ""
+        title = f"{worst}{counted(few, 'photo')} with {trait.limit}"
+        yield Photos(trait.check, title, tuple(order[:shown].tolist()))
 
 
 def _short_sides(version: DatasetVersion) -> NDArray[np.float64]:

@@ -34,7 +34,7 @@ TITLES: dict[Check, str] = {
     "duplicates": "Near-duplicates",
     "leakage": "Leakage between splits",
     "queries": "Queries of enrolled classes",
-    "unknowns": "Queries of classes that nobody enrolled",
+    "unknowns": "Unknown queries",
     "new_labels": "New labels",
     "image_size": "Image size",
     "dark_images": "Dark images",
@@ -57,16 +57,18 @@ class CheckConfig(BaseModel):
         max_left_out_share: largest share of the source's photos that are not in the version, for whatever reason.
         min_photos_per_class: fewest photos of a class, all splits together.
         max_near_duplicate_share: largest share of photos that (nearly) repeat another one of their class.
-        max_new_share: largest share of a split's queries that are of classes which nobody enrolled.
+        max_new_share: largest share of a split's queries that are unknown.
         min_side: shorter side (of the box, if there is one) below which a photo counts as small, pixels.
         max_small_share: largest share of small photos.
         min_brightness: mean luma, 0 to 1, below which a photo counts as dark.
         max_dark_share: largest share of dark photos.
         min_sharpness: sharpness below which a photo counts as blurred (see `discern.datasets.ingest.image_facts`).
         max_blurred_share: largest share of blurred photos.
-        max_outlier_share: largest share of photos outside 1.5 interquartile ranges, for any property.
+        max_outlier_share: largest share of photos outside 1.5 interquartile ranges, for any property; a photo whose
+            longer side is at most twice the shorter one is never an outlier by its shape.
         max_property_drift: largest Kolmogorov-Smirnov statistic between training and another split, for any property;
-            where few classes or photos are compared, more is granted, for few differ by chance.
+            where few classes or photos are compared, more is granted, for few differ by chance: the condition then
+            counts as met, and says that they are too few to tell.
         max_label_drift: largest Cramer's V between training and a split that asks for the classes of training.
         waive: name of a check -> why its failure is accepted.
     """
@@ -92,7 +94,16 @@ class CheckConfig(BaseModel):
 
 
 class Condition(BaseModel):
-    """One question to the data and its answer; `waived` is the reason why a failure is accepted."""
+    """One question to the data and its answer.
+
+    Attributes:
+        check: which check asks.
+        condition: what has to hold.
+        passed: it holds, or `too_few`.
+        detail: what was found.
+        waived: the reason why a failure is accepted.
+        too_few: it does not hold in what was looked at, and that is so little that chance alone explains it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -101,6 +112,7 @@ class Condition(BaseModel):
     passed: bool
     detail: str
     waived: str | None = None
+    too_few: bool = False
 
     @field_validator("check", mode="before")
     @classmethod
@@ -158,7 +170,25 @@ class Photos:
     rows: tuple[int, ...]
 
 
-Finding = Condition | Photos | Plot
+@dataclass(frozen=True)
+class PhotoSets:
+    """Rows of the version that belong together, set by set.
+
+    Attributes:
+        check: which check found them.
+        title: what they have in common.
+        sets: their rows, the sets that matter most first.
+        hidden: how many further sets there are.
+    """
+
+    check: Check
+    title: str
+    sets: tuple[tuple[int, ...], ...]
+    hidden: int = 0
+
+
+Figure = Photos | PhotoSets | Plot
+Finding = Condition | Figure
 
 
 @dataclass(frozen=True)
@@ -166,4 +196,4 @@ class Checked:
     """The verdict, and what there is to see."""
 
     report: CheckReport
-    figures: tuple[Plot | Photos, ...] = ()
+    figures: tuple[Figure, ...] = ()

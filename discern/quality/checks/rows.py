@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.manifest import DatasetVersion
-from discern.quality.checks.model import Check, CheckConfig, Condition, Finding, Photos
+from discern.quality.checks.model import Check, CheckConfig, Condition, Finding, PhotoSets
+from discern.words import be, counted
 
 _NONE = (
     "every class that is asked trains or is enrolled, as where splits.by is photos: hold classes out, or waive it with "
     "the reason"
 )
 SHOWN = 12  # photos of one finding
+SHOWN_PAIRS = 60  # of one finding; likewise sets
+SHOWN_OF_SET = 12  # photos of one set
 
 # What photos of one class must not share across the sides of a split: column of the manifest, one of them, several.
 TIES = (
@@ -42,7 +45,7 @@ def _left_out(version: DatasetVersion, rejected: Sequence[Rejected], config: Che
         check="left_out",
         condition=f"at most {config.max_left_out_share:.0%} of the photos are left out",
         passed=len(rejected) <= config.max_left_out_share * total,
-        detail=f"{len(rejected):,} of {total:,} are",
+        detail=f"{len(rejected):,} of {counted(total, 'photo')}",
     )
 
 
@@ -51,9 +54,9 @@ def _class_counts(version: DatasetVersion, config: CheckConfig) -> Iterator[Find
     label, fewest = min(counts.items(), key=lambda item: (item[1], item[0]))
     yield Condition(
         check="class_counts",
-        condition=f"every class has at least {config.min_photos_per_class} photos",
+        condition=f"every class has at least {counted(config.min_photos_per_class, 'photo')}",
         passed=fewest >= config.min_photos_per_class,
-        detail=f"the smallest of {len(counts):,}, {label}, has {fewest:,}",
+        detail=f"{label} has the fewest of {counted(len(counts), 'class')}: {counted(fewest, 'photo')}",
     )
 
 
@@ -67,7 +70,7 @@ def _label_names(version: DatasetVersion) -> Iterator[Finding]:
         check="label_names",
         condition="labels differ by more than case, spaces and what cannot be seen",
         passed=not confusable,
-        detail="; ".join(" and ".join(map(repr, names)) for names in confusable[:5]) or f"all {len(alike):,} do",
+        detail="; ".join(" and ".join(map(repr, names)) for names in confusable[:5]) or counted(len(alike), "label"),
     )
 
 
@@ -78,18 +81,27 @@ def _none_of(rejects: Sequence[Rejected], check: Check, condition: str, detail: 
 
 def _label_conflicts(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[Finding]:
     conflicts = [one for one in rejected if one.kind == "conflict"]
-    detail = f"{len(conflicts)} photos are held back: {conflicts[0].reason}" if conflicts else "none has"
+    held = f"{counted(len(conflicts), 'photo')} {be(len(conflicts))} held back"
+    first = [f"{one.name} ({one.label!r})" for one in conflicts if one.reason == conflicts[0].reason]
+    detail = f"{held}, first {' and '.join(first[:3])}" if conflicts else "none has"
     yield _none_of(conflicts, "label_conflicts", "no picture has several labels", detail)
     sources, labels = version.column("source"), version.column("label")
     row_of = {name: i for i, name in enumerate(sources)}
-    pairs = {
-        (min(i, row_of[other]), max(i, row_of[other]))
-        for i, other in enumerate(version.column("lookalike"))
-        if other in row_of and labels[i] != labels[row_of[other]]
-    }
+    pairs = sorted(
+        {
+            (min(i, row_of[other]), max(i, row_of[other]))
+            for i, other in enumerate(version.column("lookalike"))
+            if other in row_of and labels[i] != labels[row_of[other]]
+        }
+    )
     if pairs:
-        title = f"{len(pairs)} pairs look nearly alike under two labels: are the labels right?"
-        yield Photos("label_conflicts", title, tuple(row for pair in sorted(pairs)[: SHOWN // 2] for row in pair))
+        title = f"{counted(len(pairs), 'pair')} nearly alike under two labels: are the labels right?"
+        yield _sets("label_conflicts", title, pairs)
+
+
+def _sets(check: Check, title: str, sets: Sequence[Sequence[int]]) -> PhotoSets:
+    shown = tuple(tuple(rows[:SHOWN_OF_SET]) for rows in sets[:SHOWN_PAIRS])
+    return PhotoSets(check, title, shown, hidden=len(sets) - len(shown))
 
 
 def _duplicates(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
@@ -104,18 +116,18 @@ def _duplicates(version: DatasetVersion, config: CheckConfig) -> Iterator[Findin
         check="duplicates",
         condition=f"at most {config.max_near_duplicate_share:.0%} of the pictures nearly repeat another one",
         passed=repeats <= config.max_near_duplicate_share * total,
-        detail=f"{repeats} of {total} do, in {len(sets)} sets",
+        detail=f"{repeats:,} of {counted(total, 'picture')}, in {counted(len(sets), 'set')}",
     )
-    largest = sorted(sets.values(), key=len, reverse=True)[: SHOWN // 2]
-    if largest:
-        shown = tuple(row for pictures in largest for row in sorted(pictures.values())[:2])
-        yield Photos("duplicates", "Two of each of the largest sets", shown)
+    if sets:
+        largest = sorted((sorted(pictures.values()) for pictures in sets.values()), key=len, reverse=True)
+        yield _sets("duplicates", f"{counted(len(sets), 'set')} of pictures that nearly repeat each other", largest)
 
 
 def _leakage(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[Finding]:
     """Within a class, what is on two sides: in two splits, or both known to a gallery and asked for."""
     copies = [one for one in rejected if one.kind == "leak"]
-    detail = f"{len(copies)} are left out: {copies[0].reason}" if copies else "it has none"
+    left_out = f"{counted(len(copies), 'photo')} {be(len(copies))} left out"
+    detail = f"{left_out}: {copies[0].reason}" if copies else "it has none"
     yield _none_of(copies, "leakage", "the source has no picture in two splits", detail)
     labels, sides = version.column("label"), list(zip(version.column("split"), version.column("role"), strict=True))
     for column, one, several in TIES:
@@ -124,7 +136,9 @@ def _leakage(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[
             if value is not None:
                 found[labels[i], value].setdefault(sides[i], i)
         leaks = [key for key, rows in found.items() if len(rows) > 1]
-        detail = f"{len(leaks)} {several} are, first {leaks[0][1]} of {leaks[0][0]}" if leaks else "none is"
+        detail = (
+            f"{counted(len(leaks), one, several)}, first {_places(version, found[leaks[0]])}" if leaks else "none is"
+        )
         if not found:
             detail = f"the photos have no {several}"
         yield Condition(
@@ -134,9 +148,15 @@ def _leakage(version: DatasetVersion, rejected: Sequence[Rejected]) -> Iterator[
             detail=detail,
         )
         if leaks:
-            shown = tuple(row for key in leaks[: SHOWN // 2] for row in found[key].values())
-            yield Photos("leakage", f"{len(leaks)} {several} on both sides", shown)
+            shown = [sorted(found[key].values()) for key in leaks]
+            yield _sets("leakage", f"{counted(len(leaks), one, several)} on both sides of a split", shown)
     yield from _leaking_negatives(version)
+
+
+def _places(version: DatasetVersion, rows: Mapping[tuple[str, str], int]) -> str:
+    """Name the photos of several sides, with their split and role."""
+    names = version.column("source")
+    return " and ".join(f"{names[row]} ({split}, {role})" for (split, role), row in rows.items())
 
 
 def _leaking_negatives(version: DatasetVersion) -> Iterator[Finding]:
@@ -158,7 +178,7 @@ def _leaking_negatives(version: DatasetVersion) -> Iterator[Finding]:
         check="leakage",
         condition="no empty image is nearly a picture of another split",
         passed=not leaks,
-        detail=f"{len(leaks)} are, first {leaks[0]}" if leaks else f"none of {len(negatives):,} is",
+        detail=f"{len(leaks):,} {be(len(leaks))}, first {leaks[0]}" if leaks else f"none of {len(negatives):,} is",
     )
 
 
@@ -169,7 +189,7 @@ def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
         check="queries",
         condition="there are photos to train on",
         passed=bool(trained),
-        detail=f"{len(version.select('train', 'gallery')):,} of {len(trained):,} classes",
+        detail=f"{counted(len(version.select('train', 'gallery')), 'photo')} of {counted(len(trained), 'class')}",
     )
     for split in ("validation", "test"):
         part = version.select(split)
@@ -181,13 +201,14 @@ def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
             check="queries",
             condition=f"{split} asks for enrolled classes",
             passed=known > 0,
-            detail=f"{known} queries of {len(enrolled)} held-out and {len(trained)} trained classes",
+            detail=f"{counted(known, 'query')} of {counted(len(enrolled), 'held-out class')} and "
+            f"{counted(len(trained), 'training class')}",
         )
         yield Condition(
             check="unknowns",
-            condition=f"{split} asks for classes that nobody enrolled",
+            condition=f"{split} asks for classes that are not enrolled",
             passed=bool(new),
-            detail=f"{len(new)} queries of {len(set(new))} such classes" if new else _NONE,
+            detail=f"{counted(len(new), 'query')} of {counted(len(set(new)), 'class')}" if new else _NONE,
         )
         if not queries:  # which fails above
             continue
@@ -195,5 +216,5 @@ def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
             check="new_labels",
             condition=f"at most {config.max_new_share:.0%} of the queries of {split} are of new labels",
             passed=len(new) <= config.max_new_share * len(queries),
-            detail=f"{len(new)} of {len(queries)} are of labels that are neither trained nor enrolled",
+            detail=f"{len(new):,} of {counted(len(queries), 'query')}, by labels that neither train nor are enrolled",
         )

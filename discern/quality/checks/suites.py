@@ -12,12 +12,14 @@ import logging
 import math
 import os
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from discern.quality.checks.model import Check, CheckConfig, Condition, Finding, Photos, Plot
 from discern.quality.checks.samples import Sample
+from discern.words import counted
+from edge_runtime.core.images import Pixels
 
 # Deepchecks reads this when it is imported, and asks its maker's server for news where it is not set.
 os.environ.setdefault("DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY", "True")
@@ -49,8 +51,19 @@ with _quiet():
     from deepchecks.vision.utils.image_properties import default_image_properties, texture_level
     from plotly.graph_objects import Figure
 
+LONG = 2.0  # longer side over the shorter one: cameras take no longer photos, upright or not
+
+
+def _elongation(images: Sequence[Pixels]) -> list[float]:
+    """Return each picture's longer side over its shorter one; plain photos, upright or not, all have `LONG`."""
+    return [max(LONG, max(image.shape[:2]) / min(image.shape[:2])) for image in images]
+
+
 PROPERTIES = [one for one in default_image_properties if one["name"] != "Area"] + [
     {"name": "Texture", "method": texture_level, "output_type": "numerical"}
+]
+OUTLYING = [{"name": "Elongation", "method": _elongation, "output_type": "numerical"}] + [
+    one for one in PROPERTIES if one["name"] != "Aspect Ratio"
 ]
 
 
@@ -75,7 +88,8 @@ def run(samples: Mapping[str, Sample], known: Collection[str], config: CheckConf
             found += _outlying_photos(result, samples)
         for split in sorted(data.keys() & {"validation", "test"}, reverse=True):
             chance = _chance(samples["train"], samples[split], by_class=split not in known)
-            checks = [_property_drift(config.max_property_drift, chance)]
+            compared = "photos" if split in known else "classes"
+            checks = [_property_drift(config.max_property_drift, chance, compared)]
             if split in known:  # elsewhere new labels are the point
                 checks.append(_label_drift(config.max_label_drift))
             for result in Suite(split, *checks).run(data["train"], data[split]).results:
@@ -117,26 +131,32 @@ def _outliers(config: CheckConfig, photos: int) -> ImagePropertyOutliers:
         counts = {name: len(rows) for name, rows in _outlying(value).items()}
         worst = max(counts, key=lambda name: counts[name])
         category = ConditionCategory.PASS if counts[worst] <= limit * photos else ConditionCategory.FAIL
-        return ConditionResult(category, f"{worst} has the most, {counts[worst]} of {photos}")
+        detail = f"{worst} has the most: {counts[worst]:,} of {counted(photos, 'photo')}"
+        return ConditionResult(category, detail if counts[worst] else "there is none")
 
-    check = ImagePropertyOutliers(image_properties=PROPERTIES)
+    check = ImagePropertyOutliers(image_properties=OUTLYING)
     return check.add_condition(f"at most {limit:.0%} of the photos are outliers of any one property", few)
 
 
-def _property_drift(limit: float, chance: float) -> ImagePropertyDrift:
+def _property_drift(limit: float, chance: float, compared: str) -> ImagePropertyDrift:
     granted = max(limit, min(chance, MOST_GRANTED))
-    name = f"the drift score of every property is below {granted:.2g}"
-    if granted > limit:
-        name += ", which so few may differ by chance"
-    return ImagePropertyDrift(image_properties=PROPERTIES).add_condition(name, _below(granted))
+    condition = f"the drift score of every property is below {limit:.2g}"
+    below = _below(limit, granted, f"too few {compared} to tell: by chance it may reach {granted:.2f}")
+    return ImagePropertyDrift(image_properties=PROPERTIES).add_condition(condition, below)
 
 
 def _label_drift(limit: float) -> LabelDrift:
-    return LabelDrift().add_condition(f"the drift score of the labels is below {limit:.2g}", _below(limit))
+    return LabelDrift().add_condition(f"the drift score of the labels is below {limit:.2g}", _below(limit, limit, ""))
 
 
-def _below(limit: float) -> Callable[[Mapping[str, Any]], ConditionResult]:
-    """A condition on the largest of some drift scores; a score that is missing was not measured."""
+def _below(limit: float, granted: float, unsure: str) -> Callable[[Mapping[str, Any]], ConditionResult]:
+    """Return a condition on the largest of some drift scores; a score that is missing was not measured.
+
+    Args:
+        limit: what each score has to stay below.
+        granted: below this, chance alone explains a score: the result is a warning that ends with `unsure`.
+        unsure: why.
+    """
 
     def below(value: Mapping[str, Any]) -> ConditionResult:
         scores = {name: one["Drift score"] for name, one in value.items()}
@@ -144,8 +164,12 @@ def _below(limit: float) -> Callable[[Mapping[str, Any]], ConditionResult]:
         if missing:
             return ConditionResult(ConditionCategory.FAIL, f"{missing[0]} was not measured")
         worst = max(scores, key=lambda name: scores[name])
-        category = ConditionCategory.PASS if scores[worst] < limit else ConditionCategory.FAIL
-        return ConditionResult(category, f"{worst} has the highest, {scores[worst]:.2f}")
+        detail = f"{worst} has the highest, {scores[worst]:.2f}"
+        if scores[worst] < limit:
+            return ConditionResult(ConditionCategory.PASS, detail)
+        if scores[worst] < granted:
+            return ConditionResult(ConditionCategory.WARN, f"{detail}; {unsure}")
+        return ConditionResult(ConditionCategory.FAIL, detail)
 
     return below
 
@@ -166,8 +190,13 @@ def _answers(check: Check, prefix: str, result: CheckResult | CheckFailure) -> I
         yield Condition(check=check, condition=f"{prefix}can be measured", passed=False, detail=detail)
         return
     for one in result.conditions_results:
-        passed = one.category == ConditionCategory.PASS
-        yield Condition(check=check, condition=f"{prefix}{one.name}", passed=passed, detail=one.details)
+        yield Condition(
+            check=check,
+            condition=f"{prefix}{one.name}",
+            passed=one.category != ConditionCategory.FAIL,
+            detail=one.details,
+            too_few=one.category == ConditionCategory.WARN,
+        )
 
 
 def _unmeasured(result: CheckResult | CheckFailure) -> Iterator[Condition]:
@@ -196,13 +225,16 @@ def _outlying_photos(result: CheckResult | CheckFailure, samples: Mapping[str, S
     if isinstance(result, CheckFailure):
         return
     thumbnails = {row: image for one in samples.values() for row, image in zip(one.rows, one.thumbnails, strict=True)}
-    methods = {one["name"]: one["method"] for one in PROPERTIES}
+    methods = {one["name"]: one["method"] for one in OUTLYING}
     for name, rows in _outlying(result.value).items():
         if rows:
             low, high = (result.value[name][f"{side}_limit"] for side in ("lower", "upper"))
             values = dict(zip(rows, methods[name]([thumbnails[row] for row in rows]), strict=True))
             worst = sorted(rows, key=lambda row: min(values[row] - low, high - values[row]))
-            title = f"{name}: {len(rows)} outside {low:.3g} to {high:.3g}"
+            few = f"the farthest {SHOWN_OUTLIERS} of " if len(rows) > SHOWN_OUTLIERS else ""
+            low_end, high_end = f"{low:.3g}", f"{high:.3g}"
+            limits = f"away from {low_end}" if low_end == high_end else f"outside {low_end} to {high_end}"
+            title = f"{name}: {few}{counted(len(rows), 'photo')} {limits}"
             yield Photos("property_outliers", title, tuple(worst[:SHOWN_OUTLIERS]))
 
 

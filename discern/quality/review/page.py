@@ -1,4 +1,4 @@
-"""The page that a data team reviews: the verdict, what changed, what was left out, the worst photos, every class.
+"""The page that a data team reviews: the verdict, what was left out, what changed, the worst photos, every class.
 
 Deepchecks' own pages embed plotly once a figure. Here one script file is shared by all pages, or embedded once in a
 page that has to be one file (as a ZenML visualisation has to be).
@@ -12,23 +12,27 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from html import escape
 from pathlib import Path
 
 from discern.datasets.diff import VersionDiff
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
+from discern.map_ahead import map_ahead
 from discern.quality.checks import Checked
 from discern.quality.contact_sheet import Changed
 from discern.quality.review import sections
-from discern.quality.review.photo_book import PhotoBook, without_links
-from discern.quality.review.script import SCRIPT, UNPACK
-from discern.reports.html import STYLE
+from discern.quality.review.conflicts import SHOWN_CONFLICTS, Conflict, group_conflicts, show_conflicts
+from discern.quality.review.photo_book import PhotoBook, ShownPhoto
+from discern.reports.html import render
+from discern.reports.summary import Origin
 from discern.storage.remote import open_place, write_file
+from discern.words import be, counted
 
 LIBRARY = "plotly.min.js"
 PAGE = "index.html"
+TEMPLATES = Path(__file__).parent / "templates"
+EMBEDDED_BYTES = 1_500_000  # of pictures in a page that has to be one file, so that it stays below 5 MB
 
 
 @dataclass(frozen=True)
@@ -38,20 +42,22 @@ class Review:
     Args:
         version: the dataset version.
         checked: its checks.
+        origin: which run made it.
+        use_case: what the version is for.
         rejected: photos that are not in it.
         before: id of the version that it grew from, if any.
         changes: what differs from that one.
         augment: shows photos as training sees them, if that is known.
-        use_case: what the version is for.
     """
 
     version: DatasetVersion
     checked: Checked
+    origin: Origin
+    use_case: str
     rejected: Sequence[Rejected] = ()
     before: str | None = None
     changes: VersionDiff | None = None
     augment: Changed | None = None
-    use_case: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,13 +65,36 @@ class Report:
     """A review as pages, rendered once.
 
     Args:
-        files: path beside the page -> content: `index.html`, the pictures that it links to (`photos/`), and the one
-            script file that many pages share.
-        html: the same as one text of about 2 MB that needs no file beside it.
+        files: path beside the page -> content: `index.html`, its pictures (`photos/`), and the one script file that
+            many pages share.
+        html: the same as one text of less than 5 MB that needs no file beside it; where there are many pictures, it
+            has those that come first.
     """
 
     files: dict[str, bytes]
     html: str
+
+
+@dataclass(frozen=True)
+class ReviewPage:
+    """What the templates show, section by section."""
+
+    title: str
+    verdict: sections.VerdictLine
+    size: str
+    glance: tuple[ShownPhoto, ...]
+    origin: Origin
+    version: str
+    before: str | None
+    results: sections.Results
+    conflicts: tuple[Conflict, ...]
+    hidden_conflicts: int
+    left_out: int
+    reject_kinds: tuple[sections.RejectKind, ...]
+    changes: tuple[sections.ChangeKind, ...] | None
+    splits: tuple[sections.SplitCounts, ...]
+    figures: tuple[sections.CheckFigures, ...]
+    classes: sections.Classes
 
 
 def build_report(review: Review, library: str = LIBRARY) -> Report:
@@ -79,12 +108,10 @@ def build_report(review: Review, library: str = LIBRARY) -> Report:
         DataError: a photo cannot be read.
     """
     book = PhotoBook(review.version)
-    body = _body(review, book)
-    page = _page(review, body, f'<script src="{library}" defer></script><script>{SCRIPT}</script>')
-    packed = base64.b64encode(gzip.compress(_library().encode(), mtime=0)).decode()
-    scripts = f'<script type="text/plain" id="library">{packed}</script><script>{SCRIPT}{UNPACK}</script>'
-    files = {library: _library().encode(), **book.files, PAGE: page.encode()}
-    return Report(files, _page(review, without_links(body), scripts))
+    page = _review_page(review, book)
+    files = {library: _library().encode(), **book.files, PAGE: _rendered(page, linked=True, library=library).encode()}
+    embedded = book.first_pictures(EMBEDDED_BYTES)
+    return Report(files, _rendered(page, linked=False, library=_packed_library(), embedded=embedded))
 
 
 def publish_report(report: Report, url: str) -> None:
@@ -95,10 +122,15 @@ def publish_report(report: Report, url: str) -> None:
     Raises:
         OSError: they cannot be written.
     """
-    for path, data in report.files.items():
-        address = _joined(url, path)
-        if path == PAGE or not _has_length(address, len(data)):
+
+    def write(path: str) -> None:
+        address, data = _joined(url, path), report.files[path]
+        if not _has_length(address, len(data)):
             write_file(address, data)
+
+    for _ in map_ahead(write, [path for path in report.files if path != PAGE]):
+        pass
+    write_file(_joined(url, PAGE), report.files[PAGE])
 
 
 def _has_length(url: str, length: int) -> bool:
@@ -155,27 +187,43 @@ def _library() -> str:
     return str(get_plotlyjs())
 
 
-def _body(review: Review, book: PhotoBook) -> str:
-    parts = [
-        sections.head(_title(review), review.version, review.checked.report),
-        sections.conditions(review.checked.report),
-        sections.changed(review.changes, review.before, book),
-        sections.counts(review.version),
-        sections.left_out(review.rejected, book),
-        sections.figures(review.checked, book),
-        sections.sheet(review.version, review.augment),
-    ]
-    return "".join(parts)
+@lru_cache(maxsize=1)
+def _packed_library() -> str:
+    return base64.b64encode(gzip.compress(_library().encode(), mtime=0)).decode()
 
 
-def _page(review: Review, body: str, scripts: str) -> str:
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(_title(review))}</title>'
-        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-        f"<style>{STYLE}</style></head>"
-        f"<body>{body}{scripts}</body></html>"
+def _review_page(review: Review, book: PhotoBook) -> ReviewPage:
+    """Gather what the page shows. Pictures are made in the order of the page: where few may be, the first are."""
+    version, checked = review.version, review.checked
+    conflicts = group_conflicts(review.rejected)
+    return ReviewPage(
+        title=f"Dataset version {version.id} of {review.use_case}",
+        verdict=sections.verdict_line(checked.report),
+        size=sections.size(version),
+        glance=book.photos(sections.glance_rows(version), large=False),
+        origin=review.origin,
+        version=version.id,
+        before=review.before,
+        results=sections.results(checked),
+        conflicts=show_conflicts(conflicts, review.use_case, book),
+        hidden_conflicts=max(0, len(conflicts) - SHOWN_CONFLICTS),
+        left_out=len(review.rejected),
+        reject_kinds=sections.reject_kinds(review.rejected, book),
+        changes=None if review.changes is None else sections.change_kinds(review.changes, book),
+        splits=sections.split_counts(version),
+        figures=sections.check_figures(checked, book),
+        classes=sections.classes(version, review.augment, book),
     )
 
 
-def _title(review: Review) -> str:
-    return f"Dataset version {review.version.id}" + (f" of {review.use_case}" if review.use_case else "")
+def _rendered(page: ReviewPage, *, linked: bool, library: str, embedded: frozenset[str] = frozenset()) -> str:
+    """Render the page.
+
+    Args:
+        page: what it shows.
+        linked: it lies in a folder with its pictures, other pages and the script; otherwise it has to be one file.
+        library: where the script lies; in one file, the script itself, compressed, as base64.
+        embedded: paths of the pictures that a single file holds.
+    """
+    values = {"page": page, "linked": linked, "library": library, "embedded": embedded}
+    return render("review.html", TEMPLATES, counted=counted, be=be, **values)

@@ -17,7 +17,17 @@ from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError, GateError
-from discern.quality.checks import CheckConfig, Checked, CheckReport, Condition, Photos, Plot, check_version
+from discern.quality.checks import (
+    CheckConfig,
+    Checked,
+    CheckReport,
+    Condition,
+    Photos,
+    PhotoSets,
+    Plot,
+    check_version,
+    rows,
+)
 from discern.sources.base import Photo, Split
 from discern.sources.pills import PillsConfig, PillSource
 from edge_runtime.core.images import decode, encode_png
@@ -113,7 +123,7 @@ def test_too_many_outliers_fail(version: DatasetVersion) -> None:
 def test_small_photos_fail(version: DatasetVersion) -> None:
     report = check_version(version, CheckConfig()).report
     assert verdicts(report, "image_size") == [False]
-    names = r"fails 1 of 23 conditions \(image_size\), first image_size .*: 108 of 108; "
+    names = r"fails 1 of 23 conditions \(image_size\), first image_size \(no photo has .*: 108 of 108 photos; "
     with pytest.raises(GateError, match=names + r".* or set checks\.waive\.image_size"):
         report.require()
 
@@ -158,7 +168,9 @@ def test_a_picture_on_both_sides_is_a_leak(version: DatasetVersion) -> None:
     hashes[asked] = hashes[known]
     found = check_version(replaced(version, sha256=hashes), CheckConfig(min_side=24))
     report = found.report
-    assert Photos("leakage", "1 images on both sides", tuple(sorted((asked, known)))) in found.figures
+    pair = tuple(sorted((asked, known)))
+    assert PhotoSets("leakage", "1 image on both sides of a split", (pair,)) in found.figures
+    assert version.column("source")[asked] in report.failures[0].detail
     assert verdicts(report, "leakage") == [True, False, True, True, True]
 
 
@@ -210,10 +222,11 @@ def test_labels_that_nobody_knows_fail(version: DatasetVersion) -> None:
 
 
 def test_a_conflict_stops_the_run_and_is_named(version: DatasetVersion) -> None:
-    rejected = [Rejected("a.jpg", "a.jpg ('a') and b.jpg ('b') are one picture.", "conflict", "a")]
+    reason = "a.jpg ('a') and b.jpg ('b') are one picture."
+    rejected = [Rejected("a.jpg", reason, "conflict", "a"), Rejected("b.jpg", reason, "conflict", "b")]
     report = check_version(version, CheckConfig(min_side=24), rejected).report
     assert verdicts(report, "label_conflicts") == [False]
-    assert "1 photos are held back: a.jpg ('a') and b.jpg" in report.failures[0].detail
+    assert report.failures[0].detail == "2 photos are held back, first a.jpg ('a') and b.jpg ('b')"
     assert all(verdicts(check_version(version, CheckConfig(), [Rejected("x", "y.")]).report, "label_conflicts"))
 
 
@@ -221,7 +234,7 @@ def test_too_much_that_is_left_out_fails(version: DatasetVersion) -> None:
     rejected = [Rejected(f"{i}.jpg", "it has no label.", "unlabelled") for i in range(30)]
     report = check_version(version, CheckConfig(min_side=24), rejected).report
     assert verdicts(report, "left_out") == [False]
-    assert report.failures[0].detail == "30 of 138 are"
+    assert report.failures[0].detail == "30 of 138 photos"
 
 
 def test_a_picture_that_the_source_has_in_two_splits_is_a_leak(tmp_path: Path) -> None:
@@ -240,6 +253,30 @@ def test_near_duplicates_in_validation_and_test_are_a_leak(version: DatasetVersi
         sets[version.column("split").index(split)] = "one"
     found = check_version(replaced(version, label=labels, near_duplicates=sets), CheckConfig(min_side=24))
     assert verdicts(found.report, "leakage") == [True, True, True, False, True]
+
+
+def test_drift_that_few_classes_cannot_tell_from_chance_is_no_plain_success(
+    version: DatasetVersion, checked: Checked
+) -> None:
+    assert not any(one.too_few for one in checked.report.conditions)
+    report = check_version(version, CheckConfig(min_side=24, max_property_drift=0.01)).report
+    drift = [one for one in report.conditions if one.check == "property_drift"]
+    assert [one.too_few for one in drift] == [True, True]
+    assert all(one.passed and "too few classes to tell: by chance it may reach 0.90" in one.detail for one in drift)
+
+
+def test_a_sideways_photo_is_no_outlier_and_a_strip_is(tmp_path: Path) -> None:
+    def taken(name: str, height: int, width: int) -> Photo:
+        pixels = np.random.default_rng(len(name)).integers(0, 255, (height, width, 3)).astype(np.uint8)
+        return Photo(f"c00/{name}.png", "c00", encode_png(pixels))
+
+    sideways = [taken("upright" + "x" * i, 48, 32) for i in range(8)]
+    given = [*photos(12, 6), *sideways, taken("strip", 32, 160)]
+    version, _ = write_version(given, str(tmp_path))
+    figures = check_version(version, CheckConfig(min_side=24)).figures
+    shown = [one for one in figures if isinstance(one, Photos) and one.title.startswith("Elongation")]
+    assert [version.column("source")[row] for one in shown for row in one.rows] == ["c00/strip.png"]
+    assert shown[0].title == "Elongation: 1 photo away from 2"
 
 
 def test_drift_of_few_classes_can_fail(tmp_path: Path) -> None:
@@ -267,9 +304,18 @@ def test_too_many_repeats_fail_and_are_shown(version: DatasetVersion) -> None:
     found = check_version(replaced(version, near_duplicates=sets), CheckConfig(min_side=24))
     assert verdicts(found.report, "duplicates") == [False]
     condition = next(one for one in found.report.conditions if one.check == "duplicates")
-    assert condition.detail == "40 of 108 do, in 20 sets"
-    shown = next(one for one in found.figures if isinstance(one, Photos) and one.check == "duplicates")
-    assert shown.rows[:4] == (0, 1, 3, 4)
+    assert condition.detail == "40 of 108 pictures, in 20 sets"
+    shown = next(one for one in found.figures if isinstance(one, PhotoSets) and one.check == "duplicates")
+    assert shown.title == "20 sets of pictures that nearly repeat each other"
+    assert shown.sets == tuple((row, row + 1, row + 2) for row in range(0, 60, 3))
+
+
+def test_one_set_of_repeats_is_no_plural_and_sets_beyond_the_limit_are_counted(version: DatasetVersion) -> None:
+    sets: list[str | None] = ["set" if row < 2 else None for row in range(len(version))]
+    report = check_version(replaced(version, near_duplicates=sets), CheckConfig(min_side=24)).report
+    assert next(one.detail for one in report.conditions if one.check == "duplicates") == "1 of 108 pictures, in 1 set"
+    found = rows._sets("duplicates", "pairs", [(0, 1)] * 100)
+    assert (len(found.sets), found.hidden) == (60, 40)
 
 
 def test_lookalikes_are_shown_and_stop_nothing(version: DatasetVersion) -> None:
@@ -277,8 +323,8 @@ def test_lookalikes_are_shown_and_stop_nothing(version: DatasetVersion) -> None:
     alike = [names[50] if i == 7 else names[7] if i == 50 else None for i in range(len(names))]
     found = check_version(replaced(version, lookalike=alike), CheckConfig(min_side=24))
     assert found.report.passed
-    shown = next(one for one in found.figures if isinstance(one, Photos) and one.check == "label_conflicts")
-    assert shown.rows == (7, 50)
+    shown = next(one for one in found.figures if isinstance(one, PhotoSets) and one.check == "label_conflicts")
+    assert shown.sets == ((7, 50),)
 
 
 def test_dark_and_blurred_photos_fail_and_the_worst_come_first(tmp_path: Path) -> None:
@@ -307,7 +353,7 @@ def test_a_small_box_is_a_small_photo(version: DatasetVersion) -> None:
     small = dataclasses.replace(version, table=version.table.set_column(place, field, pa.array(boxes, field.type)))
     found = check_version(small, CheckConfig(min_side=24))
     assert verdicts(found.report, "image_size") == [False]
-    assert Photos("image_size", "The worst of 1 photos that have a side below 24 px", (0,)) in found.figures
+    assert Photos("image_size", "1 photo with a side below 24 px", (0,)) in found.figures
 
 
 def test_too_few_photos_to_measure_do_not_pass(version: DatasetVersion) -> None:
@@ -376,7 +422,7 @@ def test_images_without_an_instance_change_no_verdict_about_instances(
 def test_images_without_an_instance_count_as_photos_that_are_not_left_out(with_negatives: DatasetVersion) -> None:
     left_out = [Rejected(f"{number}.jpg", "is empty.") for number in range(10)]
     report = check_version(with_negatives, CheckConfig(min_side=24), left_out).report
-    assert next(one.detail for one in report.conditions if one.check == "left_out") == "10 of 120 are"
+    assert next(one.detail for one in report.conditions if one.check == "left_out") == "10 of 120 photos"
 
 
 def test_an_empty_image_that_is_nearly_a_picture_of_another_split_leaks(with_negatives: DatasetVersion) -> None:
@@ -387,4 +433,4 @@ def test_an_empty_image_that_is_nearly_a_picture_of_another_split_leaks(with_neg
     place = table.schema.get_field_index("near_duplicates")
     table = table.set_column(place, table.schema.field(place), pa.array(names, pa.string()))
     report = check_version(DatasetVersion.of_rows(table, with_negatives.shards), CheckConfig(min_side=24)).report
-    assert [one.detail for one in report.failures] == ["1 are, first belt/1.jpg"]
+    assert [one.detail for one in report.failures] == ["1 is, first belt/1.jpg"]
