@@ -7,9 +7,10 @@ const draw = element => {
   Object.assign(figure.layout, {
     paper_bgcolor: "transparent", plot_bgcolor: "transparent", font: {color: ink, family: "system-ui, sans-serif"},
     autosize: true, margin: {t: 40, r: 20, b: 60, l: 60}, title: null, colorway: ["#4878d0", "#ee854a", "#6acc64"],
-    legend: {orientation: "h", y: -0.35},  // beside the plot it would take half of a phone's screen
+    legend: {orientation: "h", y: -0.45},  // beside the plot it would take half of a phone's screen
   });
-  for (const note of figure.layout.annotations || []) note.font = {size: 12};
+  const notes = (figure.layout.annotations || []).filter(note => note.text !== "Distribution Plot");
+  figure.layout.annotations = notes.map(note => ({...note, font: {size: 12}}));
   for (const axis of Object.keys(figure.layout).filter(name => /^[xy]axis/.test(name)))
     Object.assign(figure.layout[axis], {gridcolor: "rgba(128,128,128,.25)", zerolinecolor: "rgba(128,128,128,.4)"});
   Plotly.newPlot(element, figure.data, figure.layout, {responsive: true, displayModeBar: false});
