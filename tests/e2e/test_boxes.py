@@ -75,4 +75,4 @@ def test_voc_and_coco_give_one_version_and_the_page_says_why_it_may_pass(
     assert kinds == {"unlabelled"}  # every fourth photo shows no scratch
     page = Path(storage_layout.reports(), "data", "metal_tags", one.id, "index.html").read_text()
     assert "Waived: There is one class, so nothing is an unknown" in page
-    assert "nobody said what it shows" in page
+    assert "Without a label (" in page
