@@ -34,11 +34,19 @@ def page_origin(sources: Collection[str] = ()) -> Origin:
     run = mlflow.active_run()
     return Origin(
         made=datetime.now(timezone.utc),
-        pipeline_run=get_step_context().pipeline_run.name,
+        pipeline_run=_run_name(),
         git_commit=git_commit(),
         mlflow_run=None if run is None else run.info.run_id,
         sources=tuple(sources),
     )
+
+
+def _run_name() -> str | None:
+    """The name of the current run; None where a step is called as a function."""
+    try:
+        return get_step_context().pipeline_run.name
+    except RuntimeError:
+        return None
 
 
 def _git(*arguments: str) -> str:

@@ -11,7 +11,7 @@ from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.splits.assign import SplitConfig
 from discern.learning.preview import preview_of
 from discern.quality.checks.model import CheckConfig
-from discern.sources.registry import NamedSources, SourceConfig, one_config
+from discern.sources.registry import NamedSources, SourceConfig, describe_sources, one_config
 from orchestration.artifact_lookup import plain
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.config_check import read_config
@@ -48,7 +48,8 @@ def data_pipeline(
     from steps.data.ingest import ingest
     from steps.data.previous_version import previous_version
 
-    config = one_config(source, sources).model_dump(mode="json")
+    named = one_config(source, sources)
+    config = named.model_dump(mode="json")
     parameters: dict[str, Any] = {"source": config, "splits": splits, "cleaning": cleaning}
     fingerprint = fingerprint_source(source=config)
     previous = previous_version(use_case=use_case, fingerprint=fingerprint, parameters=plain(parameters))
@@ -60,5 +61,6 @@ def data_pipeline(
         checks=checks,
         preview=preview_of(read_config(Path(training), os.environ), training) if training else None,
         previous=previous,
+        sources=describe_sources(named),
     )
     gate(version=version, report=report)

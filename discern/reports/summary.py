@@ -17,7 +17,7 @@ class Origin(BaseModel):
 
     Attributes:
         made: when, with its time zone.
-        pipeline_run: name of ZenML's run.
+        pipeline_run: name of ZenML's run; None outside one.
         git_commit: of the code; None where it is not known.
         mlflow_run: id of the tracker's run; None where there is none.
         sources: where the photos came from, as the config names it; no secret is part of it.
@@ -26,7 +26,7 @@ class Origin(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     made: AwareDatetime
-    pipeline_run: str
+    pipeline_run: str | None = None
     git_commit: str | None = None
     mlflow_run: str | None = None
     sources: tuple[str, ...] = ()
@@ -34,6 +34,17 @@ class Origin(BaseModel):
     def shown(self) -> datetime:
         """Return `made` without fractions of a second."""
         return self.made.replace(microsecond=0)
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return names and values of what is known, for people."""
+        rows = [("Made", f"{self.shown():%Y-%m-%d %H:%M %Z}")]
+        if self.pipeline_run is not None:
+            rows.append(("Pipeline run", self.pipeline_run))
+        if self.git_commit is not None:
+            rows.append(("Code, git commit", self.git_commit))
+        if self.mlflow_run is not None:
+            rows.append(("MLflow run", f"{self.mlflow_run} (`discern mlflow` shows it)"))
+        return rows + [("Source", source) for source in self.sources]
 
 
 class PageSummary(BaseModel):

@@ -134,6 +134,18 @@ def read_source_config(values: Mapping[str, Any]) -> SourceConfig | SourcesConfi
     return config
 
 
+def describe_sources(config: SourceConfig | SourcesConfig) -> list[str]:
+    """Name the places that photos come from, a line each: the source's name among several, its kind, its path."""
+    if isinstance(config, SourcesConfig):
+        return [f"{named.name}: {_describe(named.source)}" for named in config.sources]
+    return [_describe(config)]
+
+
+def _describe(config: SourceConfig) -> str:
+    place = getattr(config, "path", None) or getattr(config, "project", None)
+    return config.kind if place is None else f"{config.kind} {place}"
+
+
 def needed_keys(config: SourceConfig | SourcesConfig) -> list[ServiceKey]:
     """Return the keys that have to be in the environment before the source is opened, each once."""
     configs = [member.source for member in config.sources] if isinstance(config, SourcesConfig) else [config]

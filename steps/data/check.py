@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import datetime, timezone
+import posixpath
+from collections.abc import Sequence
 from typing import Annotated
 
-from zenml import get_step_context, step
+from zenml import step
 from zenml.logger import get_logger
 from zenml.types import HTMLString
 
@@ -14,11 +14,11 @@ from discern.datasets.diff import diff_versions
 from discern.datasets.manifest import DatasetVersion
 from discern.learning.preview import PreviewConfig, augmenter
 from discern.quality.checks import CheckConfig, CheckReport, check_version
-from discern.quality.review import LIBRARY, Review, build_report, publish_report
-from discern.reports.summary import Origin
+from discern.quality.review import LIBRARY, Report, Review, build_report, publish_report, review_summary
+from discern.reports import site
 from orchestration import storage_layout
 from orchestration.caching import by_code, code_of
-from orchestration.lineage import git_commit, load_input
+from orchestration.lineage import load_input, page_origin
 from steps.data.ingest import RejectedPhotos
 
 logger = get_logger(__name__)
@@ -38,6 +38,7 @@ def check(
     checks: CheckConfig,
     preview: PreviewConfig | None = None,
     previous: str = "",
+    sources: Sequence[str] = (),
 ) -> tuple[Annotated[CheckReport, "check_report"], Annotated[HTMLString, "data_report"]]:
     """Check the version; a failure is in the report, and `gate` acts on it, so that the report is kept either way.
 
@@ -48,13 +49,14 @@ def check(
         checks: limits of the checks, and waivers.
         preview: what training does to photos, which the report then shows.
         previous: id of the artifact of the version that this one grew from, empty where there is none.
+        sources: where the photos came from, for people.
     """
     checked = check_version(version, checks, rejected.photos)
     before: DatasetVersion | None = load_input(previous)
     review = Review(
         version=version,
         checked=checked,
-        origin=_origin(),
+        origin=page_origin(sources),
         rejected=rejected.photos,
         before=before.id if before else None,
         changes=diff_versions(before, version) if before else None,
@@ -62,18 +64,15 @@ def check(
         use_case=use_case,
     )
     report = build_report(review, SHARED_LIBRARY)
-    url = f"{storage_layout.reports()}/data/{use_case}/{version.id}"
-    publish_report(report, url)
+    address = _publish(report, review)
     conditions = checked.report.conditions
     met = sum(condition.passed for condition in conditions)
-    logger.info(
-        "Dataset version %s meets %d of %d conditions: see %s/index.html", version.id, met, len(conditions), url
-    )
+    logger.info("Dataset version %s meets %d of %d conditions: %s", version.id, met, len(conditions), address)
     return checked.report, HTMLString(report.html)
 
 
-def _origin() -> Origin:
-    run = "none"  # where the step is called as a function
-    with suppress(RuntimeError):
-        run = get_step_context().pipeline_run.name
-    return Origin(made=datetime.now(timezone.utc), pipeline_run=run, git_commit=git_commit())
+def _publish(report: Report, review: Review) -> str:
+    """Put the page into the site of reports; returns its address."""
+    reports, page = storage_layout.reports(), site.data_page(review.use_case, review.version.id)
+    publish_report(report, f"{reports}/{posixpath.dirname(page)}")
+    return site.publish_summary(reports, page, review_summary(review))

@@ -143,10 +143,16 @@ def test_the_training_page_is_a_page_of_the_dashboard(loop: Workplace) -> None:
     assert all(title in page for title in ("Figures", "nearest classes", "Map of the embeddings", "Reliability"))
 
 
-def test_reports_are_written(loop: Workplace) -> None:
-    version = loop.output("data", "dataset_version").id
-    assert (loop.home / "reports" / "data" / "tiny" / version / "index.html").stat().st_size > 1000
-    assert list((loop.home / "reports" / "promotion").glob(f"{live(loop)}-against-nothing.html"))
+def test_the_index_of_reports_leads_to_the_version_its_release_and_the_decision(loop: Workplace) -> None:
+    version, reports = loop.output("data", "dataset_version").id, loop.home / "reports"
+    index = (reports / "index.html").read_text()
+    for page in (
+        f"data/tiny/{version}/index.html",
+        f"training/tiny/{live(loop)}/index.html",
+        f"promotion/{live(loop)}-against-nothing.html",
+    ):
+        assert f'href="{page}"' in index
+        assert (reports / page).stat().st_size > 1000
 
 
 def test_the_device_answers_as_evaluated(loop: Workplace, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_run_and_links_are_told_where_they_are_known(
     addresses = {"index": "../../../index.html", "data_page": "../../../data/a/b/index.html"}
     read = ReadPage(depiction_page(candidate[0], toy_version, seen, origin=ORIGIN, **addresses))
     assert set(addresses.values()) <= set(read.addresses)
-    assert "MLflow run abc123 , which discern mlflow shows" in read.text
+    assert "MLflow run abc123 (`discern mlflow` shows it)" in read.text
     assert "nav" not in ReadPage(page).tags
 
 
