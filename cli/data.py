@@ -10,6 +10,7 @@ import click
 
 from cli.configs import config_arguments, config_file
 from cli.console import InOrder, example, json_option, stdout_for_json, tell, tell_facts, tell_json, tell_table
+from cli.decide import decide
 from discern.errors import GateError, PublicationError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def data() -> None:
 def run(use_case: str | None, config: Path | None, as_json: bool) -> None:
     """Run the data pipeline: photos in, a checked dataset version out."""
     from cli.pipeline_runs import newest, ready_pipeline
+    from orchestration.storage_layout import review_page
 
     path = config_file(use_case, config, "data")
     with stdout_for_json(as_json):
@@ -43,9 +45,9 @@ def run(use_case: str | None, config: Path | None, as_json: bool) -> None:
         try:
             pipeline()
         except GateError as error:
-            raise GateError(f"{error} (See {_review_page(name, newest_ingested(name))})") from None
+            raise GateError(f"{error} (See {review_page(name, newest_ingested(name))})") from None
         version = newest("data", "dataset_version", name).load()
-        page = _review_page(name, version.id)
+        page = review_page(name, version.id)
     result = {"use_case": name, "version": version.id, "photos": len(version), "classes": len(version.labels)}
     if as_json:
         tell_json({**result, "report": page})
@@ -61,10 +63,7 @@ def newest_ingested(use_case: str) -> str:
     return versions_of(use_case)[0].id
 
 
-def _review_page(use_case: str, version: str) -> str:
-    from orchestration import storage_layout
-
-    return f"{storage_layout.reports()}/data/{use_case}/{version}/index.html"
+data.add_command(decide)
 
 
 @data.command("list", epilog=example("discern data list", "discern data list pills"))

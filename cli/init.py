@@ -46,7 +46,7 @@ def init(name: str, photos: str, kind: Kind | None, force: bool, as_json: bool) 
         seen = look(layout, location, Path(temporary))
         speed = measure_speed(seen)
         proposal = propose(name, seen.summary, seen.splits, speed)
-        write_configs(folder, _texts(proposal, seen, layout))
+        write_configs(folder, _texts(proposal, seen, layout, folder))
         minutes = foretell(proposal, speed)
     if as_json:
         tell_json(_result(proposal, seen, folder, minutes) | {"slowdown": speed.slowdown})
@@ -77,11 +77,11 @@ def _checked_layout(name: str, folder: Path, location: str, kind: Kind | None, *
     return layout
 
 
-def _texts(proposal: Proposal, seen: Look, layout: Layout) -> dict[str, str]:
+def _texts(proposal: Proposal, seen: Look, layout: Layout, folder: Path) -> dict[str, str]:
     from discern.use_cases.config_text import data_text, promotion_text, training_text
 
     return {
-        "data": data_text(proposal, seen.summary, layout.source),
+        "data": data_text(proposal, seen.summary, layout.source, str(folder / "decisions.csv")),
         "training": training_text(proposal, seen.summary),
         "promotion": promotion_text(proposal, seen.summary),
     }

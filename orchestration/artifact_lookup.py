@@ -108,16 +108,16 @@ def version_before(use_case: str, parameters: Mapping[str, Any], fingerprint: st
         parameters: parameters of the step `ingest`, see `plain`.
         fingerprint: of the source.
     """
-    ingestions = _ingestions(use_case)
-    newest = next(ingestions, None)
+    of_use_case = ingestions(use_case)
+    newest = next(of_use_case, None)
     if newest is None:
         return None
     if newest.has_parameters(parameters) and newest.fingerprint() == fingerprint:
         return newest.previous()
-    for ingestion in itertools.chain([newest], ingestions):
+    for ingestion in itertools.chain([newest], of_use_case):
         if ingestion.parameters.get("splits") == parameters["splits"]:
-            return ingestion.version
-    return newest.version
+            return ingestion.version.id
+    return newest.version.id
 
 
 def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,17 +134,23 @@ def is_here(version: ArtifactVersionResponse) -> bool:
 
 
 @dataclass(frozen=True)
-class _Ingestion:
-    """The step `ingest` of an earlier run, and the artifact version that it gave out."""
+class Ingestion:
+    """The step `ingest` of an earlier run, and the artifact of the dataset version that it gave out."""
 
     step: StepRunResponse
-    version: UUID
+    version: ArtifactVersionResponse
 
     @property
     def parameters(self) -> dict[str, Any]:
+        """The step's parameters, by their names of today."""
         return renamed(self.step.config.parameters)
 
+    def rejected(self) -> Any:
+        """Load the step's `RejectedPhotos`."""
+        return self.step.outputs["rejected"][0].load()
+
     def has_parameters(self, parameters: Mapping[str, Any]) -> bool:
+        """Return True if it ran with these parameters."""
         return all(self.parameters.get(name) == value for name, value in parameters.items())
 
     def fingerprint(self) -> str | None:
@@ -161,13 +167,13 @@ class _Ingestion:
         return UUID(version) if version else None
 
 
-def _ingestions(use_case: str) -> Iterator[_Ingestion]:
+def ingestions(use_case: str) -> Iterator[Ingestion]:
     """Yield the ingestions into the active store, newest first, also those of runs that failed later."""
     for run in runs("data_pipeline", use_case, status=None):
         step = run.steps.get("ingest")
         for version in step.outputs.get("ingested", []) if step else []:
             if step and is_here(version):
-                yield _Ingestion(step, version.id)
+                yield Ingestion(step, version)
 
 
 def _outputs(run: PipelineRunResponse) -> Iterator[ArtifactVersionResponse]:

@@ -55,6 +55,11 @@ def reports() -> str:
     return f"{root()}/reports"
 
 
+def review_page(use_case: str, version: str) -> str:
+    """The page on which people review a dataset version."""
+    return f"{reports()}/data/{use_case}/{version}/index.html"
+
+
 def checkpoint(fingerprint: str) -> str:
     """The newest state of one training."""
     return f"{root()}/checkpoints/{fingerprint}.pt"

@@ -25,7 +25,7 @@ from discern.datasets.manifest import DatasetVersion, load_manifest
 from discern.errors import ConfigError, DataError
 from discern.storage.remote import open_place
 from discern.suggestions import suggest
-from orchestration.artifact_lookup import PAGE, newest_output, runs
+from orchestration.artifact_lookup import PAGE, Ingestion, ingestions, newest_output, runs
 
 CHECKED, INGESTED = "dataset_version", "ingested"  # names of the artifacts, after and before the gate
 _ID = re.compile("[0-9a-f]{4,16}")
@@ -77,12 +77,18 @@ def versions_of(use_case: str) -> list[VersionRecord]:
     """
     if records := of_use_case(use_case):
         return records
-    names = use_cases()
-    known = f"known are {_listed(names)}." if names else "run its data pipeline first."
-    raise ConfigError(
-        f"The stack {_stack()!r} holds no dataset version of a use case {use_case!r}: "
-        f"{suggest(use_case, names, otherwise=known)}"
-    )
+    raise _no_version(use_case)
+
+
+def newest_ingestion(use_case: str) -> Ingestion:
+    """Return the newest ingestion of a use case into the active store, whether its version passed its checks or not.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for ingestion in ingestions(use_case):
+        return ingestion
+    raise _no_version(use_case)
 
 
 def use_cases() -> list[str]:
@@ -199,6 +205,15 @@ def _with_id(records: Sequence[VersionRecord], name: str) -> VersionRecord:
     mend = f"known are {known}." if known else "run a data pipeline first."
     hint = suggest(name, [*names, *ids, *(each[: len(name)] for each in ids)], otherwise=mend)
     raise ConfigError(f"{name!r} is neither a dataset version nor a use case in the stack {_stack()!r}: {hint}")
+
+
+def _no_version(use_case: str) -> ConfigError:
+    names = use_cases()
+    known = f"known are {_listed(names)}." if names else "run its data pipeline first."
+    return ConfigError(
+        f"The stack {_stack()!r} holds no dataset version of a use case {use_case!r}: "
+        f"{suggest(use_case, names, otherwise=known)}"
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from discern.sources.registry import NamedSources, SourceConfig, describe_source
 from orchestration.artifact_lookup import plain
 from orchestration.checked_pipeline import checked_pipeline
 from orchestration.config_check import read_config
+from orchestration.decisions import with_decisions
 
 
 @checked_pipeline(steps=steps.data)
@@ -25,6 +26,7 @@ def data_pipeline(
     splits: SplitConfig = SplitConfig(),
     checks: CheckConfig = CheckConfig(),
     cleaning: CleaningConfig = CleaningConfig(),
+    decisions: str | None = None,
     training: str | None = None,
 ) -> None:
     """Make a checked dataset version of a source; it grows from the newest of `use_case` in the active stack's store.
@@ -36,11 +38,16 @@ def data_pipeline(
         splits: how they are split.
         checks: limits of the checks, and waivers.
         cleaning: what is left out.
+        decisions: path of the table of decisions on label conflicts (`discern data decide` writes it); it is read when
+            the run is planned.
         training: path of the training pipeline's config, so that the report shows the photos as it changes them.
 
     Raises:
-        ConfigError: there is neither `source` nor `sources`, or there are both.
+        ConfigError: there is neither `source` nor `sources`, or there are both; or the table of decisions is lost, or
+            does not agree with `cleaning.decisions`.
+        DataError: the table of decisions cannot be read.
     """
+    cleaning = with_decisions(cleaning, decisions, use_case)
     # Imported here, for that takes seconds: a config is checked before.
     from steps.data.check import check
     from steps.data.fingerprint_source import fingerprint_source

@@ -33,10 +33,19 @@ def read_text(tree: Tree, path: str, limit: int = SMALL) -> str:
     Raises:
         DataError: it cannot be read, is larger, or is not UTF-8.
     """
+    return decoded(read_whole(tree, path, limit), f"{path} in {tree.location}")
+
+
+def decoded(data: bytes, where: str) -> str:
+    """The text of a file, without a byte order mark.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
     try:
-        return read_whole(tree, path, limit).decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise DataError(f"{path} in {tree.location} is not UTF-8 text: save it as UTF-8.") from None
+        raise DataError(f"{where} is not UTF-8 text: save it as UTF-8.") from None
 
 
 def text_lines(tree: Tree, path: str) -> Iterator[tuple[str, str]]:

@@ -15,13 +15,14 @@ from discern.use_cases.summary import PhotoSetSummary, listed
 WIDTH = 110  # characters of a comment's line
 
 
-def data_text(proposal: Proposal, summary: PhotoSetSummary, source: Mapping[str, Any]) -> str:
+def data_text(proposal: Proposal, summary: PhotoSetSummary, source: Mapping[str, Any], decisions: str) -> str:
     """Return the data pipeline's config.
 
     Args:
         proposal: the settings.
         summary: facts about the photos, for the comments.
         source: settings of the source.
+        decisions: path of the table of decisions on label conflicts, as the pipeline will be started.
     """
     lines = [
         *_head(summary),
@@ -30,6 +31,8 @@ def data_text(proposal: Proposal, summary: PhotoSetSummary, source: Mapping[str,
         f"  splits: {_flow(_set(proposal.splits))}",
         *_broken_comment(summary),
         f"  cleaning: {_flow(_set(proposal.cleaning))}",
+        "  # One picture under several labels: `discern data decide` shows such, and writes what people decide here.",
+        f"  decisions: {_flow(decisions)}",
         *_checks(proposal),
     ]
     return "\n".join(lines) + "\n"

@@ -19,6 +19,8 @@ from discern.datasets.ingest.rejected import Kind
 from discern.datasets.ingest.rows import IngestRow
 from edge_runtime.core.images import Box, Pixels
 
+DECIDE = "with `discern data decide`, or in cleaning.decisions"
+
 Rejects = dict[int, tuple[Kind, str]]  # number of the row -> kind and reason
 
 
@@ -80,6 +82,7 @@ def clean(rows: Sequence[IngestRow], config: CleaningConfig, pixels: Callable[[I
     pictures = _PictureSets(rows, rejected)
     same = pictures.same_before()
     lookalikes: list[tuple[int, int]] = []
+    one_picture: list[tuple[int, int]] = []  # under two labels each
     phashes = np.array([rows[i].phash for i in pictures.first_rows], np.uint64)
     is_new = np.array([not rows[i].is_compared for i in pictures.first_rows], bool)
     pairs = candidates(phashes, is_new, config.near_distance)
@@ -94,11 +97,10 @@ def clean(rows: Sequence[IngestRow], config: CleaningConfig, pixels: Callable[[I
             same.append((first, second))
         elif rows[first].box is None and rows[second].box is None:  # in boxes things differ, whatever is around them
             is_one_picture = pair.similarity >= config.same_similarity
-            rejects = _undecided([first, second], rows, config.decisions) if is_one_picture else {}
-            rejected |= rejects
-            if not rejects:
-                lookalikes.append((first, second))
-    return Cleaned(rejected, same, lookalikes)
+            (one_picture if is_one_picture else lookalikes).append((first, second))
+    undecided = _undecided_of_pairs(one_picture, rows, config.decisions)
+    lookalikes += [pair for pair in one_picture if undecided.keys().isdisjoint(pair)]
+    return Cleaned(rejected | undecided, same, lookalikes)
 
 
 def near_sets(numbers: Sequence[int], rows: Sequence[IngestRow], same: Sequence[tuple[int, int]]) -> dict[int, str]:
@@ -164,8 +166,8 @@ def _empty_and_not(rows: Sequence[IngestRow], decisions: Mapping[str, str]) -> R
             continue
         instance = rows[instances[0]]
         reason = (
-            f"{row.name} is said to be empty, and {instance.decision_name} ({instance.label!r}) is the same picture: "
-            "delete one of them, or name the latter and its label in cleaning.decisions."
+            f"{rows[empty[row.sha256]].name} is said to be empty, and {instance.decision_name} ({instance.label!r}) is "
+            f"the same picture: delete one of them, or decide on the latter {DECIDE}."
         )
         rejected.update(dict.fromkeys([i, *instances], ("conflict", reason)))
     return rejected
@@ -211,11 +213,26 @@ def _undecided(members: Sequence[int], rows: Sequence[IngestRow], decisions: Map
     return {i: _decided_otherwise(rows[i], rows[decided[0]]) for i in members if i not in decided}
 
 
+def _undecided_of_pairs(
+    pairs: Sequence[tuple[int, int]], rows: Sequence[IngestRow], decisions: Mapping[str, str]
+) -> Rejects:
+    """Take pairs of rows of one picture that share a row together, so that one decision settles all of them."""
+    numbers = sorted({i for pair in pairs for i in pair})
+    places = {i: place for place, i in enumerate(numbers)}
+    joined = DisjointSets(len(numbers))
+    for first, second in pairs:
+        joined.join(places[first], places[second])
+    rejected: Rejects = {}
+    for members in joined.sets(range(len(numbers))).values():
+        rejected |= _undecided([numbers[place] for place in members], rows, decisions)
+    return rejected
+
+
 def _conflict(members: Sequence[int], rows: Sequence[IngestRow]) -> Rejects:
     named = " and ".join(f"{rows[i].decision_name} ({rows[i].label!r})" for i in members[:3])
     reason = (
-        f"{named} are one picture under several labels: keep it where it belongs and delete the others, or name the "
-        "photo and its label in cleaning.decisions."
+        f"{named} are one picture under several labels: keep it where it belongs and delete the others, or decide on "
+        f"one {DECIDE}."
     )
     return dict.fromkeys(members, ("conflict", reason))
 

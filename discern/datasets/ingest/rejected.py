@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from discern.errors import DataError
+from discern.sources.base import Provenance
+from edge_runtime.core.images import Box
 
 Kind = Literal["broken", "unlabelled", "duplicate", "conflict", "leak", "bridge"]
 KINDS: dict[Kind, str] = {
@@ -25,11 +27,13 @@ class Rejected:
 
     Args:
         name: its path inside the source.
-        reason: one sentence.
+        reason: one sentence; the photos of one conflict share theirs.
         kind: one of `KINDS`.
-        label: the class that its source gives it.
+        label: the class that its source gives it, or the one that was decided on.
         shard: where its picture was stored nevertheless, for people to look at; None where it was not.
         row: its place in that shard.
+        box: where the thing is, of a thing in a photo; None is the whole picture.
+        provenance: of its label, where it is in a conflict; None otherwise.
     """
 
     name: str
@@ -38,6 +42,18 @@ class Rejected:
     label: str | None = None
     shard: str | None = None
     row: int | None = None
+    box: Box | None = None
+    provenance: Provenance | None = None
+
+    @property
+    def decision_name(self) -> str:
+        """The name of the photo, or of the thing in it, in a decision."""
+        return decision_name(self.name, self.box)
+
+
+def decision_name(name: str, box: Box | None) -> str:
+    """Return the name of a photo in a decision; a thing in a box is named with it."""
+    return name if box is None else f"{name}@{','.join(f'{side:g}' for side in box)}"
 
 
 def check_share(rejected: Sequence[Rejected], taken: int, max_share: float) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from discern.datasets.ingest.earlier_version import Assignment, EarlierVersion, row_key
 from discern.datasets.ingest.reader import PhotosRead
+from discern.datasets.ingest.rejected import decision_name
 from discern.datasets.shards import ShardStore
 from discern.sources.base import UNSTATED, Photo, Provenance, RowKind
 from edge_runtime.core.images import Box, Pixels, decode
@@ -60,12 +61,7 @@ class IngestRow:
     @property
     def decision_name(self) -> str:
         """The name of the photo, or of the thing in it, in `cleaning.decisions`."""
-        return decision_name(self.photo)
-
-
-def decision_name(photo: Photo) -> str:
-    """Return the name of a photo in `cleaning.decisions`; a thing in a box is named with it."""
-    return photo.name if photo.box is None else f"{photo.name}@{','.join(f'{side:g}' for side in photo.box)}"
+        return decision_name(self.name, self.box)
 
 
 def ingest_rows(photos_read: PhotosRead, earlier: EarlierVersion, decisions: Mapping[str, str]) -> list[IngestRow]:
@@ -100,7 +96,7 @@ def ingest_rows(photos_read: PhotosRead, earlier: EarlierVersion, decisions: Map
 
 def _decided(photo: Photo, decisions: Mapping[str, str]) -> tuple[str | None, Provenance]:
     """The label, and who gave it: a decision for another one is part of the settings that import the photo."""
-    label = decisions.get(decision_name(photo), photo.label) if decisions else photo.label
+    label = decisions.get(decision_name(photo.name, photo.box), photo.label) if decisions else photo.label
     return label, photo.provenance if label == photo.label else UNSTATED
 
 

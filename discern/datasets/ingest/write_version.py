@@ -20,9 +20,9 @@ from discern.datasets.ingest.earlier_version import EarlierVersion
 from discern.datasets.ingest.journal import Journal
 from discern.datasets.ingest.manifest_table import VersionRow, manifest_table
 from discern.datasets.ingest.reader import PhotosRead, read
-from discern.datasets.ingest.rejected import Kind, Rejected, check_share
+from discern.datasets.ingest.rejected import Kind, Rejected, check_share, decision_name
 from discern.datasets.ingest.reuse import KnownImages
-from discern.datasets.ingest.rows import IngestRow, decision_name, ingest_rows, picture_reader
+from discern.datasets.ingest.rows import IngestRow, ingest_rows, picture_reader
 from discern.datasets.ingest.ties import find_ties
 from discern.datasets.ingest.writer import PictureWriter, ShardLimits
 from discern.datasets.manifest import DatasetVersion
@@ -63,7 +63,8 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
         The version, and the photos that are not in it.
 
     Raises:
-        DataError: the source fails, too many photos are broken, a decision names no photo, or the splits do not fit.
+        DataError: the source fails, too many photos are broken, a decision names no photo or gives one two labels, or
+            the splits do not fit.
     """
     splits, cleaning = splits or SplitConfig(), cleaning or CleaningConfig()
     store = ShardStore(shards)
@@ -72,14 +73,12 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     source_name = "" if has_full_names else source
     known = KnownImages(before, source_name, store, journal.load())
     prefix = f"{source_name}/" if source_name else ""
-    cleaning = _with_names_of_photos(cleaning, prefix)
     writer = PictureWriter(store, limits or ShardLimits(), journal)
     photos_read = read(photos, writer, known, progress, keep_unlabelled=cleaning.unlabelled == "keep")
     check_share(photos_read.rejected, photos_read.taken, cleaning.max_rejected_share)
-    _check_decisions(photos_read, cleaning.decisions)
-    rows = ingest_rows(
-        photos_read, EarlierVersion(before, splits.model_dump_json(), cleaning.limits), cleaning.decisions
-    )
+    decisions = _by_photo(cleaning.decisions, prefix, photos_read)
+    cleaning = cleaning.model_copy(update={"decisions": decisions})
+    rows = ingest_rows(photos_read, EarlierVersion(before, splits.model_dump_json(), cleaning.limits), decisions)
     cleaned = clean(rows, cleaning, picture_reader(photos_read, store))
     lookalikes = _lookalikes(rows, cleaned.lookalikes, prefix)
     chosen, bridges = _choose(rows, cleaned, lookalikes, splits)
@@ -90,19 +89,31 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     return version, photos_read.rejected + _rejected({**cleaned.rejected, **bridges}, rows, photos_read.pictures)
 
 
-def _with_names_of_photos(cleaning: CleaningConfig, prefix: str) -> CleaningConfig:
-    """Take the source's name from the names of decisions: people copy them from a report, where it stands first."""
-    decisions = {name.removeprefix(prefix): label for name, label in cleaning.decisions.items()}
-    return cleaning.model_copy(update={"decisions": decisions})
+def _by_photo(decisions: Mapping[str, str], prefix: str, photos_read: PhotosRead) -> dict[str, str]:
+    """Return decisions by the names of photos: people copy them from a page, where the source's name may stand first.
 
-
-def _check_decisions(photos_read: PhotosRead, decisions: Mapping[str, str]) -> None:
+    Raises:
+        DataError: a decision names no photo, or two name one; a sentence for each.
+    """
     if not decisions:
-        return
-    names = {decision_name(photo) for photo in photos_read.photos} | {reject.name for reject in photos_read.rejected}
-    if missing := sorted(decisions.keys() - names):
-        mend = suggest(missing[0], names, otherwise="correct the name.")
-        raise DataError(f"cleaning.decisions names {missing[0]}, which the source does not have: {mend}")
+        return {}
+    photos = {decision_name(photo.name, photo.box) for photo in photos_read.photos}
+    photos |= {reject.name for reject in photos_read.rejected}
+    by_photo: dict[str, str] = {}
+    problems = []
+    for name, label in sorted(decisions.items()):
+        photo = name if name in photos else name.removeprefix(prefix)
+        if photo not in photos:
+            mend = suggest(photo, photos, otherwise="correct its name.")
+            problems.append(
+                f"a decision names {name}, which the source does not have: take it back where it was made, in "
+                f"cleaning.decisions or in the table of decisions, or {mend}"
+            )
+        elif by_photo.setdefault(photo, label) != label:
+            problems.append(f"decisions give {photo} two labels, {by_photo[photo]!r} and {label!r}: take one back.")
+    if problems:
+        raise DataError("\n".join(problems))
+    return by_photo
 
 
 def _choose(
@@ -146,6 +157,8 @@ def _rejected(rejects: Mapping[int, tuple[Kind, str]], rows: Sequence[IngestRow]
     result = []
     for i in sorted(rejects):
         kind, reason = rejects[i]
-        shard, shard_row = (pictures[name][rows[i].picture_row].as_py() for name in ("shard", "row"))
-        result.append(Rejected(rows[i].name, reason, kind, rows[i].label, shard, shard_row))
+        row = rows[i]
+        shard, shard_row = (pictures[name][row.picture_row].as_py() for name in ("shard", "row"))
+        provenance = row.provenance if kind == "conflict" else None
+        result.append(Rejected(row.name, reason, kind, row.label, shard, shard_row, row.box, provenance))
     return result

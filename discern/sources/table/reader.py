@@ -50,24 +50,49 @@ def open_table(tree: Tree, path: str) -> TableFile:
     Raises:
         DataError: it cannot be read, is empty, or two of its columns have one name.
     """
-    table: TableFile = ParquetTable(tree, path) if path.lower().endswith(".parquet") else CsvTable(tree, path)
-    twice = next((name for name in table.header if name and table.header.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path} has two columns named {twice!r}: rename one of them.")
+    if not path.lower().endswith(".parquet"):
+        return open_csv(path, read_text(tree, path, LARGE))
+    table = ParquetTable(tree, path)
+    _check_names(table)
     return table
 
 
+def open_csv(path: str, text: str) -> CsvTable:
+    """Open a CSV file whose text was read.
+
+    Args:
+        path: of the file, for messages.
+        text: all of it.
+
+    Raises:
+        DataError: it is empty, or two of its columns have one name.
+    """
+    table = CsvTable(path, text)
+    _check_names(table)
+    return table
+
+
+def _check_names(table: TableFile) -> None:
+    twice = next((name for name in table.header if name and table.header.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{table.path} has two columns named {twice!r}: rename one of them.")
+
+
 class CsvTable:
-    """A CSV file."""
+    """A CSV file.
+
+    Attributes:
+        delimiter: the sign between its cells.
+    """
 
     unit = "line"
 
-    def __init__(self, tree: Tree, path: str) -> None:
+    def __init__(self, path: str, text: str) -> None:
         self.path = path
-        self._text = read_text(tree, path, LARGE)
+        self._text = text
         first = re.split(r"[\r\n]", self._text.lstrip("\r\n"), maxsplit=1)[0][:HEADER]
         # Where all agree (one column), the first counts.
-        self._delimiter = max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
+        self.delimiter = max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
         header = next((cells for _, cells in self._records()), None)
         if header is None:
             raise DataError(f"{path} is empty: give it a line that names its columns, and a line a photo.")
@@ -87,7 +112,7 @@ class CsvTable:
             yield line, [cells[index] for index in indices]
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter, strict=True)
+        reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=self.delimiter, strict=True)
         while True:
             line = reader.line_num + 1  # a quoted cell may hold line breaks
             try:

@@ -92,7 +92,7 @@ def test_a_conflict_between_sources_names_both(tmp_path: Path) -> None:
     version, rejected = made(source, tmp_path, cleaning=decided)
     assert [(reject.name, reject.kind) for reject in rejected] == [("base/c00/0.jpg", "duplicate")]
     assert version.column("labelled_by")[-1] == "ann"
-    with pytest.raises(DataError, match=r"decisions names corrections/2\.jpg, .* did you mean 'corrections/1\.jpg'"):
+    with pytest.raises(DataError, match=r"a decision names corrections/2\.jpg, .* did you mean 'corrections/1\.jpg'"):
         made(source, tmp_path, cleaning=CleaningConfig(decisions={"corrections/2.jpg": "c09"}))
 
 

@@ -15,13 +15,14 @@ from orchestration.config_check import check_config, complete_config, read_confi
 from tests.discern.use_cases.summaries import SPEED, classes, summary_of
 
 SOURCE = {"kind": "folder", "path": "/a folder: of #photos"}
+DECISIONS = "configs/parts/decisions.csv"
 
 
 def written(photos: dict[str, int], **facts: Any) -> tuple[Proposal, PhotoSetSummary, dict[str, str]]:
     summary = summary_of(photos, **facts)
     proposal = propose("parts", summary, propose_splits(photos), SPEED)
     texts = {
-        "data": data_text(proposal, summary, SOURCE),
+        "data": data_text(proposal, summary, SOURCE, DECISIONS),
         "training": training_text(proposal, summary),
         "promotion": promotion_text(proposal, summary),
     }
@@ -47,6 +48,7 @@ def test_the_settings_are_written_whole() -> None:
     proposal, _, texts = written(classes(12, 15))
     loaded: dict[str, dict[str, Any]] = {name: yaml.safe_load(text)["parameters"] for name, text in texts.items()}
     assert loaded["data"]["source"] == SOURCE
+    assert loaded["data"]["decisions"] == DECISIONS
     assert type(proposal.splits).model_validate(loaded["data"]["splits"]) == proposal.splits
     for key in ("teacher", "student"):
         config = getattr(proposal, key)
@@ -59,7 +61,7 @@ def test_names_from_outside_stay_in_their_comment() -> None:
     failed = (FailedCondition("dark_images", "at most 1% are dark", "3: 'x' # of\n 180"),)
     _, _, texts = written(classes(12, 15), broken=(LeftOut(odd, f"{odd} is damaged."),), failed=failed)
     loaded = yaml.safe_load(texts["data"])["parameters"]
-    assert set(loaded) == {"source", "splits", "cleaning", "checks"}
+    assert set(loaded) == {"source", "splits", "cleaning", "decisions", "checks"}
     assert loaded["checks"]["waive"]["dark_images"].endswith("3: 'x' # of\n 180")
 
 

@@ -210,7 +210,7 @@ def test_a_picture_with_two_labels_is_held_back_until_somebody_decides(tmp_path:
 
 
 def test_a_decision_about_no_photo_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"decisions names c09/4\.jpeg, .* not have: did you mean 'c09/4\.jpg'\?"):
+    with pytest.raises(DataError, match=r"a decision names c09/4\.jpeg, .* not have: did you mean 'c09/4\.jpg'\?"):
         write_version(photos(), str(tmp_path), cleaning=CleaningConfig(decisions={"c09/4.jpeg": "c01"}))
     check_whole(tmp_path)
 
