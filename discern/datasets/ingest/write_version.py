@@ -106,8 +106,8 @@ def _by_photo(decisions: Mapping[str, str], prefix: str, photos_read: PhotosRead
         if photo not in photos:
             mend = suggest(photo, photos, otherwise="correct its name.")
             problems.append(
-                f"a decision names {name}, which the source does not have: take it back where it was made, in "
-                f"cleaning.decisions or in the table of decisions, or {mend}"
+                f"a decision names {name}, which the source does not have: {mend} If the photo is gone, take the "
+                "decision back, in cleaning.decisions or in the table of decisions."
             )
         elif by_photo.setdefault(photo, label) != label:
             problems.append(f"decisions give {photo} two labels, {by_photo[photo]!r} and {label!r}: take one back.")

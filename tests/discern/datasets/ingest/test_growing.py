@@ -202,6 +202,19 @@ def test_one_picture_in_two_sizes_and_classes_is_a_conflict(tmp_path: Path) -> N
     assert version.column("lookalike")[-1] == given[0].name
 
 
+def test_one_picture_in_three_sizes_and_classes_is_one_conflict_and_one_decision_settles_it(tmp_path: Path) -> None:
+    given = pills()
+    first, second = sorted({str(photo.label) for photo in given} - {given[0].label})[:2]
+    once = smaller(given[0].load())
+    more = [Photo("x.jpg", first, once), Photo("y.jpg", second, smaller(once))]
+    _, rejected = write_version([*given, *more], str(tmp_path))
+    assert of("conflict", rejected) == [given[0].name, "x.jpg", "y.jpg"]
+    assert len({reject.reason for reject in rejected}) == 1
+    decided = CleaningConfig(decisions={"x.jpg": first})
+    _, rejected = write_version([*given, *more], str(tmp_path), cleaning=decided)
+    assert [(reject.name, reject.kind) for reject in rejected] == [(given[0].name, "duplicate"), ("y.jpg", "duplicate")]
+
+
 def test_a_decision_is_about_one_thing_of_a_picture(tmp_path: Path) -> None:
     box, other = (0.0, 0.0, 10.0, 10.0), (10.0, 10.0, 20.0, 20.0)
     given = [

@@ -24,7 +24,7 @@ from discern.datasets.ingest.writer import ShardLimits
 from discern.datasets.manifest import COLUMNS, DatasetVersion, load_manifest, save_manifest
 from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError
-from discern.sources.base import Photo
+from discern.sources.base import UNSTATED, Photo, Provenance
 from edge_runtime.core.images import decode
 from tests.discern.datasets.leftovers import check_whole
 from tests.discern.pictures import BROKEN, jpeg, photos
@@ -219,6 +219,30 @@ def test_a_decision_may_name_a_photo_as_reports_do(tmp_path: Path) -> None:
     decided = CleaningConfig(decisions={"mine/c00/0.jpg": "c01", "c00/1.jpg": "c02"})
     version, _ = write_version(photos(), str(tmp_path), source="mine", cleaning=decided)
     assert version.column("label")[:3] == ["c01", "c02", "c00"]
+
+
+def test_a_photo_in_a_folder_of_its_sources_name_can_be_decided_on(tmp_path: Path) -> None:
+    given = [*photos(), Photo("mine/x.jpg", "c05", jpeg(0))]
+    decided = CleaningConfig(decisions={"mine/x.jpg": "c05"})
+    version, _ = write_version(given, str(tmp_path), source="mine", cleaning=decided)
+    assert version.column("label")[-1] == "c05"
+
+
+def test_everything_wrong_with_decisions_is_told_at_once(tmp_path: Path) -> None:
+    wrong = CleaningConfig(decisions={"mine/c00/0.jpg": "c01", "c00/0.jpg": "c02", "gone.jpg": "c01"})
+    with pytest.raises(DataError) as caught:
+        write_version(photos(), str(tmp_path), source="mine", cleaning=wrong)
+    first, second = str(caught.value).splitlines()
+    assert first.startswith("a decision names gone.jpg, which the source does not have: correct its name.")
+    assert second == "decisions give c00/0.jpg two labels, 'c02' and 'c01': take one back."
+
+
+def test_a_conflict_tells_box_and_provenance(tmp_path: Path) -> None:
+    stated = Provenance(labelled_by="ann")
+    given = [*photos(), Photo("a.jpg", "c01", jpeg(70), provenance=stated), Photo("b.jpg", "c02", jpeg(70))]
+    _, rejected = write_version(given, str(tmp_path))
+    assert [reject.provenance for reject in rejected] == [stated, UNSTATED]
+    assert [reject.decision_name for reject in rejected] == ["a.jpg", "b.jpg"]
 
 
 def test_a_source_says_why_a_photo_has_no_label(tmp_path: Path) -> None:
