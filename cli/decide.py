@@ -82,10 +82,11 @@ class _Desk:
 @click.option("--undo", is_flag=True, help="Take the decision on PHOTO back.")
 @json_option
 def decide(use_case: str, photo: str, label: str, as_json: bool, **options: Any) -> None:
-    """Show the label conflicts of the newest version, or decide that PHOTO shows LABEL.
+    """Show label conflicts, or decide that PHOTO shows LABEL.
 
-    A decision is a line in the table that `decisions` in configs/USE_CASE/data.yaml names, and the next `discern data
-    run` takes it: the photo is in the version under that label, and the others of the conflict are left out.
+    Shown are those of the newest version, whether it passed its checks or not. A decision is a line in the table that
+    `decisions` in configs/USE_CASE/data.yaml names, and the next `discern data run` takes it: the photo is then in the
+    version under that label, and the others of the conflict are left out.
     """
     call = _Call(photo, label, **options)
     if photo and bool(label) == call.undo:

@@ -1,17 +1,23 @@
-"""`discern stack`: bring ZenML's stacks to what the files in `stacks/` say."""
+"""`discern stack`: bring ZenML's stacks to what the files in `stacks/` say, and examine them."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.console import example, home, json_option, stdout_for_json, tell, tell_json
+from discern.errors import ConfigError
+
+if TYPE_CHECKING:
+    from stacks.doctor.findings import Finding
 
 
 @click.group()
 def stack() -> None:
-    """Make the stacks that pipelines run on: local, or with a bucket."""
+    """Make and examine the stacks that pipelines run on: local, or with a bucket."""
 
 
 @stack.command("apply", epilog=example("discern stack apply local"))
@@ -30,6 +36,44 @@ def apply_stacks(names: tuple[str, ...], create_bucket: bool, as_json: bool) -> 
         return
     for name, change in changes.items():
         tell(f"stack {name}: {change}")
+
+
+@stack.command("doctor", epilog=example("discern stack doctor", "discern stack doctor local-s3"))
+@click.argument("name", required=False)
+@click.option("--keys", help="Folder or address of signers.json.  [default: $DISCERN_HOME/keys]")
+@json_option
+def doctor(name: str | None, keys: str | None, as_json: bool) -> None:
+    """Check what a run on a stack relies on.
+
+    It is the active stack if none is named. One line a check, within half a minute; nothing is changed, and nothing is
+    left behind. The exit status is 1 where there is a fault.
+    """
+    from stacks.spec import variables_of
+
+    folder = home()
+    if name is not None:
+        variables_of(name)  # ZenML takes seconds to import: not before the stack is known to exist
+    with stdout_for_json(as_json):
+        from stacks.doctor.examination import active_stack, examine
+
+        chosen = name or active_stack()
+        findings = examine(chosen, folder, keys)
+    faults = sum(finding.level == "fault" for finding in findings)
+    if as_json:
+        tell_json({"stack": chosen, "faults": faults, "findings": [asdict(finding) for finding in findings]})
+    else:
+        _tell_findings(chosen, findings)
+    if faults:
+        raise ConfigError(
+            f"The stack {chosen!r} has {faults} fault{'' if faults == 1 else 's'}: mend what is told above."
+        )
+
+
+def _tell_findings(name: str, findings: list[Finding]) -> None:
+    tell(f"stack {name}")
+    width = max(len(finding.check) for finding in findings)
+    for finding in findings:
+        tell(f"  {finding.level:<7}  {finding.check:<{width}}  {finding.text}")
 
 
 def bring_up(names: tuple[str, ...], *, create_bucket: bool = False) -> dict[str, str]:

@@ -31,6 +31,27 @@ def apply(spec: StackSpec) -> Change:
     return "unchanged" if set(changes) == {"unchanged"} else "updated"
 
 
+def differences(spec: StackSpec) -> list[str]:
+    """Return in words what ZenML knows otherwise than `spec` says; nothing is changed."""
+    client = Client()
+    stacks = client.list_stacks(name=spec.stack_name, hydrate=True).items
+    if not stacks:
+        return ["ZenML knows no such stack"]
+    differing = []
+    for kind, wanted in ((kind, component) for kind, members in spec.components.items() for component in members):
+        current = {component.name: component for component in stacks[0].components.get(StackComponentType(kind), [])}
+        if wanted.name not in current:
+            differing.append(f"its {kind} is {' and '.join(current) or 'missing'} instead of {wanted.name}")
+        elif unequal := _unequal(current[wanted.name].configuration, wanted):
+            differing.append(f"{wanted.name} has another {' and '.join(unequal)}")
+    return differing
+
+
+def _unequal(configuration: dict[str, Any], wanted: Component) -> list[str]:
+    """Return the settings of a component that are not as they are wanted."""
+    return [key for key, value in wanted.configuration.items() if configuration.get(key) != value]
+
+
 def activate_if_default(name: str) -> None:
     """Make `name` the active stack unless a person has chosen one already."""
     client = Client()
@@ -57,7 +78,7 @@ def _apply_component(client: Client, kind: StackComponentType, wanted: Component
         )
         return created.id, "created"
     current = found[0]
-    if all(current.configuration.get(key) == value for key, value in wanted.configuration.items()):
+    if not _unequal(current.configuration, wanted):
         return current.id, "unchanged"
     client.update_stack_component(current.id, kind, configuration=wanted.configuration)
     return current.id, "updated"

@@ -98,8 +98,17 @@ def signing_variables(folder: str | Path) -> tuple[str, ...]:
     Raises:
         PublicationError: `signers.json` is missing or damaged.
     """
-    uris = [uri.partition(":") for uri in _signers(folder).values()]
-    return tuple(sorted({name for scheme, _, name in uris if scheme == ENVIRONMENT_SCHEME}))
+    return tuple(sorted({name for role in _signers(folder) if (name := variable_of(folder, role))}))
+
+
+def variable_of(folder: str | Path, role: str) -> str | None:
+    """Return the variable of the environment that the key of `role` is in, None where it is elsewhere or nowhere.
+
+    Raises:
+        PublicationError: `signers.json` is missing or damaged.
+    """
+    scheme, _, name = _signers(folder).get(role, "").partition(":")
+    return name if scheme == ENVIRONMENT_SCHEME else None
 
 
 def address(folder: str | Path, name: str) -> str:

@@ -152,6 +152,28 @@ class ReleaseRepository:
         with self._errors():
             self._commit(self._state(), None)
 
+    def exists(self) -> bool:
+        """Return True if there is a repository at the address.
+
+        Raises:
+            PublicationError: it cannot be read.
+        """
+        with self._errors():
+            return self._storage.size(TIMESTAMP) is not None
+
+    def expires(self) -> dict[str, datetime]:
+        """Return when the newest signature of each role expires.
+
+        Raises:
+            PublicationError: the repository cannot be read, or is not what these keys signed.
+        """
+        with self._errors():
+            state = self._state()
+            root = key_files.read(self.keys, key_files.ROOT_FILE)
+            self._check_same_root(root)
+        signed = (check_root(root), state.targets, state.snapshot, state.timestamp)
+        return {part.type: part.expires for part in signed}
+
     def releases(self) -> list[Published]:
         """Return every release of the repository, newest first.
 

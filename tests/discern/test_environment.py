@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discern.environment import fill_in
+from discern.environment import fill_in, needed
 from discern.errors import ConfigError
 
 
@@ -40,3 +40,7 @@ def test_a_missing_or_empty_variable_is_named_with_its_file(environment: dict[st
 def test_all_missing_variables_are_named_at_once() -> None:
     with pytest.raises(ConfigError, match="needs A and B in the environment"):
         fill_in("${B} ${C} ${A}", {"C": "c"}, "f.yaml")
+
+
+def test_the_variables_that_a_file_needs_are_told() -> None:
+    assert needed("# ${NOT_THIS}\nb: ${B}/${A}\na: ${A}\n") == ["A", "B"]
