@@ -19,6 +19,7 @@ from __future__ import annotations
 from zenml.client import Client
 
 from discern.errors import ConfigError
+from discern.reports import site
 
 STORE = "zenml"
 
@@ -57,7 +58,7 @@ def reports() -> str:
 
 def review_page(use_case: str, version: str) -> str:
     """The page on which people review a dataset version."""
-    return f"{reports()}/data/{use_case}/{version}/index.html"
+    return f"{reports()}/{site.data_page(use_case, version)}"
 
 
 def checkpoint(fingerprint: str) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from discern.quality.review.conflicts import decide_command
 from tests.cli.calls import Caller
 from tests.discern.pictures import fill, jpeg
 
@@ -64,7 +66,8 @@ def test_a_conflict_is_shown_decided_and_taken(parts: Path, call: Caller) -> Non
 
     call.refused("data", "decide", "parts", "base/c00/9.jpg", "c00")
     assert not TABLE.exists()
-    assert call("data", "decide", "parts", "more/c05/-0 it's.jpg", "c05", "--by", "bo").status == 0
+    shown = decide_command("parts", "more/c05/-0 it's.jpg", "c05")  # as the review page has it
+    assert call(*shlex.split(shown)[1:], "--by", "bo").status == 0
     other = call("data", "decide", "parts", "base/c00/1.jpg", "c00", "--json").result
     assert [line["photo"] for line in other["added"]] == ["base/c00/1.jpg"]
     assert call("data", "decide", "parts", "base/c00/1.jpg", "--undo").status == 0
@@ -99,4 +102,9 @@ def test_what_cannot_be_decided_is_one_sentence(parts: Path, call: Caller) -> No
     assert call("data", "decide", "parts", "base/c00/0.jpg").status == 2
     assert call("data", "decide", "parts", "base/c00/0.jpg", "c00", "--undo").status == 2
     assert call("data", "decide", "parts", "--undo").status == 2
+    for dashes in (
+        shlex.split(decide_command("nobody", "-1.jpg", "-5"))[1:],
+        ("data", "decide", "nobody", "-1.jpg", "-5"),
+    ):
+        assert "configs/nobody/data.yaml does not exist" in call.refused(*dashes)
     assert "did you mean 'parts'?" in call.refused("data", "decide", "prts")

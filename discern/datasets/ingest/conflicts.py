@@ -115,9 +115,20 @@ class Ingested:
         return [replace(wanted, photo=name, label="")]
 
     def _photo(self, name: str) -> str | None:
-        """Return the photo that a name means, of those in a conflict or decided on before."""
+        """Return the photo that a name means, of those in a conflict or decided on before.
+
+        A thing in a box may be named by its photo alone, where no other thing in that photo is in a conflict.
+        """
         known = self._known()
-        return next((photo for photo in (name, name.removeprefix(self.prefix)) if photo in known), None)
+        names = (name, name.removeprefix(self.prefix))
+        if photo := next((photo for photo in names if photo in known), None):
+            return photo
+        things = self._things(names)
+        return things[0] if len(things) == 1 else None
+
+    def _things(self, photos: Collection[str]) -> list[str]:
+        """Return the names of the things in some photos that are in a conflict."""
+        return _names(reject for reject in self.rejected if reject.kind == "conflict" and reject.name in photos)
 
     def _known(self) -> set[str]:
         in_conflict = {name for conflict in self.conflicts() for name in conflict.names}
@@ -125,6 +136,8 @@ class Ingested:
 
     def _unknown(self, name: str) -> str:
         photo = name.removeprefix(self.prefix)
+        if things := self._things((name, photo)):
+            return f"several things in {name} are in label conflicts: name one of {', '.join(things)}."
         reason = next((reject.reason for reject in self.rejected if reject.name in (name, photo)), None)
         if reason is not None:
             return f"{name} is in no label conflict: {reason}"

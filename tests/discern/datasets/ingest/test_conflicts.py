@@ -66,6 +66,16 @@ def test_the_only_source_may_stand_before_a_name() -> None:
         ingested().decide(Decision("parts/a/1.jpg", "nut"))
 
 
+def test_a_thing_in_a_box_may_be_named_by_its_photo_where_it_is_the_only_one() -> None:
+    assert said(ingested().decide(Decision("t.jpg", "rivet"))) == [("t.jpg@0,0,10,10", "rivet")]
+    other = Rejected("t.jpg", "three", "conflict", "nut", box=(5, 5, 9, 9))
+    several = Ingested(("nut",), (*REJECTED, other), ())
+    with pytest.raises(
+        DataError, match=r"several things in t\.jpg .*: name one of t\.jpg@0,0,10,10, t\.jpg@5,5,9,9\.$"
+    ):
+        several.decide(Decision("t.jpg", "rivet"))
+
+
 def test_everything_wrong_is_told_at_once() -> None:
     with pytest.raises(DataError) as caught:
         ingested().decide(Decision("a/1.jpeg", "washr"))
