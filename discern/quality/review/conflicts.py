@@ -41,7 +41,7 @@ def show_conflicts(conflicts: Sequence[Sequence[Rejected]], use_case: str, book:
     """
     return tuple(
         tuple(
-            ConflictPhoto(one.name, one.label, decide_command(use_case, one.name, one.label), picture)
+            ConflictPhoto(one.name, one.label, decide_command(use_case, one.decision_name, one.label), picture)
             for one, picture in zip(photos, book.rejected(photos, ENLARGED), strict=True)
         )
         for photos in conflicts[:SHOWN_CONFLICTS]
