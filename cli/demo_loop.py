@@ -201,7 +201,7 @@ def _report(
     table.add_row("all of it", f"{result.seconds:.0f} s")
     table.add_row("this run", f"{publication.channel or 'nothing published'}: {publication.reason}")
     table.add_row("picture", str(picture))
-    table.add_row("reports", str(home / "reports"))
+    table.add_row("reports", str(home / "reports" / "index.html"))
     console.rule("Done")
     console.print(table)
     console.print(
