@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Collection
-from datetime import datetime, timezone
 from typing import Any
 from uuid import UUID
 
-import mlflow
 from zenml import get_step_context
 from zenml.client import Client
 from zenml.models import ArtifactVersionResponse
 
-from discern.reports.summary import Origin
 from orchestration.caching import REPOSITORY
 
 
@@ -26,26 +23,6 @@ def git_commit() -> str | None:
         commit = _git("rev-parse", "HEAD")
         return commit + ("+" if _git("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def page_origin(sources: Collection[str] = ()) -> Origin:
-    """Say on a page which run made it; `sources` names the places that the photos came from."""
-    run = mlflow.active_run()
-    return Origin(
-        made=datetime.now(timezone.utc),
-        pipeline_run=_run_name(),
-        git_commit=git_commit(),
-        mlflow_run=None if run is None else run.info.run_id,
-        sources=tuple(sources),
-    )
-
-
-def _run_name() -> str | None:
-    """The name of the current run; None where a step is called as a function."""
-    try:
-        return get_step_context().pipeline_run.name
-    except RuntimeError:
         return None
 
 

@@ -45,7 +45,9 @@ def test_a_bucket_stack_is_examined_whole(local_stack: Path, monkeypatch: pytest
     environment = {"DISCERN_HOME": str(local_stack), "DISCERN_BUCKET": "doctor-whole"}
     monkeypatch.setenv("DISCERN_BUCKET", "doctor-whole")
     unknown = examine("local-s3", local_stack)
-    assert "ZenML knows no such stack): run `discern stack apply local-s3`." in text_of("zenml stack", unknown)
+    # Another test of this process may have made it, for another bucket.
+    assert text_of("zenml stack", unknown).startswith("local-s3 is not as its file says (")
+    assert text_of("zenml stack", unknown).endswith("): run `discern stack apply local-s3`.")
     assert "not examined" in text_of("repository", unknown)
 
     spec = read_spec("local-s3", environment)
