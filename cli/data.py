@@ -36,7 +36,7 @@ def data() -> None:
 def run(use_case: str | None, config: Path | None, as_json: bool) -> None:
     """Run the data pipeline: photos in, a checked dataset version out."""
     from cli.pipeline_runs import newest, ready_pipeline
-    from orchestration.storage_layout import review_page
+    from orchestration.pages import review_page
 
     path = config_file(use_case, config, "data")
     with stdout_for_json(as_json):

@@ -120,7 +120,7 @@ def _desk(use_case: str) -> _Desk:
     from cli.pipeline_runs import ready_pipeline
     from discern.datasets.ingest.conflicts import Ingested
     from discern.datasets.ingest.decisions import read_decisions
-    from orchestration.storage_layout import review_page
+    from orchestration.pages import review_page
     from orchestration.version_names import newest_ingestion
 
     config = config_file(use_case, None, "data")

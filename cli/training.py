@@ -19,13 +19,14 @@ FIGURES = ("recall_at_1", "unseen_recall_at_1", "tpir", "tnir", "auroc")  # of t
 def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
     """Train: a dataset version in, a release candidate out."""
     from cli.pipeline_runs import newest, run_pipeline
+    from orchestration.pages import training_page
 
     path = config_file(use_case, config, "training")
     with stdout_for_json(as_json):
         name = run_pipeline("training", path)
         metrics = newest("training", "test_metrics", name).load().figures()
         release = newest("training", "release_candidate", name).load()
-        report = _training_report(name, release.id)
+        report = training_page(name, release.id)
     run = release.manifest.lineage.mlflow_run
     if as_json:
         result = {"use_case": name, "release": release.id, "metrics": metrics, "report": report, "mlflow_run": run}
@@ -69,33 +70,14 @@ def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
     tell_facts({"report": report, "next": _pull(publication)})
 
 
-def _training_report(use_case: str, release: str) -> str:
-    """Return the address of the page on a release candidate."""
-    from discern.reports.site import training_page
-    from orchestration import storage_layout
-
-    return f"{storage_layout.reports()}/{training_page(use_case, release)}"
-
-
 def _report(release: str) -> str | None:
     """Return the address of the newest page on a release's promotion; None where its run wrote none."""
-    from discern.storage.remote import open_place
+    from discern.storage.remote import Storage
     from orchestration import storage_layout
 
-    files, folder = open_place(f"{storage_layout.reports()}/promotion")
-    pages = [entry for entry in _listing(files, folder) if Path(entry["name"]).name.startswith(f"{release}-against-")]
-    if not pages:
-        return None
-    newest_page = max(pages, key=lambda entry: str(entry.get("mtime") or entry.get("LastModified")))
-    return f"{storage_layout.reports()}/promotion/{Path(newest_page['name']).name}"
-
-
-def _listing(files: Any, folder: str) -> list[dict[str, Any]]:
-    try:
-        entries: list[dict[str, Any]] = files.ls(folder, detail=True)
-    except FileNotFoundError:
-        return []
-    return entries
+    reports = Storage(storage_layout.reports())
+    pages = reports.glob(f"promotion/{release}-against-*.html")
+    return f"{reports.url}/{min(pages, key=reports.age)}" if pages else None
 
 
 def _pull(publication: Any) -> str:

@@ -19,7 +19,6 @@ from __future__ import annotations
 from zenml.client import Client
 
 from discern.errors import ConfigError
-from discern.reports import site
 
 STORE = "zenml"
 
@@ -54,11 +53,6 @@ def releases() -> str:
 def reports() -> str:
     """The static site for people."""
     return f"{root()}/reports"
-
-
-def review_page(use_case: str, version: str) -> str:
-    """The page on which people review a dataset version."""
-    return f"{reports()}/{site.data_page(use_case, version)}"
 
 
 def checkpoint(fingerprint: str) -> str:

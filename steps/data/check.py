@@ -19,7 +19,7 @@ from discern.reports import site
 from orchestration import storage_layout
 from orchestration.caching import by_code, code_of
 from orchestration.lineage import load_input
-from orchestration.page_origin import page_origin
+from orchestration.pages import page_origin
 from steps.data.ingest import RejectedPhotos
 
 logger = get_logger(__name__)

@@ -18,7 +18,7 @@ from discern.reports.promotion_page import empty_report, promotion_report, promo
 from edge_runtime.core.release import Release
 from orchestration import storage_layout
 from orchestration.caching import by_code, code_of
-from orchestration.page_origin import page_origin
+from orchestration.pages import page_origin
 from orchestration.signing import release_repository
 
 logger = get_logger(__name__)

@@ -15,7 +15,7 @@ from discern.reports.candidate_plots import depict_release
 from edge_runtime.core.release import Release
 from orchestration import storage_layout, tracking
 from orchestration.caching import by_code, code_of
-from orchestration.page_origin import page_origin
+from orchestration.pages import page_origin
 
 logger = get_logger(__name__)
 

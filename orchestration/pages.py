@@ -1,4 +1,7 @@
-"""What a page says of the run that made it; apart from `lineage`, for a training does not depend on pages."""
+"""Where pages for people lie on the active stack, and what they say of the run that made them.
+
+Apart from `storage_layout` and `lineage`, for a training does not depend on pages.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,20 @@ from datetime import datetime, timezone
 import mlflow
 from zenml import get_step_context
 
+from discern.reports import site
 from discern.reports.summary import Origin
+from orchestration import storage_layout
 from orchestration.lineage import git_commit
+
+
+def review_page(use_case: str, version: str) -> str:
+    """Return the address of the page on which people review a dataset version."""
+    return f"{storage_layout.reports()}/{site.data_page(use_case, version)}"
+
+
+def training_page(use_case: str, release: str) -> str:
+    """Return the address of the page on a release candidate."""
+    return f"{storage_layout.reports()}/{site.training_page(use_case, release)}"
 
 
 def page_origin(sources: Collection[str] = ()) -> Origin:
