@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timezone
 
-import mlflow
 from zenml import get_step_context
 
 from discern.reports import site
@@ -29,6 +28,8 @@ def training_page(use_case: str, release: str) -> str:
 
 def page_origin(sources: Collection[str] = ()) -> Origin:
     """Say on a page which run made it; `sources` names the places that the photos came from."""
+    import mlflow  # which takes seconds: commands ask for addresses before they check a config
+
     run = mlflow.active_run()
     return Origin(
         made=datetime.now(timezone.utc),
