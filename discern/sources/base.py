@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Literal, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from edge_runtime.core.images import Box
 
@@ -71,6 +71,22 @@ class ServiceKey:
     variable: str
 
 
+class StatedSize(NamedTuple):
+    """The size of a picture as its annotation states it: the box is of a picture of this size.
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        orientation: EXIF's orientation of the picture, where the annotation states that too.
+        stated_by: the source; its tool turned all pictures upright, or none.
+    """
+
+    width: float
+    height: float
+    orientation: int | None = None
+    stated_by: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Photo:
     """One photo, or one thing in a photo, as its source holds it.
@@ -79,7 +95,8 @@ class Photo:
         name: its path inside the source, for messages and lineage.
         label: the class it shows; None in an empty image, and where nobody has said.
         data: the encoded image, or how to get it; `load` asks for it, in a thread of its own.
-        box: where the thing is: (left, top, right, bottom), pixels of the upright picture; None is the whole picture.
+        box: where the thing is: (left, top, right, bottom), pixels of the upright picture, or of one of the size that
+            `stated_size` says; None is the whole picture.
         split: the source's own split, or None where the split is ours to choose.
         role: the source's own role, gallery (enrolled) or query (asked), or None likewise.
         group: photos of one group (one object, one tray) stay on one side of a split.
@@ -89,6 +106,8 @@ class Photo:
         note: why it has no label, one sentence, where its source knows.
         empty: somebody looked and says that the image shows nothing of what is labelled.
         provenance: who labelled, by what means, when, how sure; and the device that took it.
+        stated_size: the size of the picture that `box` is of, where that may be another than the upright one's.
+        fault: why it cannot be used, one sentence, where its source knows; such a photo is never loaded.
     """
 
     name: str
@@ -104,6 +123,8 @@ class Photo:
     note: str | None = None
     empty: bool = False
     provenance: Provenance = UNSTATED
+    stated_size: StatedSize | None = None
+    fault: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a photo that is empty and shows something.

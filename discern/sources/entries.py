@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from discern.sources.base import UNSTATED, Photo, Provenance, Role, Source, Split
+from discern.errors import DataError
+from discern.sources.base import UNSTATED, Photo, Provenance, Role, Source, Split, StatedSize
 from discern.sources.files.tree import Tree
 from discern.sources.names import NamesConfig
 from edge_runtime.core.images import Box
@@ -29,6 +30,8 @@ class Entry(NamedTuple):
     margin: float | None = None  # None: the source's
     empty: bool = False  # somebody looked and saw nothing
     provenance: Provenance = UNSTATED
+    stated_size: StatedSize | None = None
+    fault: str | None = None  # why it cannot be used; its path may then be of no file
 
 
 def in_order(entries: Iterable[Entry]) -> list[Entry]:
@@ -49,6 +52,10 @@ def with_names(entries: Iterable[Entry], names: NamesConfig | None) -> Iterator[
             yield entry._replace(group=names.group(entry.path), captured_at=names.captured_at(entry.path))
 
 
+def _refuse(fault: str) -> bytes:
+    raise DataError(fault)
+
+
 class ListedSource(Source):
     """A source whose photos are known before any is read.
 
@@ -65,7 +72,8 @@ class ListedSource(Source):
         self.config = config
         self._tree = tree
         # A source that knows one split has none: YOLO's folders are named after it even where nothing was held out.
-        only_train = {entry.split for entry in entries} == {"train"} and all(entry.role is None for entry in entries)
+        usable = [entry for entry in entries if entry.fault is None]
+        only_train = {entry.split for entry in usable} == {"train"} and all(entry.role is None for entry in usable)
         self._entries = [entry._replace(split=None) for entry in entries] if only_train else entries
         self._margin = margin
 
@@ -82,6 +90,9 @@ class ListedSource(Source):
             yield self._photo(entry)
 
     def _photo(self, entry: Entry) -> Photo:
+        if entry.fault is not None:
+            return Photo(entry.path, entry.label, partial(_refuse, entry.fault), split=entry.split, fault=entry.fault)
+        size = entry.stated_size
         return Photo(
             name=entry.path,
             label=entry.label,
@@ -95,6 +106,7 @@ class ListedSource(Source):
             stamp=self._tree.stamp(entry.path),
             empty=entry.empty,
             provenance=entry.provenance,
+            stated_size=None if size is None else size._replace(stated_by=self.name),
         )
 
     def _margin_of(self, entry: Entry) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -24,6 +25,8 @@ _SPLITS: dict[str, Split] = {
     "eval": "validation",
     "test": "test",
 }
+# Words beside a split in the name of a folder.
+_NEUTRAL = frozenset({"obj", "data", "set", "split", "images", "image", "imgs", "labels", "annotations"})
 
 
 def clean_label(label: str, where: str) -> str:
@@ -50,6 +53,30 @@ def clean_label(label: str, where: str) -> str:
 def split_named(text: str) -> Split | None:
     """The split that a word stands for; `val`, `valid`, `dev` and `eval` are validation. None where it is none."""
     return _SPLITS.get(text.strip().lower())
+
+
+def split_in_words(text: str) -> Split | None:
+    """The split that a word in a name stands for, as `val` does in `instances_val2017`; None where none does."""
+    return next((split for word in _words(text) if (split := split_named(word))), None)
+
+
+def split_of_path(path: str) -> Split | None:
+    """The split that the nearest folder of a file is named after that is (`train2017`, `obj_Train_data`), or None."""
+    for folder in reversed(path.split("/")[:-1]):
+        words = [word for word in _words(folder) if word.lower() not in _NEUTRAL]
+        if len(words) == 1 and (split := split_named(words[0])):
+            return split
+    return None
+
+
+def splits_of_folders(paths: Iterable[str]) -> dict[str, Split]:
+    """The splits that folders name, by path; none where no two splits are named, since one says nothing."""
+    splits = {path: split for path in paths if (split := split_of_path(path))}
+    return splits if len(set(splits.values())) > 1 else {}
+
+
+def _words(text: str) -> list[str]:
+    return re.findall("[A-Za-z]+", text)
 
 
 class NamesConfig(BaseModel):

@@ -11,14 +11,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 from discern.errors import ConfigError
 from discern.sources.base import LabelMethod, Provenance, ServiceKey, Source
 from discern.sources.coco.source import CocoConfig, CocoSource
+from discern.sources.cvat.source import CvatConfig, CvatSource
 from discern.sources.folder import FolderConfig, FolderSource
 from discern.sources.grocery import GroceryConfig, GrocerySource
+from discern.sources.label_studio.source import LabelStudioConfig, LabelStudioSource
 from discern.sources.labelbox import LabelboxConfig, LabelboxExportConfig, LabelboxExportSource, LabelboxSource
 from discern.sources.omniglot import OmniglotConfig, OmniglotSource
 from discern.sources.pills import PillsConfig, PillSource
 from discern.sources.table.source import TableConfig, TableSource
 from discern.sources.union import Member, UnionSource
-from discern.sources.voc import VocConfig, VocSource
+from discern.sources.voc.source import VocConfig, VocSource
 from discern.sources.yolo.source import YoloConfig, YoloSource
 
 SourceConfig = Annotated[
@@ -28,6 +30,8 @@ SourceConfig = Annotated[
     | VocConfig
     | CocoConfig
     | YoloConfig
+    | CvatConfig
+    | LabelStudioConfig
     | LabelboxConfig
     | LabelboxExportConfig
     | GroceryConfig
@@ -100,6 +104,8 @@ _SOURCES: dict[type[BaseModel], Callable[[Any], Source]] = {
     VocConfig: VocSource,
     CocoConfig: CocoSource,
     YoloConfig: YoloSource,
+    CvatConfig: CvatSource,
+    LabelStudioConfig: LabelStudioSource,
     LabelboxConfig: LabelboxSource,
     LabelboxExportConfig: LabelboxExportSource,
     GroceryConfig: GrocerySource,

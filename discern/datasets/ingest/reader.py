@@ -8,7 +8,6 @@ Rules kept:
 
 from __future__ import annotations
 
-import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +22,6 @@ from discern.datasets.ingest.reuse import KNOWN, KnownImages
 from discern.datasets.ingest.writer import PictureWriter
 from discern.errors import DataError
 from discern.sources.base import Photo
-from edge_runtime.core.images import Box
 
 READERS = 8  # threads at least: photos of a network are waited for, not computed
 AHEAD = 2  # photos of each thread that are read before they are needed
@@ -98,32 +96,8 @@ def _add(result: PhotosRead, pictures: _Pictures, photo: Photo, reading: Reading
     if isinstance(reading, Refusal):
         result.rejected.append(Rejected(photo.name, reading.reason, reading.kind, photo.label))
         return
-    picture_row, (width, height) = pictures.row_and_size(photo, reading)
-    if photo.box is not None:
-        if fault := box_fault(photo.box, width, height):
-            result.rejected.append(Rejected(photo.name, f"{photo.name}: {fault}", "broken", photo.label))
-            return
-        photo = replace(photo, box=clipped(photo.box, width, height))
     result.photos.append(photo if callable(photo.data) else replace(photo, data=b""))
-    result.picture_rows.append(picture_row)
-
-
-def clipped(box: Box, width: int, height: int) -> Box:
-    """Return the part of a box that lies inside its picture."""
-    left, top, right, bottom = box
-    return max(0.0, left), max(0.0, top), min(float(width), right), min(float(height), bottom)
-
-
-def box_fault(box: Box, width: int, height: int) -> str | None:
-    """Return the reason why nothing can be cut out by this box, or None."""
-    left, top, right, bottom = box
-    if not all(map(math.isfinite, box)):
-        return f"the box {box} holds what is no number: draw it again, or remove it."
-    if not left < right or not top < bottom:
-        return f"the box {box} has no area: draw it again, or remove it."
-    if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        return f"the box {box} lies outside the picture of {width} x {height} pixels: draw it again, or remove it."
-    return None
+    result.picture_rows.append(pictures.row(photo, reading))
 
 
 class _Pictures:
@@ -131,19 +105,18 @@ class _Pictures:
 
     def __init__(self, writer: PictureWriter, known: KnownImages) -> None:
         self._writer, self._known = writer, known
-        self._new: dict[str, tuple[int, tuple[int, int]]] = {}  # sha256 -> row, width and height
+        self._new: dict[str, int] = {}  # sha256 -> row
 
-    def row_and_size(self, photo: Photo, reading: int | tuple[bytes, ImageFacts]) -> tuple[int, tuple[int, int]]:
-        """Return the row of a photo's picture, and its width and height."""
+    def row(self, photo: Photo, reading: int | tuple[bytes, ImageFacts]) -> int:
+        """Return the row of a photo's picture."""
         if isinstance(reading, int):
-            return reading, self._known.size(reading)
+            return reading
         data, facts = reading
         if (known_row := self._known.holding(facts.sha256)) is not None:
-            return known_row, self._known.size(known_row)
+            return known_row
         if facts.sha256 not in self._new:
             self._writer.add(data, facts, photo)
-            row = self._known.pictures.num_rows + len(self._new)
-            self._new[facts.sha256] = row, (facts.width, facts.height)
+            self._new[facts.sha256] = self._known.pictures.num_rows + len(self._new)
         return self._new[facts.sha256]
 
 
@@ -169,6 +142,8 @@ def _drained(ahead: deque[tuple[Photo, _PendingReading]]) -> Iterator[tuple[Phot
 
 
 def _started(photo: Photo, known: KnownImages, pool: ThreadPoolExecutor, keep_unlabelled: bool) -> _PendingReading:
+    if photo.fault is not None:
+        return Refusal("broken", photo.fault)
     if photo.kind == "unlabelled" and not keep_unlabelled:
         reason = photo.note or f"{photo.name} has no label: say what it shows, or take it out."
         return Refusal("unlabelled", reason)

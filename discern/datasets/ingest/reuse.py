@@ -37,7 +37,6 @@ class KnownImages:
         names, stamps = (self.pictures[column].to_pylist() for column in ("name", "stamp"))
         self._by_stamp = {key: row for row, key in enumerate(zip(names, stamps, strict=True))}
         self._by_sha256 = {sha256: row for row, sha256 in enumerate(self.pictures["sha256"].to_pylist())}
-        self._widths, self._heights = (self.pictures[column].to_numpy() for column in ("width", "height"))
 
     def unchanged(self, photo: Photo) -> int | None:
         """Return the row of the photo's picture if its stamp shows that it is unchanged."""
@@ -46,10 +45,6 @@ class KnownImages:
     def holding(self, sha256: str) -> int | None:
         """Return the row of this picture."""
         return self._by_sha256.get(sha256)
-
-    def size(self, row: int) -> tuple[int, int]:
-        """Return width and height of a picture, pixels."""
-        return int(self._widths[row]), int(self._heights[row])
 
 
 def _pictures_of(version: DatasetVersion | None, source: str, store: ShardStore) -> pa.Table:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from discern.datasets.ingest.assignments import assign_rows
+from discern.datasets.ingest.boxes import with_fitted_boxes
 from discern.datasets.ingest.cleaning import Cleaned, CleaningConfig, Rejects, clean
 from discern.datasets.ingest.earlier_version import EarlierVersion
 from discern.datasets.ingest.journal import Journal
@@ -75,6 +76,7 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     prefix = f"{source_name}/" if source_name else ""
     writer = PictureWriter(store, limits or ShardLimits(), journal)
     photos_read = read(photos, writer, known, progress, keep_unlabelled=cleaning.unlabelled == "keep")
+    photos_read = with_fitted_boxes(photos_read, store)
     check_share(photos_read.rejected, photos_read.taken, cleaning.max_rejected_share)
     decisions = _by_photo(cleaning.decisions, prefix, photos_read)
     cleaning = cleaning.model_copy(update={"decisions": decisions})

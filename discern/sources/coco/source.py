@@ -1,16 +1,18 @@
 """COCO: a JSON file of images, annotations and categories, or one such file a split, beside the images.
 
 Rules kept:
-- every image gives a photo: one for each of its annotations, or one without a label where it has none; so does an image
-  file that lies among the listed ones and is not listed;
+- every image gives a photo: one for each of its annotations, or an empty one where it has none; so does an image file
+  that lies among the listed ones and is not listed, without a label;
+- a polygon, a mask or keypoints give the box around them where there is no bbox;
+- an entry that makes no sense, or names a file there is not, is a fault: it is left out with the reason;
 - boxes are taken as they are written; whether they fit their picture is known once it is decoded, not here;
-- what the JSON names is looked up among the files there are, and nowhere else.
+- what the JSON names is looked up among the files there are, beside the JSON first, and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -20,8 +22,9 @@ from discern.sources.coco.reader import CocoFile, CocoImage, find_coco, read_coc
 from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
+from discern.sources.named_files import NamedFiles, of_split
 from discern.sources.names import NamesConfig, split_named
-from discern.sources.paths import Finder, folder_at, folder_of, images_below
+from discern.sources.paths import folder_at, folder_of, images_below
 
 
 def _known_splits(value: Any) -> Any:
@@ -39,10 +42,11 @@ class CocoConfig(BaseModel):
 
     Args:
         path: the folder or .zip that holds the images and the JSON.
-        annotations: path of the JSON inside it; without it and `splits`, the only JSON of the kind.
+        annotations: path of the JSON inside it; without it and `splits`, the only JSON of the kind, or those that are
+            named after splits or lie in folders that are.
         splits: paths of one JSON a split (train, validation, test) instead.
-        images: folder inside `path` that file names start from; without it they are looked up as they are, below any
-            folder, and by their base name.
+        images: folder inside `path` that file names start from; without it they are looked up beside their JSON, as
+            they are, below any folder, and by their base name.
         margin: what is shown around a box, as a share of its width and height.
         crowd: keep boxes around crowds (`iscrowd`); an image that has no others then gives nothing.
         names: what the photos' paths say of their group and time.
@@ -72,7 +76,7 @@ class CocoSource(ListedSource):
     """Objects in the photos of a COCO data set, by image, box and label.
 
     Raises:
-        DataError: a JSON is missing, damaged or contradicts itself, or an image is missing or cannot be told.
+        DataError: a JSON is missing, damaged or of another kind, or there are no images.
     """
 
     def __init__(self, config: CocoConfig) -> None:
@@ -93,20 +97,23 @@ class _Resolver:
             raise DataError(
                 f"{tree.location} holds no images{self._below}: put them there, or set images to their folder."
             )
-        self.finder = Finder(self.images)
+        self.files = NamedFiles(self.images)
 
     def entries(self) -> Iterator[Entry]:
         """Yield the objects of the images that are listed, then the images that are not."""
-        listed: dict[str, str] = {}  # the image that lists a path, for messages
+        listed: dict[str, list[_Listed]] = {}  # by path
         folders: set[str] = set()
         for split, file in self._files():
-            for image in file.images.values():
-                path = self._find(image)
-                if path in listed:
-                    raise DataError(f"{image.where} and {listed[path]} both mean {path}: remove one of them.")
-                listed[path] = image.where
-                folders.add(_start(path, image.file_name))
-                yield from _entries(path, split, image, self.config.crowd)
+            yield from (Entry(where, None, split=split, fault=fault) for where, fault in file.strays)
+            for image in file.images:
+                paths = of_split(self._meant_by(image.file_name, folder_of(file.path)), split)
+                if len(paths) == 1:
+                    listed.setdefault(paths[0], []).append(_Listed(image, split, file.is_labelled))
+                    folders.add(_start(paths[0], image.file_name))
+                else:
+                    yield Entry(image.file_name, None, split=split, fault=self._not_found(image, paths))
+        for path, entries in listed.items():
+            yield from _entries(path, entries, self.config.crowd)
         starts = (self.start,) if self.config.images else tuple(folders)
         for path in self.images:
             if path not in listed and path.startswith(starts):
@@ -122,27 +129,32 @@ class _Resolver:
         elif self.config.annotations:
             yield None, read_coco(self.tree, self.config.annotations)
         else:
-            yield None, find_coco(self.tree)
+            yield from find_coco(self.tree)
 
-    def _find(self, image: CocoImage) -> str:
-        paths = self._meant_by(image.file_name)
-        if not paths:
-            raise DataError(
-                f"{image.where} names {image.file_name!r}, which {self.tree.location} does not hold{self._below}: add "
-                "the file, or remove the image from the JSON."
-            )
-        if len(paths) > 1:
-            raise DataError(
+    def _not_found(self, image: CocoImage, paths: list[str]) -> str:
+        if paths:
+            return (
                 f"{image.where} names {image.file_name!r}, which can mean {paths[0]} and {paths[1]}: set images to the "
                 "folder that file names start from."
             )
-        return paths[0]
+        return (
+            f"{image.where} names {image.file_name!r}, which {self.tree.location} does not hold{self._below}: add the "
+            "file, or remove the image from the JSON."
+        )
 
-    def _meant_by(self, file_name: str) -> list[str]:
+    def _meant_by(self, file_name: str, near: str) -> list[str]:
         if not self.config.images:
-            return self.finder.like(file_name)
-        path = self.finder.exact(file_name, self.start)
+            return self.files.meant(file_name, near)
+        path = self.files.exact(file_name, self.start)
         return [path] if path else []
+
+
+class _Listed(NamedTuple):
+    """An image of a JSON file, and what the file says of all its images."""
+
+    image: CocoImage
+    split: Split | None
+    is_labelled: bool
 
 
 def _start(path: str, file_name: str) -> str:
@@ -150,9 +162,34 @@ def _start(path: str, file_name: str) -> str:
     return path.removesuffix(file_name) if f"/{path}".endswith(f"/{file_name}") else folder_of(path)
 
 
-def _entries(path: str, split: Split | None, image: CocoImage, crowd: bool) -> Iterator[Entry]:
-    if not image.objects:
-        yield Entry(path, None, split=split)
+def _entries(path: str, listed: Sequence[_Listed], crowd: bool) -> Iterator[Entry]:
+    """Yield the objects of all that is listed for one file, or the image alone where nothing is in it.
+
+    A file that is listed again in another split is a fault there.
+    """
+    first = listed[0]
+    same = [entry for entry in listed if entry.split == first.split]
+    if not any(entry.image.objects or entry.image.faults for entry in same):
+        yield Entry(path, None, split=first.split, empty=any(entry.is_labelled for entry in same))
+    for entry in listed:
+        if entry.split == first.split:
+            yield from _objects(path, entry, crowd)
+        else:
+            yield Entry(
+                path,
+                None,
+                split=entry.split,
+                fault=f"{entry.image.where} ({entry.split}) and {first.image.where} ({first.split}) both mean {path}: "
+                "remove one of them.",
+            )
+
+
+def _objects(path: str, listed: _Listed, crowd: bool) -> Iterator[Entry]:
+    image, split = listed.image, listed.split
+    if image.faults and not image.objects:
+        yield Entry(path, None, split=split, fault=image.faults[0])
     for instance in image.objects:
-        if crowd or not instance.crowd:
-            yield Entry(path, instance.label, instance.box, split=split)
+        if instance.crowd and not crowd:
+            continue
+        fault = instance.fault or (image.faults[0] if image.faults else None)
+        yield Entry(path, instance.label, instance.box, split, stated_size=image.stated_size, fault=fault)

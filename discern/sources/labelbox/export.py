@@ -1,7 +1,8 @@
 """Labelbox's export format (NDJSON, v2): one row a picture, with the labels that people gave it.
 
-Only what labels are made of is kept of a row, which is a small part of it. Boxes are in pixels of the picture as
-Labelbox shows it, which is upright.
+Only what labels are made of is kept of a row, which is a small part of it. Boxes are in pixels of a picture of the
+size that the row states. A polygon or a line counts as the box around it; other outlines are faults of their things,
+and a row that makes no sense is a fault of its picture.
 """
 
 from __future__ import annotations
@@ -13,18 +14,25 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from discern.errors import DataError
-from discern.sources.base import UNSTATED, Provenance
+from discern.sources.base import UNSTATED, Provenance, StatedSize
 from discern.sources.labelbox.rows import (
-    BoundingBox,
     Classification,
     Label,
     LabelDetails,
+    Media,
+    Object,
     Project,
     ProjectDetails,
     Row,
 )
 from discern.sources.names import in_utc
+from discern.sources.outlines import around_points
+from discern.sources.parsing import stated_size
 from edge_runtime.core.images import Box
+
+
+class MalformedRowError(DataError):
+    """A row of an export is not of its format; the others may be."""
 
 
 class ExportedAnswer(NamedTuple):
@@ -44,11 +52,12 @@ class ExportedAnswer(NamedTuple):
 
 
 class BoxLabel(NamedTuple):
-    """One bounding box with its name and the answers to its questions."""
+    """The box around one thing with its name and the answers to its questions; or the reason why it has no box."""
 
     name: str
-    box: Box
+    box: Box | None
     answers: tuple[ExportedAnswer, ...]
+    fault: str | None = None
 
 
 class Labelling(NamedTuple):
@@ -76,6 +85,10 @@ class Picture(NamedTuple):
         tells_status: True if the export has project details at all.
         winner: id of the label that the project's workflow chose, or None.
         labellings: without those that were skipped.
+        is_skipped: a labeller skipped it.
+        other_questions: names of the answered questions that are no radio questions.
+        stated_size: of the picture.
+        fault: why the row cannot be used, if so.
     """
 
     id: str
@@ -89,6 +102,10 @@ class Picture(NamedTuple):
     tells_status: bool
     winner: str | None
     labellings: tuple[Labelling, ...]
+    is_skipped: bool = False
+    other_questions: tuple[str, ...] = ()
+    stated_size: StatedSize | None = None
+    fault: str | None = None
 
 
 def read_rows(lines: Iterable[bytes | str], location: str, project: str | None = None) -> Iterator[Picture]:
@@ -100,14 +117,22 @@ def read_rows(lines: Iterable[bytes | str], location: str, project: str | None =
         project: id or name of the project whose labels count; None where rows are all of one.
 
     Raises:
-        DataError: a line is not a row of this format, or rows are of several projects, or none of the one asked for.
+        DataError: a line is cut off, or no line is a row of this format, or rows are of several projects, or none of
+            the one asked for.
     """
     chosen: set[str] = set()
     others: set[str] = set()
+    fault: DataError | None = None
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        row = _parse(line, f"line {number} of {location}")
+        where = f"line {number} of {location}"
+        try:
+            row = _parse(line, where)
+        except MalformedRowError as error:
+            fault = fault or error
+            yield unreadable(where, error)
+            continue
         picture = _picture(row, project, location)
         if picture.project:
             chosen.add(_shown(*picture.project))
@@ -116,6 +141,8 @@ def read_rows(lines: Iterable[bytes | str], location: str, project: str | None =
         if len(chosen) > 1:
             raise _several(location, chosen)
         yield picture
+    if fault and not chosen and not others:
+        raise fault
     if others and not chosen:
         raise DataError(f"{location} holds no labels of project {project!r}: it has {', '.join(sorted(others))}.")
 
@@ -124,7 +151,7 @@ def read_row(row: dict[str, Any], where: str, project: str) -> Picture:
     """Read one row that is parsed already.
 
     Raises:
-        DataError: it is not a row of this format; the message starts with `where`.
+        MalformedRowError: it is not a row of this format; the message starts with `where`.
     """
     try:
         return _picture(Row.model_validate(row), project, where)
@@ -132,19 +159,27 @@ def read_row(row: dict[str, Any], where: str, project: str) -> Picture:
         raise _malformed(error, where) from None
 
 
+def unreadable(where: str, error: DataError) -> Picture:
+    """Return the picture of a row that is not of this format."""
+    return Picture(where, None, None, "", None, True, None, None, False, None, (), fault=str(error))
+
+
 def _parse(line: bytes | str, where: str) -> Row:
     try:
         return Row.model_validate_json(line)
     except (ValidationError, RecursionError) as error:
-        raise _malformed(error, where) from None
+        malformed = _malformed(error, where)
+        if isinstance(error, ValidationError) and error.errors()[0]["type"] == "json_invalid":
+            raise DataError(str(malformed)) from None  # cut off: what came after it is missing too
+        raise malformed from None
 
 
-def _malformed(error: ValidationError | RecursionError, where: str) -> DataError:
+def _malformed(error: ValidationError | RecursionError, where: str) -> MalformedRowError:
     if isinstance(error, RecursionError):
-        return DataError(f"{where} is nested too deeply for a Labelbox export: export again.")
+        return MalformedRowError(f"{where} is nested too deeply for a Labelbox export: export again.")
     first = error.errors(include_url=False, include_input=False)[0]
     at = ".".join(str(part) for part in first["loc"])
-    return DataError(
+    return MalformedRowError(
         f"{where} is not a row of a Labelbox export ({at + ': ' if at else ''}{first['msg']}): export the project as "
         "NDJSON, in the format v2."
     )
@@ -166,8 +201,21 @@ def _picture(row: Row, project: str | None, location: str) -> Picture:
         status=_plain(details.workflow_status),
         tells_status=labels.project_details is not None,
         winner=details.selected_label_id,
-        labellings=tuple(_labelling(label) for label in labels.labels if not _is_skipped(label)),
+        labellings=tuple(_labelling(label, data_row.id) for label in labels.labels if not _is_skipped(label)),
+        is_skipped=any(map(_is_skipped, labels.labels)),
+        other_questions=tuple(dict.fromkeys(name for label in labels.labels for name in _other_questions(label))),
+        stated_size=_stated_size(row.media_attributes),
     )
+
+
+def _stated_size(media: Media | None) -> StatedSize | None:
+    return None if media is None else stated_size(media.width, media.height, media.exif_rotation)
+
+
+def _other_questions(label: Label) -> Iterator[str]:
+    for question in label.annotations.classifications:
+        if question.radio_answer is None and (question.checklist_answers or question.text_answer):
+            yield question.name
 
 
 def _is_image(row: Row) -> bool:
@@ -205,16 +253,12 @@ def _plain(status: str | None) -> str | None:
     return spellings.get(status.replace("_", "").upper(), status)
 
 
-def _labelling(label: Label) -> Labelling:
+def _labelling(label: Label, row: str) -> Labelling:
     return Labelling(
         label.id,
         label.label_kind or "Default",
         tuple(_answers(label.annotations.classifications)),
-        tuple(
-            BoxLabel(drawn.name, _box(drawn.bounding_box), tuple(_answers(drawn.classifications)))
-            for drawn in label.annotations.objects
-            if drawn.bounding_box is not None
-        ),
+        tuple(_box_label(drawn, row) for drawn in label.annotations.objects),
         _provenance(label.label_details or LabelDetails()),
     )
 
@@ -235,5 +279,19 @@ def _answers(classifications: list[Classification], depth: int = 0) -> Iterator[
             yield from _answers(answer.classifications, depth + 1)
 
 
-def _box(box: BoundingBox) -> Box:
-    return box.left, box.top, box.left + box.width, box.top + box.height
+def _box_label(drawn: Object, row: str) -> BoxLabel:
+    box = _box(drawn)
+    fault = None
+    if box is None:
+        fault = (
+            f"{drawn.name} in data row {row} is drawn as {drawn.annotation_kind} and has no outline that is read here: "
+            "draw a box or a polygon, or remove it."
+        )
+    return BoxLabel(drawn.name, box, tuple(_answers(drawn.classifications)), fault)
+
+
+def _box(drawn: Object) -> Box | None:
+    box = drawn.bounding_box
+    if box is not None:
+        return box.left, box.top, box.left + box.width, box.top + box.height
+    return around_points((point.x, point.y) for point in drawn.polygon or drawn.line or ())

@@ -53,7 +53,7 @@ class LabelboxExportSource(Source):
 
     def photos(self) -> Iterator[Photo]:
         """Stream the photos; none is read, or fetched, before it is loaded."""
-        yield from photos(self._labelled, self._image, self.config.margin)
+        yield from photos(self._labelled, self._image, self.config.margin, self.name)
 
     def _image(self, labelled: Labelled) -> tuple[Loader, str | None]:
         path = self._path(labelled)

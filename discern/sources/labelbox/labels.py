@@ -5,6 +5,7 @@ Rules kept:
 - where the workflow chose a label, it alone counts; else a benchmark does; else all of them do;
 - whole pictures: labellers who disagree give the picture each of their labels, and cleaning withholds and reports it;
 - boxes: labellers who disagree on what is there leave the picture unlabelled, for it is not known whose box is whose;
+- boxes: a picture that counts, and in which labellers drew nothing, is empty; one that they skipped is not;
 - a row that does not count, or that is no image, is a picture without a label, and is reported as one.
 """
 
@@ -25,11 +26,23 @@ BENCHMARK = "benchmark"
 
 
 class Instance(NamedTuple):
-    """One labelled thing in a picture; without a box it is the whole picture."""
+    """One labelled thing in a picture; without a box it is the whole picture.
+
+    Attributes:
+        label: None in an empty picture, and where nobody has said.
+        box: pixels of a picture of the stated size.
+        provenance: who labelled.
+        empty: labellers looked and drew nothing.
+        note: why it has no label.
+        fault: why it cannot be used.
+    """
 
     label: str | None
     box: Box | None
     provenance: Provenance = UNSTATED
+    empty: bool = False
+    note: str | None = None
+    fault: str | None = None
 
 
 Instances = tuple[Instance, ...]
@@ -115,12 +128,41 @@ def _is_answer_to(answer: ExportedAnswer, question: str | None) -> bool:
 
 
 def _instances(picture: Picture, config: LabelboxReading, question: str | None) -> Instances:
+    if picture.fault is not None:
+        return (Instance(None, None, fault=picture.fault),)
     is_reviewed = not config.statuses or picture.status in config.statuses
-    labellings = _valid(picture) if is_reviewed and picture.is_image else ()
+    if not is_reviewed or not picture.is_image:
+        return UNLABELLED
+    labellings = _valid(picture)
     where = f"data row {picture.id}"
     if config.objects:
-        return _labelled_boxes(labellings, question, where) or UNLABELLED
-    return _labelled_picture(labellings, question, where) or UNLABELLED
+        return _things(picture, labellings, question, where)
+    return _labelled_picture(labellings, question, where) or _unanswered(picture)
+
+
+def _unanswered(picture: Picture) -> Instances:
+    """Return a picture whose question has no answer, with the reason where it has answers of another kind."""
+    if not picture.other_questions:
+        return UNLABELLED
+    asked = ", ".join(picture.other_questions)
+    note = (
+        f"data row {picture.id} is answered by {asked} alone, which is no radio question, and a checklist or a text "
+        "gives no one label: ask a radio question."
+    )
+    return (Instance(None, None, note=note),)
+
+
+def _things(picture: Picture, labellings: tuple[Labelling, ...], question: str | None, where: str) -> Instances:
+    """Return the things in a picture; the picture alone where there are none, or labellers disagree."""
+    if things := _labelled_boxes(labellings, question, where):
+        return things
+    if any(labelling.boxes for labelling in labellings):
+        note = f"{where} has labellers who disagree on what is there: choose one of their labels in Labelbox."
+        return (Instance(None, None, note=note),)
+    is_done = picture.status == "DONE" and not picture.is_skipped
+    if labellings or is_done:
+        return (Instance(None, None, labellings[0].provenance if labellings else UNSTATED, empty=True),)
+    return UNLABELLED
 
 
 def _valid(picture: Picture) -> tuple[Labelling, ...]:
@@ -153,9 +195,9 @@ def _labelled_boxes(labellings: Iterable[Labelling], question: str | None, where
 
 def _labelled_box(box: BoxLabel, question: str | None, where: str) -> Instance:
     if question is None:
-        return Instance(clean_label(box.name, where), box.box)
+        return Instance(clean_label(box.name, where), box.box, fault=box.fault)
     texts = _texts(box.answers, question)
-    return Instance(clean_label(texts.pop(), where) if len(texts) == 1 else None, box.box)
+    return Instance(clean_label(texts.pop(), where) if len(texts) == 1 else None, box.box, fault=box.fault)
 
 
 def _texts(answers: Iterable[ExportedAnswer], question: str | None) -> set[str]:

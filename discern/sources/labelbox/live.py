@@ -12,7 +12,7 @@ from discern.errors import DataError
 from discern.progress import bar
 from discern.sources.base import Photo, Source
 from discern.sources.labelbox.config import LabelboxConfig
-from discern.sources.labelbox.export import Picture, read_row
+from discern.sources.labelbox.export import MalformedRowError, Picture, read_row, unreadable
 from discern.sources.labelbox.labels import instances
 from discern.sources.labelbox.pictures import Labelled, Loader, named, photos
 
@@ -55,7 +55,7 @@ class LabelboxSource(Source):
 
     def photos(self) -> Iterator[Photo]:
         """Stream the photos; none is fetched before it is loaded."""
-        yield from photos(self._labelled, _image, self.config.margin)
+        yield from photos(self._labelled, _image, self.config.margin, self.name)
 
 
 def _image(labelled: Labelled) -> tuple[Loader, str | None]:
@@ -70,7 +70,11 @@ def _pictures(config: LabelboxConfig) -> Iterator[Picture]:
         filters = {"workflow_status": "Done"}  # the others need not travel
     rows = export(connect(), config.project, filters, config.timeout)
     for number, row in enumerate(bar(rows, name="reading labels", unit="row"), start=1):
-        yield read_row(row, f"row {number} of Labelbox project {config.project}", config.project)
+        where = f"row {number} of Labelbox project {config.project}"
+        try:
+            yield read_row(row, where, config.project)
+        except MalformedRowError as error:
+            yield unreadable(where, error)
 
 
 def export(client: Client, project: str, filters: dict[str, Any], timeout: float) -> Iterator[dict[str, Any]]:

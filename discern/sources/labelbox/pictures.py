@@ -50,7 +50,7 @@ def named(rows: Iterable[tuple[Picture, Instances]]) -> list[Labelled]:
 
 
 def photos(
-    labelled: Iterable[Labelled], sources: Callable[[Labelled], tuple[Loader, str | None]], margin: float
+    labelled: Iterable[Labelled], sources: Callable[[Labelled], tuple[Loader, str | None]], margin: float, name: str
 ) -> Iterator[Photo]:
     """Yield the photos, one for each instance.
 
@@ -58,10 +58,13 @@ def photos(
         labelled: the pictures.
         sources: gives a picture's image, as something to call, and its stamp.
         margin: what is shown around a box, as a share of its width and height.
+        name: of the source.
     """
     for picture in labelled:
         load, stamp = sources(picture)
+        size = picture.picture.stated_size
         for instance in picture.instances:
+            is_labelled = instance.label is not None or instance.empty
             yield Photo(
                 picture.name,
                 instance.label,
@@ -69,8 +72,11 @@ def photos(
                 box=instance.box,
                 margin=margin if instance.box else 0.0,
                 stamp=stamp,
-                note=_note(picture) if instance.label is None else None,
-                provenance=instance.provenance if instance.label is not None else UNSTATED,
+                note=None if is_labelled else instance.note or _note(picture),
+                empty=instance.empty,
+                provenance=instance.provenance if is_labelled else UNSTATED,
+                stated_size=size._replace(stated_by=name) if size and instance.box else None,
+                fault=instance.fault,
             )
 
 

@@ -17,15 +17,17 @@ class RadioAnswer(BaseModel):
 
 
 class Classification(BaseModel):
-    """A question about a picture or a box; only radio questions have a `radio_answer`."""
+    """A question about a picture or a thing; only radio questions have a `radio_answer`."""
 
     name: str
     value: str | None = None
     radio_answer: RadioAnswer | None = None
+    checklist_answers: Any = None
+    text_answer: Any = None
 
 
 class BoundingBox(BaseModel):
-    """A box, pixels of the upright picture."""
+    """A box, pixels."""
 
     top: Finite
     left: Finite
@@ -33,11 +35,21 @@ class BoundingBox(BaseModel):
     width: Finite
 
 
+class Point(BaseModel):
+    """A point, pixels."""
+
+    x: Finite
+    y: Finite
+
+
 class Object(BaseModel):
-    """One object in a picture; other tools than boxes have no `bounding_box`."""
+    """One object in a picture; each tool has a field of its own, and a mask lies at an address."""
 
     name: str
+    annotation_kind: str = "object"
     bounding_box: BoundingBox | None = None
+    polygon: list[Point] | None = None
+    line: list[Point] | None = None
     classifications: list[Classification] = []
 
 
@@ -103,9 +115,12 @@ class DataRow(BaseModel):
 
 
 class Media(BaseModel):
-    """The kind of a file."""
+    """The kind of a file, and of a picture its size and EXIF's orientation as Labelbox read them."""
 
     mime_type: str | None = None
+    width: Any = None
+    height: Any = None
+    exif_rotation: Any = None
 
 
 class Row(BaseModel):

@@ -1,8 +1,10 @@
 """YOLO: text files of `class, centre x, centre y, width, height` a line, as shares of the picture's sides.
 
 Rules kept:
-- every image gives a photo: one for each line of its labels, or one without a label where it has no line or no file;
-- a line of more numbers is a polygon, and its bounding box is taken;
+- every image gives a photo: one for each line of its labels, an empty one where its file has no line, or one without a
+  label where it has no file;
+- a line of more numbers is a polygon, or a turned box of four corners, and the box around it is taken;
+- a line that makes no sense is a fault: that thing is left out with the reason;
 - `Photo.box` is in pixels and must be known before a photo is loaded. So this source, and no other, reads each picture
   that has labels twice: for its size while photos are streamed, and whenever it is loaded.
 """
@@ -26,21 +28,23 @@ from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
 from discern.sources.names import NamesConfig
+from discern.sources.orientation import SIDEWAYS, TAG
+from discern.sources.outlines import around_numbers
 from discern.sources.parsing import number, pixels, read_text
-from discern.sources.yolo.layout import YoloLayout, class_number, read_layout
+from discern.sources.yolo.layout import YoloLayout, read_layout
+from discern.sources.yolo.names import written_class
 from edge_runtime.core.images import DAMAGE, FORMATS, Box
 
-TOLERANCE = 1e-6  # by which rounding may carry a share out of 0 to 1
-ORIENTATION = 0x0112  # tag of EXIF 2.32; 5 to 8 lay the picture on its side
-SIDEWAYS = frozenset({5, 6, 7, 8})
+TOLERANCE = 0.01  # by which a tool's rounding may carry a share out of 0 to 1, as Ultralytics has it
 
 
 class YoloConfig(BaseModel):
     """A data set in the format of YOLO.
 
     Args:
-        path: the folder or .zip that holds `data.yaml`, or `classes.txt`, `images` and `labels`, at any depth.
-        data: path of the YAML inside it, where it has another name or there are several.
+        path: the folder or archive that holds `data.yaml` (or another YAML of the kind), `obj.data` or `classes.txt`,
+            the images and their labels, at any depth.
+        data: path of the YAML inside it, where there are several.
         margin: what is shown around a box, as a share of its width and height.
         names: what the photos' paths say of their group and time.
     """
@@ -58,7 +62,7 @@ class YoloSource(ListedSource):
     """Objects in the photos of a YOLO data set, by image, box and label.
 
     Raises:
-        DataError: the layout is not YOLO's, a line of labels makes no sense, or labels have no image or two.
+        DataError: the layout is not YOLO's, or labels have two images.
     """
 
     def __init__(self, config: YoloConfig) -> None:
@@ -75,7 +79,7 @@ class YoloSource(ListedSource):
                 yield self._photo(entry if entry.box is None else entry._replace(box=_in_pixels(entry.box, size)))
 
     def _size(self, group: list[Entry]) -> tuple[int, int] | None:
-        return upright_size(self._tree.read(group[0].path)) if group[0].box else None
+        return upright_size(self._tree.read(group[0].path)) if any(entry.box for entry in group) else None
 
 
 def upright_size(data: bytes) -> tuple[int, int] | None:
@@ -83,7 +87,7 @@ def upright_size(data: bytes) -> tuple[int, int] | None:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
-            return (height, width) if image.getexif().get(ORIENTATION) in SIDEWAYS else (width, height)
+            return (height, width) if image.getexif().get(TAG) in SIDEWAYS else (width, height)
     except (*DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
 
@@ -99,38 +103,60 @@ def _in_pixels(box: Box, size: tuple[int, int] | None) -> Box | None:
 def _entries(tree: Tree, layout: YoloLayout) -> Iterator[Entry]:
     files = frozenset(tree.files)
     described = [path for path in layout.labels if path in files]
-    for path, text in map_ahead(partial(read_text, tree), described):
+    for path, text in map_ahead(partial(_text, tree), described):
         image = layout.labels[path]
-        yield from list(_objects(path, text, image, layout)) or [Entry(image, None, split=layout.splits.get(image))]
+        split = layout.splits.get(image)
+        if isinstance(text, DataError):
+            yield Entry(image, None, split=split, fault=str(text))
+        else:
+            objects = list(_objects(path, text, layout))
+            yield from (
+                entry._replace(path=image, split=split) for entry in objects or [Entry(image, None, empty=True)]
+            )
     for path, image in layout.labels.items():
         if path not in files:
             yield Entry(image, None, split=layout.splits.get(image))
+    yield from (Entry(name, None, fault=fault) for name, fault in layout.faults)
 
 
-def _objects(path: str, text: str, image: str, layout: YoloLayout) -> Iterator[Entry]:
+def _text(tree: Tree, path: str) -> str | DataError:
+    try:
+        return read_text(tree, path)
+    except DataError as error:
+        return error
+
+
+def _objects(path: str, text: str, layout: YoloLayout) -> Iterator[Entry]:
     for number_of_line, line in enumerate(text.splitlines(), start=1):
         if line.strip():
-            yield _object(image, line.split(), layout, f"line {number_of_line} of {path}")
+            yield _object(line.split(), layout, f"line {number_of_line} of {path}")
 
 
-def _object(image: str, cells: list[str], layout: YoloLayout, where: str) -> Entry:
-    class_of_object = class_number(cells[0])
+def _object(cells: list[str], layout: YoloLayout, where: str) -> Entry:
+    """Return what a line says, or the fault that it is; its image is filled in later."""
+    class_of_object = written_class(cells[0])
     label = None if class_of_object is None else layout.names.get(class_of_object)
-    if label is None:
-        raise DataError(f"{where} has the class {cells[0][:50]!r}, which has no name: correct it, or add the name.")
-    numbers = [number(cell, where) for cell in cells[1:]]
-    shares = numbers[:4] if layout.keypoints else numbers  # a point's third number says whether it is seen: 0, 1 or 2
-    for share in shares:
-        if not -TOLERANCE <= share <= 1 + TOLERANCE:
-            raise DataError(f"{where} has {share:g}, and shares of a picture's sides are 0 to 1: correct it.")
-    return Entry(image, label, _box(numbers, layout.keypoints, where), split=layout.splits.get(image))
+    try:
+        if label is None:
+            raise DataError(f"{where} has the class {cells[0][:50]!r}, which has no name: correct it, or add the name.")
+        return Entry("", label, _box([number(cell, where) for cell in cells[1:]], layout.keypoints, where))
+    except DataError as error:
+        return Entry("", label, fault=str(error))
 
 
 def _box(numbers: list[float], keypoints: int, where: str) -> Box:
     if len(numbers) == 4 + keypoints:
-        x, y, width, height = numbers[:4]
+        x, y, width, height = _shares(numbers[:4], where)  # a point's third number says whether it is seen: 0, 1 or 2
         return x - width / 2, y - height / 2, x + width / 2, y + height / 2
-    if len(numbers) >= 6 and len(numbers) % 2 == 0 and not keypoints:
-        return min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2])
+    if len(numbers) >= 6 and not keypoints and (around := around_numbers(numbers)):
+        return around_numbers(_shares(numbers, where)) or around
     wanted = f"{4 + keypoints}" if keypoints else "4 (a box) or 6, 8, 10 ... (a polygon)"
     raise DataError(f"{where} has {len(numbers)} numbers after its class, and {wanted} are needed: correct it.")
+
+
+def _shares(numbers: list[float], where: str) -> list[float]:
+    """Return numbers within 0 to 1; one that rounding carried out of it by `TOLERANCE` or less is cut."""
+    for share in numbers:
+        if not -TOLERANCE <= share <= 1 + TOLERANCE:
+            raise DataError(f"{where} has {share:g}, and shares of a picture's sides are 0 to 1: correct it.")
+    return [min(1.0, max(0.0, share)) for share in numbers]

@@ -13,7 +13,7 @@ from discern.sources.files.tree import READ_LIMIT, Tree
 from tests.discern.sources import test_coco
 from tests.discern.sources.layouts import AWKWARD_LABELS, UNFIT_LABELS, Files, plant, sentence
 
-CONTENT = {
+CONTENT: dict[str, list[object]] = {
     "images": [{"id": 1, "file_name": "a.jpg"}, {"id": "1", "file_name": "b.jpg"}],
     "categories": [{"id": 0, "name": "Mu\u0308nze"}, {"id": "x", "name": "M\u00fcnze"}],
     "annotations": [
@@ -36,7 +36,7 @@ def complaint(tmp_path: Path, files: Files, path: str = "labels.json") -> str:
 def test_a_file_says_what_is_in_its_images(tmp_path: Path) -> None:
     found = read_coco(tree(tmp_path, {"in/labels.json": json.dumps(CONTENT)}), "./in/labels.json")
     assert found.path == "in/labels.json"
-    first, second = found.images.values()
+    first, second = found.images
     assert (first.file_name, first.where) == ("a.jpg", "image 1 of in/labels.json")
     assert first.objects == [CocoObject("M\u00fcnze", (1, 2, 4, 6), False)]
     assert (second.file_name, second.where) == ("b.jpg", "image '1' of in/labels.json")
@@ -47,7 +47,8 @@ def test_the_file_is_found_among_others(tmp_path: Path) -> None:
     others = {"package.json": "{}", "lists.json": '["images", "annotations", "categories"]', "broken.json": "{"}
     captions = json.dumps({"images": [], "annotations": []})
     files = {**others, "captions.json": captions, "in/instances.JSON": "\ufeff" + json.dumps(CONTENT)}
-    assert find_coco(tree(tmp_path, files)).path == "in/instances.JSON"
+    ((split, found),) = find_coco(tree(tmp_path, files))
+    assert (split, found.path) == (None, "in/instances.JSON")
 
 
 def test_none_or_two_are_named(tmp_path: Path) -> None:
@@ -64,7 +65,6 @@ def test_none_or_two_are_named(tmp_path: Path) -> None:
         ("[]", "labels.json holds no object with images, annotations, categories"),
         ("{}", "labels.json has no list of categories: export it again as COCO"),
         ('{"images": [], "annotations": {}, "categories": []}', "labels.json has no list of annotations"),
-        ('{"images": [3], "annotations": [], "categories": []}', "entry 1 of images in labels.json is no object"),
         ("", "labels.json is no whole JSON file (Expecting value"),
         (b"\xff\xd8\xff\xe0", "labels.json is no whole JSON file"),
         ("[" * 100_000, "labels.json is no whole JSON file (maximum recursion depth"),
@@ -101,19 +101,30 @@ def test_a_label_stays_as_it_is(tmp_path: Path, label: str) -> None:
 
 @pytest.mark.parametrize("label", [*UNFIT_LABELS, "", " ", "\ud800"])
 def test_an_unfit_label_is_named(tmp_path: Path, label: str) -> None:
-    message = test_coco.complaint(tmp_path, test_coco.changed("categories", 0, name=label))
-    assert message.startswith("category 3 of labels.json has a")
+    found = test_coco.faults(tmp_path, test_coco.changed("categories", 0, name=label))
+    assert len(found) == 2
+    assert all(fault.startswith("category 3 of labels.json has a") for fault in found)
 
 
 @pytest.mark.parametrize("bbox", [None, [], [1, 2, 3], "1,2,3,4", [1, 2, "3", 4], [1, 2, True, 4], [1, 2, 10**400, 4]])
-def test_a_box_that_is_none_is_named(tmp_path: Path, bbox: object) -> None:
-    message = test_coco.complaint(tmp_path, test_coco.changed("annotations", 1, bbox=bbox))
-    assert message.startswith("annotation 2 of labels.json has the bbox ")
-    assert len(message) < 300
+def test_a_box_that_is_none_is_a_fault(tmp_path: Path, bbox: object) -> None:
+    (fault,) = test_coco.faults(tmp_path, test_coco.changed("annotations", 1, bbox=bbox))
+    assert fault.startswith("annotation 2 of labels.json has the bbox ")
+    assert len(fault) < 350
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_a_coordinate_that_is_not_finite_is_named(tmp_path: Path, text: str) -> None:
+def test_a_coordinate_that_is_not_finite_is_a_fault(tmp_path: Path, text: str) -> None:
     content = json.dumps(test_coco.CONTENT).replace("[9, 2,", f"[9, {text},")
-    message = test_coco.complaint(tmp_path, {"labels.json": content})
-    assert message.startswith("annotation 2 of labels.json has the bbox [9, ")
+    (fault,) = test_coco.faults(tmp_path, {"labels.json": content})
+    assert fault.startswith("annotation 2 of labels.json has the bbox [9, ")
+
+
+def test_entries_that_are_no_objects_are_faults(tmp_path: Path) -> None:
+    content = {key: [*records, 3] for key, records in CONTENT.items()}
+    found = read_coco(tree(tmp_path, {"labels.json": json.dumps(content)}), "labels.json")
+    assert [where for where, _ in found.strays] == [
+        "entry 3 of images in labels.json",
+        "entry 3 of annotations in labels.json",
+    ]
+    assert len(found.images) == 2

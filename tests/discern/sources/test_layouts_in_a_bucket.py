@@ -9,34 +9,34 @@ from typing import Any
 
 import boto3
 import pytest
+from pydantic import TypeAdapter
 
 from discern.sources.base import Photo, Source
-from discern.sources.coco.source import CocoConfig, CocoSource
-from discern.sources.omniglot import OmniglotConfig, OmniglotSource
-from discern.sources.table.source import TableConfig, TableSource
-from discern.sources.voc import VocConfig, VocSource
-from discern.sources.yolo.source import YoloConfig, YoloSource
-from tests.discern.sources import test_coco, test_omniglot, test_table, test_voc, test_yolo
+from discern.sources.registry import SourceConfig, open_source
+from tests.discern.sources import (
+    test_coco,
+    test_cvat,
+    test_label_studio,
+    test_omniglot,
+    test_table,
+    test_voc,
+    test_yolo,
+)
 from tests.discern.sources.layouts import Files, plant
 
 
 def opened(kind: str, path: str) -> Source:
-    match kind:
-        case "voc":
-            return VocSource(VocConfig(path=path))
-        case "coco":
-            return CocoSource(CocoConfig(path=path))
-        case "yolo":
-            return YoloSource(YoloConfig(path=path))
-        case "omniglot":
-            return OmniglotSource(OmniglotConfig(path=path, validation_alphabets=1))
-    return TableSource(TableConfig(path=path))
+    settings = {"validation_alphabets": 1} if kind == "omniglot" else {}
+    config = TypeAdapter[SourceConfig](SourceConfig).validate_python({"kind": kind, "path": path, **settings})
+    return open_source(config)
 
 
 FILES: dict[str, Files] = {
     "voc": test_voc.FILES,
     "coco": test_coco.FILES,
     "yolo": test_yolo.FILES,
+    "cvat": test_cvat.FILES,
+    "label_studio": test_label_studio.FILES,
     "table": test_table.FILES,
     "omniglot": test_omniglot.FILES,
 }

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from discern.errors import DataError
+from discern.sources.base import StatedSize
 from discern.sources.files.open import open_tree
-from discern.sources.parsing import LARGE, SMALL, number, pixels, read_text, read_whole
+from discern.sources.parsing import LARGE, SMALL, is_yes, number, pixels, read_text, read_whole, stated_size
 from tests.discern.sources.layouts import plant
 
 
@@ -15,6 +16,35 @@ def test_text_is_read_without_its_byte_order_mark(tmp_path: Path) -> None:
     assert read_text(tree, "a.txt") == "gr\u00fcn\r\n"
     with pytest.raises(DataError, match=r"b\.txt in .* is not UTF-8 text: save it as UTF-8"):
         read_text(tree, "b.txt")
+
+
+@pytest.mark.parametrize(
+    ("data", "likely"),
+    [
+        ("gr\u00fcn".encode("latin-1"), r"its byte 3 is 0xfc, which is '\u00fc' in Latin-1 and Windows-1252"),
+        ("gr\u00fcn".encode("cp437"), "its byte 3 is 0x81"),
+        ("gr\u00fcn".encode("utf-16"), "it is UTF-16"),
+    ],
+)
+def test_another_encoding_is_named(tmp_path: Path, data: bytes, likely: str) -> None:
+    with pytest.raises(DataError, match=rf"is not UTF-8 text: save it as UTF-8 \({likely}\)\.$"):
+        read_text(open_tree(str(plant(tmp_path, {"a.txt": data}))), "a.txt")
+
+
+def test_marks_that_are_set() -> None:
+    assert all(map(is_yes, ("1", "true", "True", " YES ", "1.0", "y")))
+    assert not any(map(is_yes, ("0", "false", "", None, "no", "0.0", "maybe")))
+
+
+@pytest.mark.parametrize("width", [0, -1, None, "", "many", True, float("nan"), float("inf"), [24], 1e300])
+def test_a_size_that_is_none_is_not_stated(width: object) -> None:
+    assert stated_size(width, 24) is stated_size(24, width) is None
+
+
+def test_a_size_is_a_number_or_its_text() -> None:
+    assert stated_size(" 24 ", 48.0) == StatedSize(24, 48)
+    assert stated_size(24, 48, "6") == StatedSize(24, 48, 6)
+    assert stated_size(24, 48, "9") == StatedSize(24, 48)
 
 
 def test_a_file_too_large_is_refused_rather_than_cut(tmp_path: Path) -> None:

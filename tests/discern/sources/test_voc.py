@@ -10,9 +10,19 @@ import pytest
 from pydantic import ValidationError
 
 from discern.errors import DataError
-from discern.sources.voc import VocConfig, VocSource
+from discern.sources.base import StatedSize
+from discern.sources.voc.source import VocConfig, VocSource
 from tests.discern.pictures import jpeg
-from tests.discern.sources.layouts import AWKWARD_LABELS, UNFIT_LABELS, complaint_of, listed, pack, plant, said
+from tests.discern.sources.layouts import (
+    AWKWARD_LABELS,
+    UNFIT_LABELS,
+    complaint_of,
+    faults_of,
+    listed,
+    pack,
+    plant,
+    said,
+)
 
 Thing = tuple[str, Iterable[object]]
 
@@ -48,6 +58,7 @@ EXPECTED = [
 
 photos = partial(listed, "voc")
 complaint = partial(complaint_of, "voc", FILES)
+faults = partial(faults_of, "voc", FILES)
 
 
 @pytest.mark.parametrize("top", ["", "set/", "a/b/"])
@@ -99,16 +110,17 @@ def test_boxes_that_make_no_sense_are_for_ingest_to_refuse(tmp_path: Path) -> No
     assert [photo.box for photo in photos(plant(tmp_path / "voc", files)) if "c.jpg" in photo.name] == sorted(boxes)
 
 
-@pytest.mark.parametrize("label", [label for label in AWKWARD_LABELS if "&" not in label])
-def test_a_label_stays_as_it_is(tmp_path: Path, label: str) -> None:
-    files = {**FILES, "Annotations/c.xml": xml("c.jpg", (label, (0, 0, 9, 9)))}
-    assert label in {photo.label for photo in photos(plant(tmp_path / "voc", files))}
+@pytest.mark.parametrize("label", AWKWARD_LABELS)
+@pytest.mark.parametrize("blanks", ["", "\n    ", " "])
+def test_a_label_stays_as_it_is_but_for_blanks_around_it(tmp_path: Path, label: str, blanks: str) -> None:
+    files = {**FILES, "Annotations/c.xml": xml("c.jpg", (blanks + label + blanks, (0, 0, 9, 9)))}
+    assert label.strip() in {photo.label for photo in photos(plant(tmp_path / "voc", files))}
 
 
 @pytest.mark.parametrize("label", [*[label for label in UNFIT_LABELS if label.isprintable()], " ", "a\nb", "a\u2028b"])
 def test_an_unfit_label_is_named(tmp_path: Path, label: str) -> None:
-    message = complaint(tmp_path, {"Annotations/c.xml": xml("c.jpg", (label, (0, 0, 9, 9)))})
-    assert message.startswith("object 1 of Annotations/c.xml has a")
+    (fault,) = faults(tmp_path, {"Annotations/c.xml": xml("c.jpg", (label, (0, 0, 9, 9)))})
+    assert fault.startswith("object 1 of Annotations/c.xml has a")
 
 
 @pytest.mark.parametrize("name", [None, "", " ", "c"])
@@ -117,10 +129,27 @@ def test_an_annotation_without_a_file_name_means_the_image_named_like_it(tmp_pat
     assert said(photos(plant(tmp_path / "voc", files))) == EXPECTED
 
 
-def test_the_file_name_goes_before_the_name_of_the_annotation(tmp_path: Path) -> None:
-    files = {**FILES, "Annotations/d.xml": xml("c.jpg", ("tag", (0, 0, 9, 9))), "Annotations/c.xml": xml("d.jpg")}
+def test_the_image_named_like_the_annotation_goes_before_a_stale_file_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {**FILES, "Annotations/d.xml": xml("c.jpg", ("tag", (0, 0, 9, 9))), "Annotations/c.xml": xml("old.jpg")}
     found = said(photos(plant(tmp_path / "voc", files)))
-    assert found[-2:] == [("JPEGImages/c.jpg", "tag", (0, 0, 9, 9)), ("JPEGImages/d.jpg", None, None)]
+    assert found[-2:] == [("JPEGImages/c.jpg", None, None), ("JPEGImages/d.jpg", "tag", (0, 0, 9, 9))]
+    assert "Annotations/d.xml names JPEGImages/c.jpg, and JPEGImages/d.jpg is called like it" in caplog.text
+
+
+def test_the_file_name_counts_where_no_image_is_named_like_the_annotation(tmp_path: Path) -> None:
+    files = {**FILES, "Annotations/c.xml": None, "Annotations/0001.xml": xml("C.JPG", ("tag", (0, 0, 24, 24)))}
+    root = plant(tmp_path / "voc", {name: text for name, text in files.items() if text is not None})
+    assert said(photos(root)) == EXPECTED
+
+
+@pytest.mark.parametrize("name", ["c.png", "c.jpg", "set/c.jpg", "C:\\set\\c.jpg"])
+def test_one_of_two_images_of_a_name_is_told_by_the_file_name(tmp_path: Path, name: str) -> None:
+    files = {**FILES, "JPEGImages/c.png": jpeg(7), "Annotations/c.xml": xml(name, ("tag", (0, 0, 24, 24)))}
+    found = {photo.name: photo.label for photo in photos(plant(tmp_path / "voc", files))}
+    other = "JPEGImages/c.jpg" if name == "c.png" else "JPEGImages/c.png"
+    assert [found[f"JPEGImages/{name[-5:]}"], found[other]] == ["tag", None]
 
 
 def test_difficult_objects_may_be_left_out(tmp_path: Path) -> None:
@@ -131,21 +160,47 @@ def test_difficult_objects_may_be_left_out(tmp_path: Path) -> None:
     }
     root = plant(tmp_path / "voc", files)
     assert len(photos(root)) == 6
+    for mark in ("True", "true", " YES ", "1.0"):
+        text = xml("c.jpg", ("tag", (0, 0, 24, 24)), extra=f"<Difficult>{mark}</Difficult>")
+        plant(root, {"Annotations/c.xml": text})
+        assert "JPEGImages/c.jpg" not in {photo.name for photo in photos(root, difficult=False)}
     assert [photo.name for photo in photos(root, difficult=False)][4:] == ["JPEGImages/d.jpg"]
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict.fromkeys([n for n in FILES if n.endswith("xml")]), "holds no Annotations/*.xml: give the folder"),
-        ({f"JPEGImages/{name}.jpg": None for name in "abcd"}, "holds no images in JPEGImages/: put them there"),
-        ({"old/Annotations/a.xml": xml("a.jpg")}, "holds 2 folders named Annotations, in ./ and in old/: give"),
-        ({"Annotations/more/e.xml": xml("a.jpg")}, "Annotations/more/e.xml in"),
-        ({"Annotations/d.xml": xml("a.jpg")}, "Annotations/a.xml and Annotations/d.xml both describe JPEGImages/a.jpg"),
-        ({"JPEGImages/c.jpg": None}, "Annotations/c.xml describes the image 'c.jpg', which is not in JPEGImages/: add"),
-        ({"Annotations/e.xml": xml(None)}, "Annotations/e.xml describes the image 'e', which is not in JPEGImages/"),
-        ({"Annotations/d.xml": xml("../JPEGImages/d.jpg")}, "describes the image '../JPEGImages/d.jpg', which is not"),
-        ({"Annotations/d.xml": xml("/etc/passwd")}, "describes the image '/etc/passwd', which is not in"),
+        (dict.fromkeys([n for n in FILES if n.endswith("xml")]), "holds no annotations (*.xml): give the folder"),
+        (
+            {f"JPEGImages/{name}.jpg": None for name in "abcd"},
+            "holds no images: put them beside the XML files, or into",
+        ),
+        (
+            {f"Annotations/{name}.xml": "<annotations><image/></annotations>" for name in "abc"},
+            "Annotations/a.xml holds <annotations> and not a VOC <annotation>: set kind to cvat.",
+        ),
+        (
+            {
+                "Annotations/c.xml": "<annotation><object><name>Stra\u00dfe</name></object></annotation>".encode(
+                    "latin-1"
+                )
+            },
+            "declares no encoding, and is not UTF-8 text: save it as UTF-8 (its byte 31 is 0xdf, which is '\u00df' in Latin",
+        ),
+    ],
+)
+def test_a_set_that_is_none_is_refused(tmp_path: Path, changes: dict[str, bytes | str | None], message: str) -> None:
+    assert message in complaint(tmp_path, changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"Annotations/e.xml": xml("a.jpg")}, "Annotations/a.xml and Annotations/e.xml both describe JPEGImages/a.jpg"),
+        ({"JPEGImages/c.jpg": None}, "Annotations/c.xml describes the image 'c.jpg', which"),
+        ({"Annotations/e.xml": xml(None)}, "Annotations/e.xml describes the image 'e', which"),
+        ({"Annotations/e.xml": xml("../JPEGImages/e.jpg")}, "describes the image '../JPEGImages/e.jpg', which"),
+        ({"Annotations/e.xml": xml("/etc/passwd")}, "describes the image '/etc/passwd', which"),
         ({"Annotations/d.xml": xml(None), "JPEGImages/d.png": b"x"}, "can mean JPEGImages/d.jpg and JPEGImages/d.png"),
         ({"Annotations/c.xml": "<annotation><object>"}, "Annotations/c.xml is no whole XML file (no element found"),
         ({"Annotations/c.xml": b""}, "Annotations/c.xml is no whole XML file"),
@@ -162,36 +217,113 @@ def test_difficult_objects_may_be_left_out(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_named(tmp_path: Path, changes: dict[str, bytes | str | None], message: str) -> None:
-    assert message in complaint(tmp_path, changes)
+def test_a_file_that_does_not_fit_is_a_fault(
+    tmp_path: Path, changes: dict[str, bytes | str | None], message: str
+) -> None:
+    (fault,) = faults(tmp_path, changes)
+    assert message in fault
 
 
 @pytest.mark.parametrize("text", ["", "left", "nan", "inf", "-Infinity", "1e999", "1,5", "0x1f"])
-def test_a_coordinate_that_is_no_number_is_named(tmp_path: Path, text: str) -> None:
-    message = complaint(tmp_path, {"Annotations/c.xml": xml("c.jpg", ("t", (0, 0, 9, 9)), ("t", (0, 0, text, 9)))})
-    assert message.startswith(f"<xmax> of object 2 of Annotations/c.xml has {text!r} where a number belongs")
+def test_a_coordinate_that_is_no_number_is_a_fault(tmp_path: Path, text: str) -> None:
+    (fault,) = faults(tmp_path, {"Annotations/c.xml": xml("c.jpg", ("t", (0, 0, 9, 9)), ("t", (0, 0, text, 9)))})
+    assert fault.startswith(f"<xmax> of object 2 of Annotations/c.xml has {text!r} where a number belongs")
 
 
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("<object><name>tag</name></object>", "object 1 of Annotations/c.xml has no <xmin> in its <bndbox>"),
+        ("<object><name>tag</name></object>", "object 1 of Annotations/c.xml has no <bndbox>: draw a box"),
         ("<object><bndbox><xmin>1</xmin></bndbox></object>", "object 1 of Annotations/c.xml has no <name>"),
         ("<object><name>tag</name><bndbox><xmin>1</xmin></bndbox></object>", "has no <ymin> in its <bndbox>: add it"),
         ("<object><name/><bndbox><xmin>1</xmin></bndbox></object>", "object 1 of Annotations/c.xml has a blank label"),
+        ("<object><name>tag</name><polygon/></object>", "object 1 of Annotations/c.xml has no <bndbox>"),
+        ("<object><name>tag</name><polygon><pt><x>1</x></pt></polygon></object>", "has no <y> in its <polygon>"),
+        ("<object><name>tag</name><robndbox><cx>1</cx></robndbox></object>", "has no <cy> in its <robndbox>"),
     ],
 )
-def test_a_part_that_is_missing_is_named(tmp_path: Path, part: str, message: str) -> None:
+def test_a_part_that_is_missing_is_a_fault(tmp_path: Path, part: str, message: str) -> None:
     text = f"<annotation><filename>c.jpg</filename>{part}</annotation>"
-    assert message in complaint(tmp_path, {"Annotations/c.xml": text})
+    (fault,) = faults(tmp_path, {"Annotations/c.xml": text})
+    assert message in fault
 
 
-def test_an_annotation_too_large_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("outline", "box"),
+    [
+        (
+            "<robndbox><cx>12</cx><cy>10</cy><w>8</w><h>4</h><angle>1.5707963267948966</angle></robndbox>",
+            (10, 6, 14, 14),
+        ),
+        ("<polygon><x1>3</x1><y1>9</y1><x2>7</x2><y2>2</y2><x3>5</x3><y3>4</y3></polygon>", (3, 2, 7, 9)),
+        ("<polygon><pt><x>3</x><y>9</y></pt><pt><x>7</x><y>2</y></pt></polygon>", (3, 2, 7, 9)),
+        (
+            "<polygon><x1>0</x1><y1>0</y1></polygon><bndbox><xmin>3</xmin><ymin>2</ymin><xmax>7</xmax><ymax>9</ymax></bndbox>",
+            (3, 2, 7, 9),
+        ),
+    ],
+)
+def test_other_outlines_give_the_box_around_them(tmp_path: Path, outline: str, box: tuple[float, ...]) -> None:
+    text = f"<Annotation><Object><Name> tag </Name>{outline}</Object></Annotation>"
+    found = photos(plant(tmp_path / "voc", {**FILES, "Annotations/c.xml": text}))
+    assert [photo.box for photo in found if photo.name.endswith("c.jpg")] == [box]
+
+
+def test_an_image_without_objects_is_one_in_which_somebody_saw_nothing(tmp_path: Path) -> None:
+    found = {photo.name[11]: photo.kind for photo in photos(plant(tmp_path / "voc", FILES))}
+    assert (found["b"], found["d"]) == ("empty", "unlabelled")
+
+
+def test_the_stated_size_comes_with_the_box(tmp_path: Path) -> None:
+    text = xml("c.jpg", ("tag", (0, 0, 9, 9)))
+    sizes = {
+        "<size><width> 24 </width><height>48</height></size>": StatedSize(24, 48, None, "24"),
+        "<size><width>0</width><height>48</height></size>": None,
+        "<size/>": None,
+        "": None,
+    }
+    for written, size in sizes.items():
+        changed = {**FILES, "Annotations/c.xml": text.replace("<size><width>24</width></size>", written)}
+        found = photos(plant(tmp_path / str(len(written)) / "24", changed))
+        assert [photo.stated_size for photo in found if photo.name.endswith("c.jpg")] == [size]
+
+
+@pytest.mark.parametrize(
+    ("image", "annotation"),
+    [
+        ("c.jpg", "c.xml"),
+        ("photos/c.jpg", "photos/c.xml"),
+        ("images/c.JPG", "annotations/c.XML"),
+        ("images/x/c.jpg", "annotations/x/c.xml"),
+        ("images/c.jpg", "annotations/xmls/c.xml"),
+        ("photos/c.jpg", "labels/c.xml"),
+    ],
+)
+def test_layouts_of_other_tools(tmp_path: Path, image: str, annotation: str) -> None:
+    files: dict[str, bytes | str] = {image: jpeg(1), annotation: xml("old/c.jpg", ("tag", (0, 0, 9, 9)))}
+    for path in (plant(tmp_path / "voc", files), pack(tmp_path / "a.zip", files, "set/")):
+        ((name, *what),) = said(photos(path))
+        assert (name.removeprefix("set/"), what) == (image, ["tag", (0, 0, 9, 9)])
+
+
+def test_masks_of_the_official_layout_are_no_photos(tmp_path: Path) -> None:
+    masks = {f"Segmentation{kind}/{name}.png": jpeg(9) for kind in ("Class", "Object") for name in "ab"}
+    assert said(photos(plant(tmp_path / "voc", {**FILES, **masks}))) == EXPECTED
+
+
+def test_two_years_are_one_data_set(tmp_path: Path) -> None:
+    files = {f"VOC{year}/{name}": text for year in (2007, 2012) for name, text in FILES.items()}
+    expected = [(f"VOC{year}/{name}", label, box) for year in (2007, 2012) for name, label, box in EXPECTED]
+    assert said(photos(plant(tmp_path / "voc", files))) == expected
+
+
+def test_an_annotation_too_large_is_a_fault(tmp_path: Path) -> None:
     root = plant(tmp_path / "voc", FILES)
     with (root / "Annotations/c.xml").open("ab") as file:
         file.truncate(33 << 20)
-    with pytest.raises(DataError, match=r"Annotations/c\.xml in .* has more than 33,554,432 bytes"):
-        photos(root)
+    (fault,) = [photo.fault for photo in photos(root) if photo.fault]
+    assert fault.startswith("Annotations/c.xml in ")
+    assert "has more than 33,554,432 bytes" in fault
 
 
 def test_decomposed_file_names_are_found(tmp_path: Path) -> None:

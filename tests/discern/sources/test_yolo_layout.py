@@ -7,7 +7,7 @@ import pytest
 
 from discern.errors import DataError
 from discern.sources.files.open import open_tree
-from discern.sources.yolo.layout import YoloLayout, class_number, read_layout
+from discern.sources.yolo.layout import YoloLayout, read_layout
 from tests.discern.sources.layouts import pack, plant, sentence
 
 Named = Mapping[str, str | bytes | None]
@@ -85,8 +85,12 @@ def test_images_may_be_listed_in_a_file(tmp_path: Path) -> None:
         "train/images/a.jpg": "train",
         "valid/images/c.jpg": "validation",
     }
-    message = complaint(tmp_path, {**changes, "lists/train.txt": "\n/train/images/a.jpg"})
-    assert message.startswith("line 2 of lists/train.txt names '/train/images/a.jpg', which ")
+    foreign = "\n/content/set/train/images/a.jpg\nD:\\set\\train\\images\\B.PNG\n/content/set/x.jpg\n"
+    found = layout(tmp_path, {**changes, "lists/train.txt": foreign})
+    assert set(found.splits) == {"train/images/a.jpg", "train/images/b.png", "valid/images/c.jpg"}
+    ((name, fault),) = found.faults
+    assert name == "/content/set/x.jpg"
+    assert fault.startswith("line 4 of lists/train.txt names '/content/set/x.jpg', which ")
 
 
 def test_classes_may_be_listed_without_a_yaml(tmp_path: Path) -> None:
@@ -129,10 +133,12 @@ def test_poses_have_points(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"data.yaml": None}, "holds no data.yaml and no classes.txt: give the folder or .zip of a YOLO data set"),
+        ({"data.yaml": None}, "holds no data.yaml, obj.data, obj.names or classes.txt: give the folder"),
+        ({"data.yaml": None, "hyp.yaml": "lr: 1"}, "or classes.txt (hyp.yaml names no images): give the folder"),
+        ({"obj.data": "names = x.names", "data.yaml": None}, "obj.data names the classes 'x.names', a file that"),
         ({"old/data.yaml": ""}, "holds data.yaml and old/data.yaml: give the path of one data set"),
-        ({"data.yaml": None, "classes.txt": "a", "b/classes.txt": "a"}, "holds b/classes.txt and classes.txt: give"),
-        ({"data.yaml": None, "classes.txt": "a"}, "holds no images in images/, as classes.txt needs: put them there"),
+        ({"data.yaml": None, "classes.txt": "a", "b/classes.txt": "b"}, "holds b/classes.txt and classes.txt, other"),
+        ({"data.yaml": None, "b/classes.txt": "a"}, "holds no images in b/, as b/classes.txt needs: put them there"),
         (
             {"data.yaml": None, "classes.txt": "a\n\nb", "images/a.jpg": ""},
             "line 2 of classes.txt has a blank label: give it a name",
@@ -152,7 +158,6 @@ def test_poses_have_points(tmp_path: Path) -> None:
         (yaml('train: train\nnames: ["a\\ab"]'), "names[0] of data.yaml has a label with"),
         (yaml("train: train\nnc: 3\nnames: [a, b]"), "data.yaml says nc: 3, and has 2 names: make them agree"),
         (yaml("train: {a: b}\nnames: [a]"), "train of data.yaml is no path: write the folder of its images"),
-        (yaml("train: train\ntest: test\nnames: [a]"), "test of data.yaml is 'test', where"),
         (yaml("train: train/labels\nnames: [a]"), "train of data.yaml is 'train/labels', where"),
         (yaml("train: /etc\nnames: [a]"), "train of data.yaml is '/etc', where"),
         (yaml("train: ../../x\nnames: [a]"), "train of data.yaml is '../../x', where"),
@@ -161,8 +166,7 @@ def test_poses_have_points(tmp_path: Path) -> None:
             {"train/images/a.png": ""},
             "train/images/a.jpg and train/images/a.png would share the labels train/labels/a.txt",
         ),
-        ({"train/labels/x.txt": ""}, "train/labels/x.txt in "),
-        ({"valid/labels/in/x.txt": ""}, "valid/labels/in/x.txt in "),
+        (yaml("train: /etc\nnames: [a]"), "holds no images (an absolute path, of another machine): write the folder"),
     ],
     ids=lambda value: str(value)[:50],
 )
@@ -194,6 +198,88 @@ def test_a_yaml_that_does_not_exist_is_named(tmp_path: Path, data: str) -> None:
     assert f"holds no file {data!r}: set data to the path of its YAML" in complaint(tmp_path, {}, data)
 
 
-def test_class_numbers() -> None:
-    assert [class_number(text) for text in ("0", "007", "81")] == [0, 7, 81]
-    assert [class_number(text) for text in ("", "-1", "1.0", "\u0663", "\u00b2", "1" * 10)] == [None] * 6
+def test_a_split_that_is_not_there_is_passed_over_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = "train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnames: [tag, no]"
+    assert layout(tmp_path, yaml(text)) == EXPECTED
+    assert "test of data.yaml is '../test/images', where" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["dataset.yaml", "conf/parts.yml"])
+def test_a_yaml_of_another_name_is_found_among_others(tmp_path: Path, name: str) -> None:
+    text = "path: /home/bob/parts\ntrain: train/images\nval: valid\\images\nnames: [tag, no]"
+    changes = {"data.yaml": None, name: text, "hyp.yaml": "lr: 0.1", "bad.yaml": "["}
+    assert layout(tmp_path, changes) == EXPECTED
+
+
+def test_absolute_folders_of_another_machine_are_found_by_their_ends(tmp_path: Path) -> None:
+    text = "train: /Users/bob/set/train/images\nval: C:\\set\\Valid\\Images\ntest: /x/test/images\nnames: [tag, no]"
+    assert layout(tmp_path, yaml(text)) == EXPECTED
+
+
+def test_labels_without_an_image_are_faults(tmp_path: Path) -> None:
+    changes = {"train/labels/x.txt": "", "valid/labels/in/y.txt": "", "train/images/z.txt": "0 .1 .1 .1 .1\n"}
+    assert [name for name, _ in layout(tmp_path, changes).faults] == [
+        "train/images/z.txt",
+        "train/labels/x.txt",
+        "valid/labels/in/y.txt",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "labels"),
+    [
+        ("images/a.jpg", "labels/a.txt"),
+        ("images/a.jpg", "images/a.txt"),
+        ("Images/train/a.JPG", "Labels/train/a.TXT"),
+        ("IMAGES/a.jpg", "LABELS/a.txt"),
+        ("images/a.jpg", "Labels/A.txt"),
+        ("images/d\u00e9cran 1.jpg", "labels/d%C3%A9cran%201.txt"),
+        ("images/a.jpg", "labels/0b1c2d3e-a.txt"),
+        ("photos/a.jpg", "photos/a.txt"),
+        ("photos/a.jpg", "labels/a.txt"),
+        ("a.jpg", "a.txt"),
+    ],
+)
+def test_labels_lie_where_tools_put_them(tmp_path: Path, image: str, labels: str) -> None:
+    files = {"classes.txt": "tag\n", image: "", labels: "0 .5 .5 1 1", "README.txt": "Exported\n"}
+    for tree in (plant(tmp_path / "yolo", files), pack(tmp_path / "a.zip", files, "set/")):
+        found = read_layout(open_tree(str(tree)))
+        top = "set/" if tree.suffix else ""
+        assert (found.labels, found.faults) == ({top + labels: top + image}, [])
+
+
+def test_labels_of_one_image_are_not_anothers(tmp_path: Path) -> None:
+    files = {"classes.txt": "tag", "a/images/1.jpg": "", "b/images/1.jpg": "", "a/labels/1.txt": "0 .5 .5 1 1"}
+    found = read_layout(open_tree(str(plant(tmp_path / "yolo", files))))
+    assert found.labels == {"a/labels/1.txt": "a/images/1.jpg", "b/labels/1.txt": "b/images/1.jpg"}
+
+
+@pytest.mark.parametrize("names", ["data/obj.names", "obj.names", "/home/bob/data/OBJ.names"])
+def test_what_cvat_and_darknet_write(tmp_path: Path, names: str) -> None:
+    files = {
+        "obj.names": "tag\nno\n",
+        "obj.data": f"classes = 2\ntrain = data/train.txt\nvalid = data/valid.txt\nnames = {names}\nbackup = backup/\n",
+        "train.txt": "data/obj_train_data/a.jpg\n",
+        "valid.txt": "data/obj_Validation_data/b.png\n",
+        "obj_train_data/a.jpg": "",
+        "obj_train_data/a.txt": "",
+        "obj_Validation_data/b.png": "",
+        "obj_Validation_data/b.txt": "",
+    }
+    assert read_layout(open_tree(str(plant(tmp_path / "yolo", files)))) == YoloLayout(
+        {0: "tag", 1: "no"},
+        {"obj_Validation_data/b.txt": "obj_Validation_data/b.png", "obj_train_data/a.txt": "obj_train_data/a.jpg"},
+        {"obj_train_data/a.jpg": "train", "obj_Validation_data/b.png": "validation"},
+    )
+
+
+def test_folders_name_the_splits_of_a_set_without_a_yaml(tmp_path: Path) -> None:
+    files = {
+        "train/_darknet.labels": "tag",
+        "valid/_darknet.labels": "tag",
+        "train/a.jpg": "",
+        "valid/a.jpg": "",
+    }
+    found = read_layout(open_tree(str(plant(tmp_path / "yolo", files))))
+    assert found.splits == {"train/a.jpg": "train", "valid/a.jpg": "validation"}
+    assert found.labels == {"train/a.txt": "train/a.jpg", "valid/a.txt": "valid/a.jpg"}

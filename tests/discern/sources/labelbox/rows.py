@@ -19,6 +19,8 @@ class Row:
     winner: str | None = None
     mime_type: str = "image/jpeg"
     updated_at: str = "2026-01-02T03:04:05.000+00:00"
+    size: tuple[int, int] = (24, 24)  # width and height
+    exif_rotation: str = "1"
 
 
 @dataclass
@@ -36,7 +38,12 @@ def export_row(row: Row, project: str, url: str) -> dict[str, Any]:
     details = {"dataset_id": "d1", "updated_at": row.updated_at, "created_by": "somebody@example.org"}
     return {
         "data_row": {"id": row.id, "row_data": url, "details": details} | {k: v for k, v in ids.items() if v},
-        "media_attributes": {"height": 24, "width": 24, "mime_type": row.mime_type, "exif_rotation": "1"},
+        "media_attributes": {
+            "height": row.size[1],
+            "width": row.size[0],
+            "mime_type": row.mime_type,
+            "exif_rotation": row.exif_rotation,
+        },
         "attachments": [],
         "projects": {
             project: {

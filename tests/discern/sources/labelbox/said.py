@@ -29,8 +29,20 @@ def box(name: str, left: float, top: float, width: float, height: float, *questi
     }
 
 
-def polygon(name: str) -> Json:
-    return {"name": name, "annotation_kind": "ImagePolygon", "polygon": [{"x": 1, "y": 2}], "classifications": []}
+def polygon(name: str, *points: tuple[float, float]) -> Json:
+    """A polygon, a triangle unless its points are given."""
+    corners = [{"x": x, "y": y} for x, y in points or ((1, 2), (4, 2), (4, 6))]
+    return {"name": name, "annotation_kind": "ImagePolygon", "polygon": corners, "classifications": []}
+
+
+def mask(name: str) -> Json:
+    """A mask, which an export gives as an address."""
+    return {
+        "name": name,
+        "annotation_kind": "ImageSegmentationMask",
+        "mask": {"url": "https://x.org/m.png"},
+        "classifications": [],
+    }
 
 
 def label(*annotations: Json, kind: str = "Default", id: str | None = None, skipped: bool = False) -> Json:  # noqa: A002

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from discern.errors import DataError
+from discern.sources.base import StatedSize
 from discern.sources.labelbox.export import BoxLabel, ExportedAnswer, Picture, read_rows
 from tests.discern.sources.labelbox.rows import Row, export_row
-from tests.discern.sources.labelbox.said import box, label, polygon, radio
+from tests.discern.sources.labelbox.said import box, label, mask, polygon, radio
 
 
 def line(*labels: dict[str, Any], project: str = "p1", **facts: Any) -> str:
@@ -40,14 +42,51 @@ def test_a_row_keeps_what_labels_are_made_of() -> None:
     assert labelling.boxes == (BoxLabel("Pill", (1, 2, 4, 6), (ExportedAnswer("Kind", "kind", "ibu", 0),)),)
 
 
-def test_other_tools_and_other_questions_are_passed_over() -> None:
+def test_polygons_and_lines_give_the_box_around_them() -> None:
+    line_drawn = {"name": "scratch", "annotation_kind": "ImagePolyline", "line": [{"x": 9, "y": 1}, {"x": 3, "y": 7}]}
+    (picture,) = read(line(label(polygon("outline"), line_drawn)))
+    assert [(one.name, one.box) for one in picture.labellings[0].boxes] == [
+        ("outline", (1, 2, 4, 6)),
+        ("scratch", (3, 1, 9, 7)),
+    ]
+
+
+def test_outlines_that_are_not_read_are_faults() -> None:
+    point = {"name": "eye", "annotation_kind": "ImagePoint", "point": {"x": 1, "y": 2}}
+    (picture,) = read(line(label(mask("cap"), point)))
+    assert [(one.box, one.fault) for one in picture.labellings[0].boxes] == [
+        (
+            None,
+            f"{name} in data row r1 is drawn as {kind} and has no outline that is read here: draw a box or a polygon, "
+            "or remove it.",
+        )
+        for name, kind in (("cap", "ImageSegmentationMask"), ("eye", "ImagePoint"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("size", "rotation", "stated"),
+    [
+        ((30, 20), "1", StatedSize(30, 20, 1)),
+        ((30, 20), "6", StatedSize(30, 20, 6)),
+        ((30, 20), None, StatedSize(30, 20)),
+        ((30, 20), "90", StatedSize(30, 20)),
+        ((0, 20), "6", None),
+        ((None, None), "6", None),
+    ],
+)
+def test_a_row_states_the_size_of_its_picture(size: Any, rotation: Any, stated: StatedSize | None) -> None:
+    assert read(line(size=size, exif_rotation=rotation))[0].stated_size == stated
+
+
+def test_other_questions_are_named() -> None:
     others = [
-        polygon("outline"),
         {"name": "notes", "text_answer": {"content": "scratched"}},
         {"name": "flaws", "value": "flaws", "checklist_answers": [{"name": "chip", "classifications": []}]},
     ]
     (picture,) = read(line(label(*others)))
     assert [(one.answers, one.boxes) for one in picture.labellings] == [((), ())]
+    assert picture.other_questions == ("notes", "flaws")
 
 
 def test_skipped_labels_do_not_exist() -> None:
@@ -135,10 +174,20 @@ def wrong(path: str, value: object) -> str:
     ],
 )
 def test_what_is_no_row_is_named_by_its_line(text: str | bytes, said: str) -> None:
-    with pytest.raises(
-        DataError, match=rf"^line 2 of a\.ndjson is not a row of a Labelbox export \(.*{said}.*format v2\.$"
-    ):
-        read(line(), text)
+    sentence = rf"^line 2 of a\.ndjson is not a row of a Labelbox export \(.*{said}.*format v2\.$"
+    if said == "Invalid JSON":  # cut off: what came after it is missing too
+        with pytest.raises(DataError, match=sentence):
+            read(line(), text, line())
+        return
+    first, second, third = read(line(), text, line())
+    assert (first.fault, third.fault) == (None, None)
+    assert re.match(sentence, str(second.fault))
+    assert second.id == "line 2 of a.ndjson"
+
+
+def test_an_export_of_another_format_is_refused() -> None:
+    with pytest.raises(DataError, match=r"^line 1 of a\.ndjson is not a row of a Labelbox export"):
+        read('{"ID": "x"}', '{"ID": "y"}')
 
 
 def test_a_row_nested_without_end_is_one_sentence() -> None:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from discern.errors import DataError
-from discern.sources.base import Photo
+from discern.sources.base import Photo, StatedSize
 from discern.sources.labelbox import LabelboxExportConfig, LabelboxExportSource, files
 from tests.discern.pictures import jpeg
 from tests.discern.sources.labelbox.rows import Row, export_row
-from tests.discern.sources.labelbox.said import box, label, radio
+from tests.discern.sources.labelbox.said import box, label, mask, radio
 from tests.discern.sources.labelbox.server import FakeLabelbox
 
 ADDRESS = "https://images.example.org/{}.jpg?sig=1"
@@ -223,3 +223,25 @@ def test_an_old_export_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "export.ndjson").write_text('[{"ID": "x", "DataRow ID": "y", "Labeled Data": "https://x.org"}]')
     with pytest.raises(DataError, match=r"line 1 of .*: export the project as NDJSON, in the format v2"):
         source(tmp_path)
+
+
+def test_things_and_rows_that_make_no_sense_are_faults(folder: Path) -> None:
+    path = folder / "export.ndjson"
+    drawn = row(0, labels=[label(box("Pill", 1, 2, 3, 4), mask("Cap"))])
+    path.write_text("\n".join(json.dumps(one) for one in (drawn, {"data_row": {"id": 7}})))
+    found = read(folder, objects=True)
+    assert [(photo.label, photo.box, photo.fault is None) for photo in found] == [
+        ("Pill", (1, 2, 4, 6), True),
+        ("Cap", None, False),
+        (None, None, False),
+    ]
+    assert found[0].stated_size == StatedSize(24, 24, 1, "pills")
+    assert found[1].stated_size is None
+    assert str(found[2].fault).startswith(f"line 2 of export.ndjson in {folder} is not a row of a Labelbox export")
+
+
+def test_a_picture_in_which_nothing_was_drawn_is_empty(folder: Path) -> None:
+    write(folder / "export.ndjson", row(0, labels=[label()]), row(1, labels=[label(box("Pill", 1, 2, 3, 4))]))
+    found = read(folder, objects=True)
+    assert [photo.kind for photo in found] == ["empty", "instance"]
+    assert found[0].provenance.labelled_by == "somebody@example.org"

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from discern.errors import ConfigError, DataError
 from discern.sources.labelbox import LabelboxConfig, LabelboxExportConfig
-from discern.sources.labelbox.export import read_row
-from discern.sources.labelbox.labels import instances
+from discern.sources.labelbox.export import Picture, read_row
+from discern.sources.labelbox.labels import Instances, instances
 from edge_runtime.core.images import Box
 from tests.discern.sources.labelbox.rows import Row, export_row
-from tests.discern.sources.labelbox.said import box, label, polygon, radio
+from tests.discern.sources.labelbox.said import box, label, mask, polygon, radio
 
 Shown = list[list[tuple[str | None, Box | None]]]
 
@@ -31,6 +31,14 @@ def shown(*rows: dict[str, Any], **settings: Any) -> Shown:
     config = LabelboxConfig(project="p1", **settings)
     labelled = instances([read_row(row, "a row", "p1") for row in rows], config, "a.ndjson")
     return [[(instance.label, instance.box) for instance in shown] for _, shown in labelled]
+
+
+def told(one: dict[str, Any], **settings: Any) -> tuple[Picture, Instances]:
+    """One picture with all that is said of it."""
+    ((picture, found),) = instances(
+        [read_row(one, "a row", "p1")], LabelboxConfig(project="p1", **settings), "a.ndjson"
+    )
+    return picture, found
 
 
 def said(answer: str, **facts: Any) -> dict[str, Any]:
@@ -91,13 +99,42 @@ def test_the_label_that_the_workflow_chose_counts_alone() -> None:
 
 
 def test_boxes_have_their_own_names_or_the_answers_to_their_question() -> None:
-    one = row(label(box("Pill", 1, 2, 3, 4, radio("Kind", "ibu")), box("Cap", 5.5, 6, 7, 8), polygon("outline")))
+    one = row(label(box("Pill", 1, 2, 3, 4, radio("Kind", "ibu")), box("Cap", 5.5, 6, 7, 8)))
     assert shown(one, objects=True) == [[("Pill", (1, 2, 4, 6)), ("Cap", (5.5, 6, 12.5, 14))]]
     assert shown(one, objects=True, object_question="Kind") == [[("ibu", (1, 2, 4, 6)), (None, (5.5, 6, 12.5, 14))]]
 
 
-def test_a_picture_without_boxes_is_unlabelled() -> None:
-    assert shown(row(label(polygon("outline"))), row(), objects=True) == [UNLABELLED, UNLABELLED]
+def test_things_that_are_no_boxes_are_there_too() -> None:
+    one = row(label(box("Pill", 1, 2, 3, 4), polygon("Cap"), mask("Tray")))
+    assert shown(one, objects=True) == [[("Pill", (1, 2, 4, 6)), ("Cap", (1, 2, 4, 6)), ("Tray", None)]]
+    (_, (*_, tray)) = told(one, objects=True)
+    assert str(tray.fault).startswith("Tray in data row r1 is drawn as ImageSegmentationMask and has no outline")
+
+
+def test_a_picture_in_which_nothing_was_drawn_is_empty() -> None:
+    kinds = [
+        (row(label()), True),
+        (row(label(), label()), True),
+        (row(), True),
+        (row(label(skipped=True)), False),
+        (row(label(), status="IN_REVIEW"), False),
+        (row(status="TO_LABEL"), False),
+        (row(label(), mime_type="video/mp4"), False),
+    ]
+    assert [told(one, objects=True)[1][0].empty for one, _ in kinds] == [empty for _, empty in kinds]
+    assert not told(row(status="TO_LABEL"), objects=True, statuses=[])[1][0].empty
+    assert not told(row(label()))[1][0].empty, "a question without an answer says nothing"
+
+
+def test_a_picture_without_a_label_says_why() -> None:
+    checked = {"name": "Flaws", "value": "flaws", "checklist_answers": [{"name": "chip"}]}
+    assert str(told(row(label(checked)))[1][0].note).startswith(
+        "data row r1 is answered by Flaws alone, which is no radio question, and a checklist or a text gives no one"
+    )
+    opinions = [label(box("a", 1, 1, 5, 5)), label(box("b", 1, 1, 5, 5))]
+    assert str(told(row(*opinions), objects=True)[1][0].note).startswith(
+        "data row r1 has labellers who disagree on what"
+    )
 
 
 def test_boxes_of_labellers_who_agree_on_what_is_there_are_taken_once() -> None:

@@ -1,0 +1,1 @@
+"""Photos with boxes or labels in Label Studio's JSON."""
