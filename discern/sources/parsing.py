@@ -54,9 +54,7 @@ def not_utf8(error: UnicodeDecodeError) -> str:
     """Return the end of a sentence about bytes that are not UTF-8, with the encoding that they are likely in."""
     byte = error.object[error.start]
     likely = f"its byte {error.start + 1} is {byte:#04x}"
-    if error.object[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        likely = "it is UTF-16"
-    elif byte >= 0xA0:
+    if byte >= 0xA0:
         likely += f", which is {bytes([byte]).decode('latin-1')!r} in Latin-1 and Windows-1252"
     return f"is not UTF-8 text: save it as UTF-8 ({likely})."
 

@@ -7,7 +7,9 @@ Rules kept:
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -77,10 +79,30 @@ class Finder:
         path = start + path.removeprefix("./")
         return self._files.get(path) or self._composed.get(_compose(path))
 
+    def like(self, name: str) -> list[str]:
+        """Return the file of this path; else those that lie so below some folder; else those of the same base name."""
+        exact = self.exact(name)
+        if exact:
+            return [exact]
+        same = self._by_base_name.get(_base_name(name), [])
+        tail = _compose("/" + name.removeprefix("./"))
+        return [path for path in same if _compose(path).endswith(tail)] or same
+
     @cached_property
     def _composed(self) -> dict[str, str]:
         return {_compose(path): path for path in self._files}
 
+    @cached_property
+    def _by_base_name(self) -> dict[str, list[str]]:
+        paths = defaultdict(list)
+        for path in self._files:
+            paths[_base_name(path)].append(path)
+        return paths
+
 
 def _compose(path: str) -> str:
     return unicodedata.normalize("NFC", path)
+
+
+def _base_name(path: str) -> str:
+    return _compose(re.split(r"[/\\]", path)[-1])  # labelling tools on Windows write backslashes

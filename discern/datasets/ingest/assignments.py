@@ -2,7 +2,7 @@
 
 Rules kept:
 - an empty image has a split and no role; an unlabelled image has neither;
-- what its source or the earlier version says of an empty image's split stays;
+- what its source or the earlier version says of an empty image's split stays, unless `official` puts it aside;
 - an empty image follows the photos of its near-duplicates, group and session. Where those are on several sides it
   trains if one of them does, for the model sees its like anyway;
 - one that belongs to nothing is drawn by its own content.
@@ -17,6 +17,7 @@ from discern.datasets.ingest.rows import IngestRow
 from discern.datasets.ingest.ties import Ties
 from discern.datasets.splits.assign import Assignment, SplitItem, assign
 from discern.datasets.splits.config import SplitConfig
+from discern.datasets.splits.official import with_official_split
 from discern.sources.base import SPLITS, Split
 from discern.stable_random import stable_random
 
@@ -39,8 +40,9 @@ def assign_rows(
     Raises:
         DataError: there are too few classes, or too few whose photos can be told apart.
     """
-    items = {i: _split_item(label, rows[i], ties[i]) for i in numbers if (label := _label_of_instance(rows[i]))}
-    answers = assign(list(items.values()), config)
+    labels = {i: label for i in numbers if (label := _label_of_instance(rows[i]))}
+    items = {i: _split_item(label, rows[i], ties[i], config) for i, label in labels.items()}
+    answers = assign(with_official_split(list(items.values()), config), config)
     assigned = {i: answer for i, answer in zip(items, answers, strict=True) if answer is not None}
     empty = [i for i in numbers if rows[i].kind == "empty"]
     return {**assigned, **{i: (split, None) for i, split in _splits_of_empty(empty, rows, ties, assigned, config)}}
@@ -50,7 +52,7 @@ def _label_of_instance(row: IngestRow) -> str | None:
     return row.label if row.kind == "instance" else None
 
 
-def _split_item(label: str, row: IngestRow, ties: Ties) -> SplitItem:
+def _split_item(label: str, row: IngestRow, ties: Ties, config: SplitConfig) -> SplitItem:
     photo = row.photo
     return SplitItem(
         label=label,
@@ -60,16 +62,17 @@ def _split_item(label: str, row: IngestRow, ties: Ties) -> SplitItem:
         session=ties.session,
         split=photo.split,
         role=photo.role,
-        before=_earlier(row),
+        before=_earlier(row, config),
     )
 
 
-def _earlier(row: IngestRow) -> Assignment | None:
+def _earlier(row: IngestRow, config: SplitConfig) -> Assignment | None:
     """The earlier version's split and role, unless the source now says another split."""
     before = row.earlier_assignment
-    if before is None or row.photo.split not in {None, before[0]}:
-        return None
-    return before
+    if before is None or row.photo.split in {None, before[0]} or config.official == "ignore":
+        return before
+    was_split_off = config.official == "add_test" and row.photo.split == "train"
+    return before if was_split_off else None
 
 
 def _splits_of_empty(
@@ -81,7 +84,7 @@ def _splits_of_empty(
 ) -> Iterator[tuple[int, Split]]:
     splits_of_tie: dict[Hashable, set[Split]] = defaultdict(set)
     assigned_before = {i: split for i, (split, _) in assigned.items()}
-    assigned_before |= {i: split for i in empty if (split := _fixed_split(rows[i])) is not None}
+    assigned_before |= {i: split for i in empty if (split := _fixed_split(rows[i], config)) is not None}
     for i, split in assigned_before.items():
         _note_split(splits_of_tie, _tie_keys(rows[i], ties[i]), split)
     for i in empty:
@@ -102,9 +105,10 @@ def _split_by_ties(splits_of_tie: Mapping[Hashable, set[Split]], keys: Sequence[
     return next((split for split in SPLITS if split in splits), None)
 
 
-def _fixed_split(row: IngestRow) -> Split | None:
-    earlier = _earlier(row)
-    return row.photo.split or (earlier[0] if earlier else None)
+def _fixed_split(row: IngestRow, config: SplitConfig) -> Split | None:
+    earlier = _earlier(row, config)
+    stated = None if config.official == "ignore" else row.photo.split
+    return stated or (earlier[0] if earlier else None)
 
 
 def _tie_keys(row: IngestRow, ties: Ties) -> list[Hashable]:

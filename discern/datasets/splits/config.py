@@ -1,10 +1,17 @@
-"""The settings by which photos without a split of their own are split."""
+"""The settings by which photos are split, and what becomes of the split that their source gives them."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from discern.sources.base import Split
 
@@ -25,6 +32,8 @@ class SplitConfig(BaseModel):
         shots: gallery photos of each held-out class that is enrolled; at least one photo remains a query.
         session_minutes: photos of one class are one capture session while no longer pause lies between two of them, and
             stay on one side; 0 ignores capture times.
+        official: the source's own split: `keep` it; `ignore` it and split all photos anew; or `add_test`, which keeps
+            it and splits off its training photos whatever part it lacks, test or validation.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,12 +45,21 @@ class SplitConfig(BaseModel):
     unknown_share: float = Field(default=0.3, ge=0, lt=1)
     shots: int = Field(default=3, ge=1)
     session_minutes: float = Field(default=10, ge=0)
+    official: Literal["keep", "ignore", "add_test"] = "keep"
 
     @model_validator(mode="after")
     def _leave_some_to_train(self) -> SplitConfig:
         if self.validation_share + self.test_share >= 1:
             raise ValueError("validation_share and test_share leave nothing to train on: lower them to less than 1")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `official` where it is `keep`: versions from before it was there compare equal, and keep ids."""
+        values: dict[str, Any] = write(self)
+        if values.get("official") == "keep":
+            del values["official"]
+        return values
 
     @property
     def min_unknown_classes(self) -> int:

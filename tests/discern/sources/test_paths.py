@@ -76,3 +76,18 @@ def test_a_composed_name_finds_a_decomposed_file_and_the_reverse() -> None:
     finder = Finder(["Mu\u0308nze.jpg", "caf\u00e9/1.jpg"])
     assert finder.exact("M\u00fcnze.jpg") == "Mu\u0308nze.jpg"
     assert finder.exact("cafe\u0301/1.jpg") == "caf\u00e9/1.jpg"
+    assert finder.like("M\u00fcnze.jpg") == ["Mu\u0308nze.jpg"]
+
+
+def test_a_file_is_found_by_more_and_more_of_its_name() -> None:
+    finder = Finder(["1.jpg", "data/a/1.jpg", "data/b/1.jpg", "data/b/2.jpg", "data/bb/3.jpg"])
+    assert finder.like("1.jpg") == ["1.jpg"]
+    assert finder.like("a/1.jpg") == ["data/a/1.jpg"]
+    assert finder.like("./b/2.jpg") == ["data/b/2.jpg"]
+    assert finder.like("b/3.jpg") == ["data/bb/3.jpg"]  # by its base name
+    assert finder.like("/home/ann/2.jpg") == ["data/b/2.jpg"]
+    assert finder.like("C:\\photos\\2.jpg") == ["data/b/2.jpg"]
+    assert finder.like("c/1.jpg") == ["1.jpg", "data/a/1.jpg", "data/b/1.jpg"]
+    assert finder.like("4.jpg") == []
+    assert finder.like("../../etc/passwd") == []
+    assert finder.like("") == []

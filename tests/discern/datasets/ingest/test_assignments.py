@@ -71,3 +71,22 @@ def test_an_empty_image_that_belongs_to_nothing_is_drawn_by_its_content() -> Non
 def test_an_unlabelled_image_is_on_no_side() -> None:
     rows = [row("a", "nut", split="train", group="x"), row("new", kind="unlabelled", group="x")]
     assert assigned(rows).keys() == {0}
+
+
+def test_the_sources_split_may_be_put_aside_for_empty_images_too() -> None:
+    rows = [row(f"{label} {k}", label, split="test") for label in ("nut", "pin") for k in range(10)]
+    rows += [row(f"belt {k}", split="validation", earlier=("train", None)) for k in range(4)]
+    config = SplitConfig(by="photos", official="ignore")
+    found = assign_rows(range(len(rows)), rows, {i: Ties() for i in range(len(rows))}, config)
+    assert {found[i][0] for i in range(20)} == {"train", "validation", "test"}
+    assert [found[i] for i in range(20, 24)] == [("train", None)] * 4
+
+
+def test_what_was_split_off_before_stays_split_off() -> None:
+    rows = [row(f"{label} {k}", label, split="train") for label in ("nut", "pin") for k in range(10)]
+    rows += [row(f"{label} v", label, split="validation") for label in ("nut", "pin")]
+    rows += [row("old", "nut", split="train", earlier=("test", "query"))]
+    config = SplitConfig(by="photos", official="add_test")
+    found = assign_rows(range(len(rows)), rows, {i: Ties() for i in range(len(rows))}, config)
+    assert found[22] == ("test", "query")
+    assert [found[i] for i in (20, 21)] == [("validation", "query")] * 2

@@ -23,3 +23,10 @@ def test_split_at_gives_each_split_its_share() -> None:
 def test_a_split_without_unknown_classes_needs_one_class_less() -> None:
     assert SplitConfig().min_heldout == 3
     assert SplitConfig(unknown_share=0).min_heldout == 2
+
+
+def test_versions_of_before_the_official_split_could_be_put_aside_compare_equal() -> None:
+    assert "official" not in SplitConfig().model_dump_json()
+    config = SplitConfig(official="ignore")
+    assert SplitConfig.model_validate_json(config.model_dump_json()) == config
+    assert SplitConfig.model_validate(SplitConfig().model_dump()) == SplitConfig()
