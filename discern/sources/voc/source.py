@@ -111,10 +111,11 @@ class _Reader:
         self._tell_stale()
         folders = tuple({folder_of(image) for image in annotations})
         images = [image for image in self.images if image.startswith(folders)]
-        splits, faults = self._splits(images) if self.config.splits else ({}, [])
-        yield from faults
+        splits, faults = self._splits(images) if self.config.splits else ({}, {})
+        yield from (Entry(name, None, fault=fault) for name, fault in faults.items())
         for image in images:
-            yield from (entry._replace(split=splits.get(image)) for entry in self._of_image(image, annotations))
+            if image not in faults:
+                yield from (entry._replace(split=splits.get(image)) for entry in self._of_image(image, annotations))
 
     def _annotations(self) -> Iterator[tuple[str, VocAnnotation | str]]:
         """Yield path and content of the annotations, or the fault of a file among them that is none.
@@ -182,23 +183,22 @@ class _Reader:
                 self.tree.location,
             )
 
-    def _splits(self, images: Sequence[str]) -> tuple[Mapping[str, Split], list[Entry]]:
-        """Return the images' splits by the official lists, else by their folders; and the faults of the lists."""
+    def _splits(self, images: Sequence[str]) -> tuple[Mapping[str, Split], Mapping[str, str]]:
+        """Return the images' splits by the official lists, else by their folders; and why names in lists have none."""
         lists = [(path, split) for name, split in LISTS for path in self.tree.files if _is_list(path, name)]
         if not lists:
-            return splits_of_folders(images), []
+            return splits_of_folders(images), {}
         splits: dict[str, Split] = {}
-        faults: list[Entry] = []
+        faults: dict[str, str] = {}
         for path, split in lists:
             is_rest = path.lower().endswith("/trainval.txt")  # what it repeats has its split already
             for where, text in text_lines(self.tree, path):
                 image = self._listed(text, path)
                 before = None if image is None else splits.setdefault(image, split)
                 if image is None and not text.startswith("#"):
-                    faults.append(Entry(text, None, fault=f"{where} names {text!r}, {_NO_IMAGE}"))
+                    faults[text] = f"{where} names {text!r}, {_NO_IMAGE}"
                 elif image and before != split and not (is_rest and before == "validation"):
-                    fault = f"{where} puts {image} into {split}, and another list into {before}: choose one."
-                    faults.append(Entry(image, None, split=before, fault=fault))
+                    faults[image] = f"{where} puts {image} into {split}, and another list into {before}: choose one."
         return splits, faults
 
     def _listed(self, text: str, path: str) -> str | None:
