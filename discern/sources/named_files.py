@@ -6,17 +6,20 @@ signs, in other capitals (Windows and macOS do not tell them apart), or behind t
 Rules kept:
 - whatever an annotation says, only files of the tree are found;
 - a file of exactly this path is meant before any other: from the annotation's own folder, then from the top;
-- else the files whose paths agree with the name in the most parts, from the end; several of them are all returned.
+- else the files whose paths agree with the name in the most parts, from the end; several of them are all returned;
+- of several names that mean one file the one that agrees with it most means it, and the others mean none.
 """
 
 from __future__ import annotations
 
+import math
 import posixpath
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from discern.sources.base import Split
@@ -26,6 +29,20 @@ from discern.sources.paths import stem
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL_FILE = re.compile(r".*\?(?:.*&)?d=([^&]+)")  # how Label Studio serves a file of its own disk
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
+
+
+class Wanted(NamedTuple):
+    """A file that an annotation names.
+
+    Attributes:
+        name: as the annotation spells it.
+        near: the annotation's own folder, with its slash.
+        split: of the annotation; of several files those in folders named after it are meant.
+    """
+
+    name: str
+    near: str = ""
+    split: Split | None = None
 
 
 class NamedFiles:
@@ -71,6 +88,23 @@ class NamedFiles:
                 return found if len(found) == 1 else _closest(found, near)
         return []
 
+    def meant_by_each(self, wanted: Sequence[Wanted]) -> list[list[str]]:
+        """Return the files that each of some names can mean; a name that fits its file less than another means none."""
+        found = [of_split(self.meant(name, near), split) for name, near, split in wanted]
+        claims: dict[str, list[tuple[float, str, int]]] = defaultdict(list)  # agreement, name, place; by path
+        for place, paths in enumerate(found):
+            if len(paths) == 1:
+                name = wanted[place].name
+                claims[paths[0]].append((_agreement(name, paths[0]), _plain(name), place))
+        for of_path in claims.values():
+            most = max(agreement for agreement, _, _ in of_path)
+            names = {name for agreement, name, _ in of_path if agreement == most}
+            is_clear = most == math.inf or len(names) == 1
+            for _, name, place in of_path:
+                if name not in names or not is_clear:
+                    found[place] = []
+        return found
+
     def of_stem(self, path: str) -> list[str]:
         """Return the files that are called like a file, whatever their extensions, those that lie closest to it."""
         found = self._by_stem.get(_stem_key(path), [])
@@ -115,6 +149,19 @@ class NamedFiles:
 def of_split(paths: list[str], split: Split | None) -> list[str]:
     """Return the paths in a folder named after a split, where there are such; else all of them."""
     return [path for path in paths if split is not None and split_of_path(path) == split] or paths
+
+
+def _agreement(name: str, path: str) -> float:
+    """Return in how many parts a path ends as a name does; infinity where that is all of the name, to the letter."""
+    spelled = _spellings(name)[-1]
+    if f"/{_compose(path)}".endswith(f"/{_compose(_plain(spelled))}"):
+        return math.inf
+    agreeing = _common(_key(spelled).split("/")[::-1], _key(path).split("/")[::-1])
+    return agreeing + 0.5 * (_base_name(spelled) == _base_name(path))
+
+
+def _plain(name: str) -> str:
+    return posixpath.normpath(name.replace("\\", "/")).lstrip("./")
 
 
 def _spellings(name: str) -> list[str]:

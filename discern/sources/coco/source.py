@@ -22,7 +22,7 @@ from discern.sources.coco.reader import CocoFile, CocoImage, find_coco, read_coc
 from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
-from discern.sources.named_files import NamedFiles, of_split
+from discern.sources.named_files import NamedFiles, Wanted
 from discern.sources.names import NamesConfig, split_named
 from discern.sources.paths import folder_at, folder_of, images_below
 
@@ -101,17 +101,19 @@ class _Resolver:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the objects of the images that are listed, then the images that are not."""
+        files = list(self._files())
+        for split, file in files:
+            yield from (Entry(where, None, split=split, fault=fault) for where, fault in file.strays)
+        images = [_Listed(image, split, file) for split, file in files for image in file.images]
         listed: dict[str, list[_Listed]] = {}  # by path
         folders: set[str] = set()
-        for split, file in self._files():
-            yield from (Entry(where, None, split=split, fault=fault) for where, fault in file.strays)
-            for image in file.images:
-                paths = of_split(self._meant_by(image.file_name, folder_of(file.path)), split)
-                if len(paths) == 1:
-                    listed.setdefault(paths[0], []).append(_Listed(image, split, file.is_labelled))
-                    folders.add(_start(paths[0], image.file_name))
-                else:
-                    yield Entry(image.file_name, None, split=split, fault=self._not_found(image, paths))
+        for entry, paths in zip(images, self._meant_by(images), strict=True):
+            if len(paths) == 1:
+                listed.setdefault(paths[0], []).append(entry)
+                folders.add(_start(paths[0], entry.image.file_name))
+            else:
+                fault = self._not_found(entry.image, paths)
+                yield Entry(entry.image.file_name, None, split=entry.split, fault=fault)
         for path, entries in listed.items():
             yield from _entries(path, entries, self.config.crowd)
         starts = (self.start,) if self.config.images else tuple(folders)
@@ -142,19 +144,21 @@ class _Resolver:
             "file, or remove the image from the JSON."
         )
 
-    def _meant_by(self, file_name: str, near: str) -> list[str]:
-        if not self.config.images:
-            return self.files.meant(file_name, near)
-        path = self.files.exact(file_name, self.start)
-        return [path] if path else []
+    def _meant_by(self, images: Sequence[_Listed]) -> list[list[str]]:
+        """Return the files that each image can mean; below the folder that the config names nothing is guessed."""
+        if self.config.images:
+            exact = (self.files.exact(entry.image.file_name, self.start) for entry in images)
+            return [[path] if path else [] for path in exact]
+        wanted = [Wanted(entry.image.file_name, folder_of(entry.file.path), entry.split) for entry in images]
+        return self.files.meant_by_each(wanted)
 
 
 class _Listed(NamedTuple):
-    """An image of a JSON file, and what the file says of all its images."""
+    """An image of a JSON file, and that file."""
 
     image: CocoImage
     split: Split | None
-    is_labelled: bool
+    file: CocoFile
 
 
 def _start(path: str, file_name: str) -> str:
@@ -170,7 +174,7 @@ def _entries(path: str, listed: Sequence[_Listed], crowd: bool) -> Iterator[Entr
     first = listed[0]
     same = [entry for entry in listed if entry.split == first.split]
     if not any(entry.image.objects or entry.image.faults for entry in same):
-        yield Entry(path, None, split=first.split, empty=any(entry.is_labelled for entry in same))
+        yield Entry(path, None, split=first.split, empty=any(entry.file.is_labelled for entry in same))
     for entry in listed:
         if entry.split == first.split:
             yield from _objects(path, entry, crowd)

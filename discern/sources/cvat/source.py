@@ -20,7 +20,7 @@ from discern.sources.cvat.shapes import CvatShape, shapes_of
 from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
-from discern.sources.named_files import NamedFiles, of_split
+from discern.sources.named_files import NamedFiles, Wanted
 from discern.sources.names import NamesConfig, split_in_words, split_of_path
 from discern.sources.parsing import LARGE, read_whole, stated_size
 from discern.sources.paths import file_at, folder_of, images_below
@@ -76,8 +76,9 @@ def _entries(tree: Tree, config: CvatConfig) -> Iterator[Entry]:
         raise DataError(f"{tree.location} holds no images: export the data set with its images.")
     files = NamedFiles(images)
     listed: dict[str, str] = {}  # the image that lists a path, for messages
-    for image in _images(tree, config):
-        paths = of_split(files.meant(image.name, image.near), image.split)
+    of_xml = list(_images(tree, config))
+    found = files.meant_by_each([Wanted(image.name, image.near, image.split) for image in of_xml])
+    for image, paths in zip(of_xml, found, strict=True):
         if len(paths) != 1:
             yield Entry(image.name, None, split=image.split, fault=_not_found(tree, image, paths))
         elif paths[0] in listed:

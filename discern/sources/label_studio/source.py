@@ -23,7 +23,7 @@ from discern.sources.entries import Entry, ListedSource, in_order, with_names
 from discern.sources.files.open import open_tree
 from discern.sources.files.tree import Tree
 from discern.sources.label_studio.tasks import Opinion, Task, read_task
-from discern.sources.named_files import NamedFiles
+from discern.sources.named_files import NamedFiles, Wanted
 from discern.sources.names import NamesConfig
 from discern.sources.parsing import LARGE, read_whole
 from discern.sources.paths import file_at, folder_of, images_below
@@ -65,20 +65,21 @@ def _entries(tree: Tree, config: LabelStudioConfig) -> Iterator[Entry]:
     images = images_below(tree)
     if not images:
         raise DataError(f"{tree.location} holds no images: put them beside the JSON, as the project names them.")
-    files = NamedFiles(images)
+    tasks: list[tuple[Task, Wanted]] = []
     for path, records in _exports(tree, config):
         for place, record in enumerate(records, start=1):
             where = f"entry {place} of {path}"
             try:
                 task = read_task(record, where)
+                tasks.append((task, Wanted(task.image, folder_of(path))))
             except DataError as error:
                 yield Entry(where, None, fault=str(error))
-                continue
-            found = files.meant(task.image, folder_of(path))
-            if len(found) == 1:
-                yield from _of_task(found[0], task)
-            else:
-                yield Entry(task.image, None, fault=_not_found(tree, task, found))
+    found = NamedFiles(images).meant_by_each([wanted for _, wanted in tasks])
+    for (task, _), paths in zip(tasks, found, strict=True):
+        if len(paths) == 1:
+            yield from _of_task(paths[0], task)
+        else:
+            yield Entry(task.image, None, fault=_not_found(tree, task, paths))
 
 
 def _of_task(path: str, task: Task) -> Iterator[Entry]:

@@ -99,8 +99,12 @@ class _Reader:
     def entries(self) -> Iterator[Entry]:
         """Yield the objects of every image, or the image alone where it has none, and the faults."""
         annotations: dict[str, tuple[str, VocAnnotation]] = {}  # by image
-        for path, annotation in self._annotations():
-            image = self._image(path, annotation) if isinstance(annotation, VocAnnotation) else annotation
+        described = [
+            (path, content, self._image(path, content) if isinstance(content, VocAnnotation) else content)
+            for path, content in self._annotations()
+        ]
+        # An image is described by the annotation that is called like it before any that only names it.
+        for path, annotation, image in sorted(described, key=lambda entry: not _are_namesakes(entry[0], entry[2])):
             if image not in self.files:
                 yield Entry(path, None, fault=image)
             elif image in annotations:
@@ -229,6 +233,10 @@ def _read(tree: Tree, first: float, path: str) -> VocAnnotation | str:
 
 def _is_list(path: str, name: str) -> bool:
     return f"/{path}".lower().endswith(f"/imagesets/main/{name}.txt")
+
+
+def _are_namesakes(path: str, image: str) -> bool:
+    return stem(path).rpartition("/")[2].lower() == stem(image).rpartition("/")[2].lower()
 
 
 def _are_counterparts(path: str, image: str) -> bool:

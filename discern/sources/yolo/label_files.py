@@ -29,22 +29,31 @@ def label_files(tree: Tree, images: Iterable[str]) -> dict[str, str]:
     """
     texts = NamedFiles(path for path in tree.files if path.lower().endswith(".txt") and not _is_list(path))
     usual = {image: path for image in images_below(tree) if (path := _usual(texts, image))}
+    taken = set(usual.values())
     labels: dict[str, str] = {}
     for image in images:
-        _claim(labels, usual.get(image) or _elsewhere(texts, image, set(usual.values())), image)
+        _claim(labels, usual.get(image) or _unusual(texts, image, taken) or f"{stem(_places(image)[0])}.txt", image)
     return labels
 
 
 def _usual(texts: NamedFiles, image: str) -> str | None:
-    """Return the file of labels in one of the usual places, or None."""
-    wanted = [f"{stem(place)}.txt" for place in _places(image)]
-    return next((path for place in wanted if (path := texts.exact(place) or _encoded(texts, place))), None)
+    """Return the file of an image's name in one of the usual places, or None."""
+    return next((path for place in _places(image) if (path := texts.exact(f"{stem(place)}.txt"))), None)
 
 
-def _elsewhere(texts: NamedFiles, image: str, taken: set[str]) -> str:
-    """Return the only file of an image's name in another folder `labels`; else the path that its labels would have."""
-    paths = [path for path in texts.of_stem(image) if path not in taken and _may_be_of(path, image)]
-    return paths[0] if len(paths) == 1 else f"{stem(_places(image)[0])}.txt"
+def _unusual(texts: NamedFiles, image: str, taken: set[str]) -> str | None:
+    """Return the only file that can be an image's and is not `taken` by another one, or None.
+
+    Its name is what Label Studio makes of the image's, or it lies in another folder `labels`.
+    """
+    folders = {folder_of(place).lower() for place in _places(image)}
+    renamed = [path for path in texts.of_name(f"{stem(image)}.txt") if folder_of(path).lower() in folders]
+    elsewhere = [path for path in texts.of_stem(image) if _may_be_of(path, image)]
+    for paths in (renamed, elsewhere):
+        free = [path for path in paths if path not in taken]
+        if len(free) == 1:
+            return free[0]
+    return None
 
 
 def _claim(labels: dict[str, str], path: str, image: str) -> None:
@@ -92,12 +101,6 @@ def _places(path: str) -> list[str]:
         return [path]
     labels = {"IMAGES": "LABELS", "Images": "Labels"}.get(match.group(2), "labels")
     return [f"{match.group(1)}{labels}{match.group(3)}"[1:], path]
-
-
-def _encoded(texts: NamedFiles, path: str) -> str | None:
-    """Return the only file in a folder that has this name, but for what Label Studio does to it."""
-    same = [text for text in texts.of_name(path) if folder_of(text).lower() == folder_of(path).lower()]
-    return same[0] if len(same) == 1 else None
 
 
 def _looks_like_labels(tree: Tree, path: str) -> bool:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from discern.sources.named_files import NamedFiles, of_split
+from discern.sources.named_files import NamedFiles, Wanted, of_split
 
 FILES = NamedFiles(
     ["1.jpg", "data/a/1.jpg", "data/b/1.jpg", "data/b/2.jpg", "data/bb/3.JPG", "caf\u0065\u0301/4 x.jpg"]
@@ -70,3 +70,18 @@ def test_of_several_files_those_of_the_split_are_meant() -> None:
     paths = ["images/train2017/a.jpg", "images/val2017/a.jpg"]
     assert of_split(paths, "validation") == ["images/val2017/a.jpg"]
     assert of_split(paths, "test") == of_split(paths, None) == paths
+
+
+def test_a_file_is_anothers_where_a_name_fits_it_better() -> None:
+    files = NamedFiles(["cam2/0.jpg", "0b1c2d3e-a.jpg", "c.png"])
+    wanted = [Wanted("/home/bob/cam1/0.jpg"), Wanted("/home/bob/cam2/0.jpg")]
+    assert files.meant_by_each(wanted) == [[], ["cam2/0.jpg"]]
+    assert files.meant_by_each(wanted[:1]) == [["cam2/0.jpg"]], "its base name is all there is"
+    wanted = [Wanted("4f5a6b7c-a.jpg"), Wanted("x/0b1c2d3e-a.jpg"), Wanted("c.jpg"), Wanted("c.png")]
+    assert files.meant_by_each(wanted) == [[], ["0b1c2d3e-a.jpg"], [], ["c.png"]]
+
+
+def test_names_that_fit_a_file_alike_mean_none() -> None:
+    files = NamedFiles(["in/a.jpg"])
+    assert files.meant_by_each([Wanted("x/a.jpg"), Wanted("y/a.jpg")]) == [[], []]
+    assert files.meant_by_each([Wanted("./a.jpg"), Wanted("a.jpg")]) == [["in/a.jpg"]] * 2

@@ -138,6 +138,11 @@ def test_the_image_named_like_the_annotation_goes_before_a_stale_file_name(
     assert "Annotations/d.xml names JPEGImages/c.jpg, and JPEGImages/d.jpg is called like it" in caplog.text
 
 
+def test_an_annotation_that_only_names_an_image_comes_after_the_images_own(tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, {"Annotations/0.xml": xml("c.jpg", ("dent", (1, 1, 2, 2)))})
+    assert fault.startswith("Annotations/c.xml and Annotations/0.xml both describe JPEGImages/c.jpg")
+
+
 def test_the_file_name_counts_where_no_image_is_named_like_the_annotation(tmp_path: Path) -> None:
     files = {**FILES, "Annotations/c.xml": None, "Annotations/0001.xml": xml("C.JPG", ("tag", (0, 0, 24, 24)))}
     root = plant(tmp_path / "voc", {name: text for name, text in files.items() if text is not None})

@@ -248,6 +248,20 @@ def test_labels_lie_where_tools_put_them(tmp_path: Path, image: str, labels: str
         assert (found.labels, found.faults) == ({top + labels: top + image}, [])
 
 
+def test_labels_of_an_uploaded_image_are_not_its_namesakes(tmp_path: Path) -> None:
+    files = {
+        "classes.txt": "tag",
+        "images/0b1c2d3e-a.jpg": "",
+        "images/4f5a6b7c-a.jpg": "",
+        "labels/0b1c2d3e-a.txt": "",
+    }
+    found = read_layout(open_tree(str(plant(tmp_path / "yolo", files))))
+    assert found.labels == {
+        "labels/0b1c2d3e-a.txt": "images/0b1c2d3e-a.jpg",
+        "labels/4f5a6b7c-a.txt": "images/4f5a6b7c-a.jpg",
+    }
+
+
 def test_labels_of_one_image_are_not_anothers(tmp_path: Path) -> None:
     files = {"classes.txt": "tag", "a/images/1.jpg": "", "b/images/1.jpg": "", "a/labels/1.txt": "0 .5 .5 1 1"}
     found = read_layout(open_tree(str(plant(tmp_path / "yolo", files))))
