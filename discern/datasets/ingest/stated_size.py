@@ -7,9 +7,9 @@ Rules kept:
 - the upright picture's size, or its shape at another scale: the box is scaled;
 - the size of the picture as it is stored, or its shape at another scale: the box is turned and scaled;
 - one shape is another's at another scale if each side is within a pixel (`NEARLY`) of the smaller of the two pictures;
-- where both sizes are one (a picture upside down, mirrored or square), the annotation's own word on the orientation
-  counts, if the source's other photos do not contradict it; else what holds for the source's other photos; else the box
-  is taken to be of the upright picture, which is what most tools show;
+- where both sizes are one (a picture upside down, mirrored or square), what holds for all of the source's other turned
+  photos holds for it; else the annotation's own word on the orientation counts; else it cannot be told if those photos
+  are of both kinds, and is taken to be of the upright picture, which is what most tools show, if there are none;
 - any other size is not of this picture, and what is boxed in it cannot be used.
 """
 

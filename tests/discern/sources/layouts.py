@@ -147,9 +147,13 @@ def _voc(image: str, annotation: str, *, lists: bool = False) -> dict[str, bytes
             f"<annotation><filename>{name}.png</filename>{size}{thing}</annotation>"
         )
         if lists:
-            path = f"ImageSets/Main/{part.replace('valid', 'val')}.txt"
-            files[path] = f"{files.get(path, '')}{name}\n"
+            files[f"ImageSets/Main/{part.replace('valid', 'val')}.txt"] = _listed(part, "{name}\n")
     return files
+
+
+def _listed(part: str, line: str) -> str:
+    """The lines of a list of the pictures of a split."""
+    return "".join(line.format(part=part, name=name) for of, name, _ in _pictures() if of == part)
 
 
 def _coco(image: str, annotations: str) -> dict[str, bytes | str]:
@@ -197,7 +201,7 @@ def _darknet() -> dict[str, bytes | str]:
     for part, name, number in _pictures():
         files[f"obj_{part}_data/{name}.png"] = marked(number)
         files[f"obj_{part}_data/{name}.txt"] = _line(number)
-        files[f"{part}.txt"] = f"{files.get(f'{part}.txt', '')}data/obj_{part}_data/{name}.png\n"
+        files[f"{part}.txt"] = _listed(part, "data/obj_{part}_data/{name}.png\n")
     return files
 
 

@@ -80,7 +80,7 @@ def test_a_row_states_the_size_of_its_picture(size: Any, rotation: Any, stated: 
 
 
 def test_other_questions_are_named() -> None:
-    others = [
+    others: list[dict[str, Any]] = [
         {"name": "notes", "text_answer": {"content": "scratched"}},
         {"name": "flaws", "value": "flaws", "checklist_answers": [{"name": "chip", "classifications": []}]},
     ]
