@@ -5,7 +5,9 @@ Training, enrolment, evaluation and the device all come through here. There is n
 Rules kept:
 - nothing is decoded before its header passed the limits on bytes and pixels;
 - EXIF orientation is applied; grey, palette and transparent pictures become RGB (transparency over white);
-- what has no one meaning as 8-bit RGB (CMYK, more than 8 bits, several frames) is refused, not guessed.
+- colours become sRGB's, by the picture's own profile where it has one (`colour`);
+- what has no one meaning as 8-bit sRGB is refused, not guessed: several frames, camera raw, and without a profile CMYK
+  and more than 8 bits.
 """
 
 from __future__ import annotations
@@ -19,17 +21,45 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError, features
 
+from edge_runtime.core.colour import check_colours, conversion_of, to_srgb
+from edge_runtime.core.file_kinds import HEIC, RAW, is_raw, is_raw_tiff, unread_kind
 from edge_runtime.errors import ImageError
+
+try:
+    from pi_heif import register_heif_opener
+except ImportError:  # an extra: not every device is shown an iPhone's photos
+    READS_HEIC = False
+else:
+    register_heif_opener()
+    READS_HEIC = True
 
 Pixels = NDArray[np.uint8]
 Fit = Literal["letterbox", "stretch"]
 Box = tuple[float, float, float, float]
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")  # Pillow opens a phone's MPO as a JPEG
-PLAIN_MODES = frozenset({"RGB", "L", "1", "P", "RGBA", "LA", "PA"})
-TRANSPARENT_MODES = frozenset({"RGBA", "LA", "PA"})
+FORMATS = (
+    *("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM"),  # Pillow opens a phone's MPO as a JPEG
+    *(("AVIF",) if features.check("avif") else ()),
+    *(("HEIF",) if READS_HEIC else ()),
+)
+NAMES = ", ".join(FORMATS).replace("HEIF", "HEIC")  # as people know them
+# An MPO is a phone's JPEG with extra views (depth, a preview), a HEIC may hold a burst: the first, or primary, picture
+# is the photo.
+WITH_ONE_PHOTO = frozenset({"MPO", "HEIF"})
+ORIENTATION = 0x0112  # EXIF's tag
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Text beside a picture is read up to 64 MB in all; Pillow's own 1 MB a text is less than some programs write.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 # What Pillow raises for damaged files, found by changing bytes of good ones; its EXIF and TIFF code raise the odd ones.
 DAMAGE = (
     OSError, ValueError, SyntaxError, EOFError, MemoryError, TypeError, AttributeError, LookupError, ArithmeticError,
@@ -92,16 +122,36 @@ def decode(data: bytes, name: str = "the photo", limits: ImageLimits | None = No
     with _QUIET_PILLOW:
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                if is_raw(data, name) or is_raw_tiff(image):
+                    raise ImageError(f"{name} is {RAW.words}: {RAW.mend}.")
+                conversion = conversion_of(image)
                 _check_header(image, name, limits)
-                return _to_rgb(image)
+                check_colours(image, name, conversion)
+                return np.asarray(to_srgb(_upright(image), conversion))
         except UnidentifiedImageError:
-            raise ImageError(f"{name} is not a picture in a format read here ({', '.join(FORMATS)}).") from None
+            raise ImageError(_unread(data, name)) from None
         except Image.DecompressionBombError:
             raise ImageError(
                 f"{name} has more than the {limits.max_pixels:,} pixels allowed: save it smaller."
             ) from None
         except DAMAGE as error:
-            raise ImageError(f"{name} is damaged ({error}): take or copy the photo again.") from None
+            raise ImageError(_damaged(error, name)) from None
+
+
+def _unread(data: bytes, name: str) -> str:
+    """Return the sentence about a file that no reader of Pillow's knows."""
+    kind = unread_kind(data, name)
+    if kind is None:
+        return f"{name} is not a picture in a format read here ({NAMES})."
+    if kind == HEIC and READS_HEIC:
+        return f"{name} is a damaged HEIC photo: take or copy the photo again."
+    return f"{name} is {kind.words}: {kind.mend}."
+
+
+def _damaged(error: Exception, name: str) -> str:
+    if "MAX_TEXT" in str(error):
+        return f"{name} holds more than 64 MB of text beside the picture: save it without its metadata."
+    return f"{name} is damaged ({error}): take or copy the photo again."
 
 
 class _Quiet:
@@ -170,30 +220,34 @@ def _check_header(image: Image.Image, name: str, limits: ImageLimits) -> None:
         )
     if min(width, height) < limits.min_side:
         raise ImageError(f"{name} has only {width} x {height} pixels: at least {limits.min_side} a side are needed.")
-    # An MPO is a phone's JPEG with extra views (depth, a preview): its first frame is the photo.
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+    if image.format not in WITH_ONE_PHOTO and getattr(image, "n_frames", 1) > 1:
         raise ImageError(f"{name} is animated or has several pages: save the one that shows the thing as JPEG or PNG.")
-    if image.mode == "CMYK":
-        raise ImageError(f"{name} is a CMYK picture, whose colours depend on a printer: save it as RGB.")
-    if image.mode not in PLAIN_MODES or _bits_beyond_8(image):
-        raise ImageError(f"{name} has more than 8 bits a channel ({image.mode}): save it as 8-bit RGB.")
 
 
-def _bits_beyond_8(image: Image.Image) -> bool:
-    """Pillow opens a 16-bit RGB PNG as RGB and drops the low bits; its raw mode still says so."""
-    tiles = getattr(image, "tile", None) or []
-    return any("16" in str(part) for tile in tiles for part in _raw_modes(tile[3]))
+def _upright(image: Image.Image) -> Image.Image:
+    """Return a picture loaded and turned as its EXIF says; EXIF that cannot be read says nothing."""
+    image.load()
+    turn = TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
 
 
-def _raw_modes(arguments: object) -> list[str]:
-    parts = arguments if isinstance(arguments, tuple) else (arguments,)
-    return [part for part in parts if isinstance(part, str)]
+def _orientation(image: Image.Image) -> int:
+    """Return EXIF's orientation, 1 to 8, or 0 where it states none."""
+    try:
+        stated = image.getexif().get(ORIENTATION) or _first_orientation(image.info.get("exif", b""))
+    except DAMAGE:
+        return 0
+    return int(stated) if isinstance(stated, int | float) else 0
 
 
-def _to_rgb(image: Image.Image) -> Pixels:
-    upright = ImageOps.exif_transpose(image)
-    if upright.mode in TRANSPARENT_MODES or "transparency" in upright.info:
-        rgba = upright.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        upright = Image.alpha_composite(white, rgba)
-    return np.asarray(upright.convert("RGB"))
+def _first_orientation(exif: bytes) -> int:
+    """Read the orientation alone: Pillow reads nothing behind an entry whose text lies outside of EXIF."""
+    body = exif.removeprefix(b"Exif\0\0")
+    order = "<" if body[:2] == b"II" else ">"
+    (start,) = struct.unpack_from(f"{order}I", body, 4)
+    (count,) = struct.unpack_from(f"{order}H", body, start)
+    for number in range(count):
+        tag, _, _, value = struct.unpack_from(f"{order}HHIH", body, start + 2 + 12 * number)
+        if tag == ORIENTATION:
+            return int(value)
+    return 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import warnings
 import zlib
@@ -12,10 +13,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from edge_runtime.core.images import FORMATS, ImageLimits, Pixels, Preprocessing, crop, decode, encode_jpeg, encode_png
+from edge_runtime.core import images
+from edge_runtime.core.images import (
+    FORMATS,
+    READS_HEIC,
+    ImageLimits,
+    Pixels,
+    Preprocessing,
+    crop,
+    decode,
+    encode_jpeg,
+    encode_png,
+)
 from edge_runtime.errors import ImageError
+from tests.edge_runtime.core import heic
 
 RED = np.full((20, 30, 3), (200, 10, 20), np.uint8)
 
@@ -26,7 +39,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "HEIF"])  # which nothing here writes
 def test_every_format_that_is_named_is_read(kind: str) -> None:
     pixels = decode(encoded(Image.fromarray(RED), kind))
     assert pixels.shape == RED.shape
@@ -49,6 +62,113 @@ def test_exif_orientation_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert decode(encoded(Image.fromarray(RED), "JPEG", exif=exif)).shape == (30, 20, 3)
+
+
+def quarters(size: tuple[int, int] = (48, 32)) -> Image.Image:
+    """A blue picture with a red corner, top left."""
+    image = Image.new("RGB", size, (20, 40, 200))
+    image.paste((200, 10, 20), (0, 0, size[0] // 2, size[1] // 2))
+    return image
+
+
+def is_upright(pixels: Pixels) -> bool:
+    """Return True for `quarters`, upright."""
+    return pixels.shape == (32, 48, 3) and pixels[4, 4, 0] > 150 and pixels[28, 44, 2] > 150 and pixels[4, 44, 2] > 150
+
+
+def exif_with(tag: int, kind: int, count: int, value: bytes, order: bytes = b"II") -> bytes:
+    """EXIF of orientation 6 and of one more entry, as some program wrote it."""
+    sign = "<" if order == b"II" else ">"
+    entries = [(0x0112, struct.pack(f"{sign}HHIHH", 0x0112, 3, 1, 6, 0))]
+    entries.append((tag, struct.pack(f"{sign}HHI", tag, kind, count) + value.ljust(4, b"\0")[:4]))
+    body = struct.pack(f"{sign}H", len(entries)) + b"".join(entry for _, entry in sorted(entries)) + bytes(4)
+    return b"Exif\0\0" + order + struct.pack(f"{sign}HI", 42, 8) + body
+
+
+@pytest.mark.parametrize("order", [b"II", b"MM"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_a_photo_is_turned_whatever_else_its_exif_holds(kind: str, order: bytes) -> None:
+    """Text where a number belongs, a count of none, a type that does not exist, an address behind the end."""
+    raw = quarters().transpose(Image.Transpose.ROTATE_90)
+    entries = [
+        (tag, form) for tag in (0x010E, 0x011A, 0x0132, 0x8769, 0x8825, 0x927C) for form in (0, 2, 3, 5, 7, 12, 99)
+    ]
+    for (tag, form), count, value in itertools.product(entries, (0, 1, 7), (b"\1\1\1\1", b"\xff\xff\xff\x7f")):
+        exif = exif_with(tag, form, count, value, order)
+        assert is_upright(decode(encoded(raw, kind, exif=exif))), (tag, form, count)
+
+
+def test_exif_that_cannot_be_read_turns_nothing() -> None:
+    assert is_upright(decode(encoded(quarters(), "JPEG", exif=b"Exif\0\0not EXIF at all")))
+
+
+def test_much_text_beside_the_pixels_of_a_png_is_no_damage() -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Description", "word " * 500_000, zip=True)
+    text.add_itxt("XML:com.adobe.xmp", "word " * 500_000, zip=True)
+    assert is_upright(decode(encoded(quarters(), "PNG", pnginfo=text)))
+    for _ in range(30):
+        text.add_text("Description", "word " * 500_000, zip=True)
+    with pytest.raises(ImageError, match="holds more than 64 MB of text beside the picture: save it without"):
+        decode(encoded(quarters(), "PNG", pnginfo=text))
+
+
+def test_a_bmp_of_16_bits_a_pixel_has_fewer_than_8_a_channel() -> None:
+    red, blue, side = 0xF800, 0x001F, 16
+    header = struct.pack("<2sIIIIiiHHIIiiII", b"BM", 0, 0, 70, 56, side, side, 1, 16, 3, 0, 0, 0, 0, 0)
+    masks = struct.pack("<IIII", 0xF800, 0x07E0, 0x001F, 0)
+    rows = struct.pack("<H", blue) * (side * side // 2) + struct.pack("<H", red) * (side * side // 2)  # lowest first
+    pixels = decode(header + masks + rows)
+    assert pixels[0, 0].tolist() == [255, 0, 0]
+    assert pixels[-1, 0].tolist() == [0, 0, 255]
+
+
+def test_the_first_picture_of_a_phones_several_is_the_photo() -> None:
+    assert is_upright(decode(encoded(quarters(), "MPO", save_all=True, append_images=[Image.new("RGB", (48, 32))])))
+
+
+@pytest.mark.skipif(not READS_HEIC, reason="pi-heif is not installed")
+def test_an_iphones_photo_is_read_upright_in_its_colours() -> None:
+    assert is_upright(decode(heic.PLAIN))
+    pixels = decode(heic.TURNED_P3)
+    assert is_upright(pixels)
+    assert np.abs(pixels[4, 4].astype(int) - (219, 0, 0)).max() < 8  # P3's (200, 10, 20)
+    for length in (30, 200, 500, 900):
+        with pytest.raises(ImageError, match=r"IMG_1\.HEIC is a damaged HEIC photo: take or copy"):
+            decode(heic.TURNED_P3[:length], "IMG_1.HEIC")
+
+
+def test_without_its_reader_an_iphones_photo_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "READS_HEIC", False)
+    monkeypatch.setattr(images, "FORMATS", tuple(kind for kind in FORMATS if kind != "HEIF"))
+    for name in ("IMG_1.HEIC", "IMG_1.jpg", "the photo"):
+        with pytest.raises(ImageError, match=f"{name} is a HEIC photo that cannot .*: install discern-edge.heif., or"):
+            decode(heic.PLAIN, name)
+
+
+def raw_file(tags: dict[int, int | bytes]) -> bytes:
+    """A TIFF with some of a camera's tags: its first picture is a preview."""
+    info = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in tags.items():
+        info[tag] = value
+        info.tagtype[tag] = 1 if isinstance(value, bytes) else 4
+    return encoded(quarters(), "TIFF", tiffinfo=info)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (raw_file({50706: b"\1\4\0\0"}), "the photo"),
+        (raw_file({254: 1}), "IMG_1.tif"),
+        (encoded(quarters(), "TIFF"), "IMG_1.NEF"),
+        (b"not read here", "IMG_1.CR2"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "IMG_1"),
+        (b"FUJIFILMCCD-RAW 0201FF", "IMG_1.jpg"),
+    ],
+)
+def test_the_preview_in_camera_raw_is_never_taken_for_the_photo(data: bytes, name: str) -> None:
+    with pytest.raises(ImageError, match=f"{name} is camera raw, which is not read here: export it as JPEG"):
+        decode(data, name)
 
 
 def test_png_keeps_pixels_and_jpeg_nearly() -> None:
@@ -79,6 +199,14 @@ BAD = {
     "16 bit rgb": (png(16, 16, (b"\0" + bytes(16 * 6)) * 16), "more than 8 bits"),
     "animated": (animated(), "is animated"),
     "30,000 a side": (png(30_000, 8, b"\0" * 1000), "more than the 64,000,000 pixels allowed"),
+    "16 bit ppm": (b"P6 16 16 65535\n" + bytes(16 * 16 * 6), "more than 8 bits"),
+    "Lab": (encoded(Image.new("LAB", (16, 16)), "TIFF"), "is in the colour mode LAB, which is not read here: save it"),
+    "JPEG XL": (b"\xff\x0a" + bytes(50), "is a JPEG XL picture, which is not read here: save it as JPEG or PNG"),
+    "a web page": (
+        b"\n<!DOCTYPE html><html>log in</html>",
+        "is a web page and not a picture: download the photo",
+    ),
+    "git lfs": (b"version https://git-lfs.github.com/spec/v1\noid", "is a pointer of Git LFS .*: run `git lfs pull`"),
     "7 pixels": (encode_png(np.zeros((7, 40, 3), np.uint8)), "only 40 x 7 pixels"),
 }
 
