@@ -12,13 +12,26 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
+from discern.map_ahead import map_ahead
 from discern.sources.files.local import ZipTree
 from discern.sources.files.tree import Tree
+from edge_runtime.core.file_kinds import HEAD, RAW_NAMES, extension, looks_like_a_photo
 
 # What is meant as a photo. Some of it is not read here, and is refused by name rather than passed over.
-_NAMES = "jpg jpeg jpe jfif png webp bmp tif tiff gif mpo heic heif avif jp2 ppm dng"
-EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
+_NAMES = (
+    "jpg jpeg jpe jfif png webp bmp dib tif tiff gif mpo heic heif hif avif jp2 j2k jpx jxl ppm pgm pbm pnm psd icloud"
+)
+EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split()) | RAW_NAMES
+# What is no photo, so that nobody needs to look into it; a .thm is the preview of a video.
+_OTHERS = (
+    "txt md rst csv tsv json jsonl ndjson geojson xml yaml yml html htm svg css js py ipynb sh bat ini cfg conf toml "
+    "log names data cache dvc lock xmp aae thm mp4 mov avi mkv m4v webm mp3 wav pdf doc docx xls xlsx ppt pptx zip tar "
+    "gz tgz bz2 xz 7z rar parquet arrow feather npy npz mat h5 hdf5 pkl pt pth onnx tflite bin db sqlite lnk url exe dll"
+)
+OTHERS = frozenset(f".{name}" for name in _OTHERS.split())
+_photos: WeakKeyDictionary[Tree, list[str]] = WeakKeyDictionary()  # of each open tree, as they take looking into files
 
 
 def is_image(path: str) -> bool:
@@ -27,8 +40,19 @@ def is_image(path: str) -> bool:
 
 
 def images_below(tree: Tree, folder: str = "") -> list[str]:
-    """Return the photos of a tree below a folder (with its slash), sorted."""
-    return [path for path in tree.files if path.startswith(folder) and is_image(path)]
+    """Return the photos of a tree below a folder (with its slash), sorted.
+
+    A file whose extension says nothing, or that has none, is a photo where its first bytes are one's.
+
+    Raises:
+        DataError: such a file cannot be read.
+    """
+    if tree not in _photos:
+        named = {path for path in tree.files if is_image(path)}
+        unclear = [path for path in tree.files if path not in named and extension(path) not in OTHERS]
+        looked_into = map_ahead(lambda path: looks_like_a_photo(tree.read(path, HEAD)), unclear)
+        _photos[tree] = sorted(named | {path for path, is_photo in looked_into if is_photo})
+    return [path for path in _photos[tree] if path.startswith(folder)]
 
 
 def top_folder(tree: Tree, paths: Iterable[str]) -> str:

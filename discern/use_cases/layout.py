@@ -8,12 +8,13 @@ Rules kept:
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from discern.errors import DataError
+from discern.sources.class_folders import problems
+from discern.sources.files.local import ZipTree
 from discern.sources.files.tree import Tree
 from discern.sources.names import split_named
 from discern.sources.parsing import LARGE, read_whole
@@ -65,70 +66,12 @@ def recognise(tree: Tree, location: str, kind: Kind | None = None) -> Layout:
     if not images:
         raise DataError(f"{location} holds no photos: put a folder of photos for each class into it.")
     chosen = kind or _described(tree) or "folder"
-    if chosen == "folder" and (problems := folder_problems(tree.files, images, top_folder(tree, images), location)):
-        raise DataError("\n".join(problems))
+    if chosen == "folder" and (found := problems(images, tree.files, location, is_archive=isinstance(tree, ZipTree))):
+        raise DataError("\n".join(found))
     settings: dict[str, Any] = {"kind": chosen, "path": location}
     if chosen == "coco":
         settings |= _coco_files(tree, location)
     return Layout(chosen, settings)
-
-
-def folder_problems(files: Sequence[str], images: Sequence[str], top: str, location: str) -> list[str]:
-    """Return a sentence for each thing that keeps some files from being a folder of classes.
-
-    Args:
-        files: all paths.
-        images: those of photos.
-        top: the one folder around all of them in an archive, with its slash, or nothing.
-        location: what the sentences call it.
-    """
-    counts = Counter(_class_of(path, top) for path in images)
-    del counts[""]  # photos beside the folders
-    splits = sorted(name for name in counts if split_named(name))
-    if splits and len(splits) == len(counts):
-        return [
-            f"{location} holds the folders {', '.join(splits)} above the classes, a layout that is not read here: put "
-            "all photos of a class into one folder, or add a table photos.csv with the columns path, label and split."
-        ]
-    folders = {_class_of(path, top) for path in files} - {""}
-    return [
-        *_loose_photos([path for path in images if not _class_of(path, top)], location),
-        *_empty_folders(sorted(folders - counts.keys()), location),
-        *_few_photos(counts, location),
-    ]
-
-
-def _loose_photos(paths: Sequence[str], location: str) -> Iterator[str]:
-    if paths:
-        yield (
-            f"{paths[0]} in {location} lies beside the class folders ({len(paths)} such): move each photo into the "
-            "folder of its class."
-        )
-
-
-def _empty_folders(folders: Sequence[str], location: str) -> Iterator[str]:
-    for folder in folders:
-        yield f"the folder {folder} in {location} holds no photos: add some, or remove it."
-
-
-def _few_photos(counts: Mapping[str, int], location: str) -> Iterator[str]:
-    if len(counts) == 1:
-        yield (
-            f"{location} holds one class ({next(iter(counts))}), and two at least are needed: add a folder for each "
-            "class, or name the folder above or below."
-        )
-    for label, count in sorted(counts.items()):
-        if count == 1:
-            yield (
-                f"class {label} in {location} has one photo, and one to enrol and one to ask are needed: add photos, "
-                "or remove the folder."
-            )
-
-
-def _class_of(path: str, top: str) -> str:
-    """Return the class folder of a path; nothing where it lies in none."""
-    folder, slash, _ = path.removeprefix(top).partition("/")
-    return folder if slash else ""
 
 
 def _described(tree: Tree) -> Kind | None:

@@ -15,14 +15,22 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from discern.errors import DataError
 from discern.sources.files.tree import READ_LIMIT, changed_sentence, has_litter, hash_listing, is_litter, leads_out
+from discern.sources.files.zip_names import member_names
 
 MAX_MEMBERS = 5_000_000  # of an archive
 MAX_UNPACKED = 1 << 30  # bytes; a smaller archive is no bomb, however well it is packed
+# Where programs keep the files that they put links to in a folder of photos.
+ANNEX, DVC, DVC_3 = "/.git/annex/objects/", "/.dvc/cache/", "/files/md5/"
+FETCH = {ANNEX: "run `git annex get`", DVC: "run `dvc pull`", DVC_3: "run `dvc pull`"}
+COPY = {ANNEX: "run `git annex unlock`"} | dict.fromkeys(
+    (DVC, DVC_3), "run `dvc config cache.type copy` and `dvc checkout --relink`"
+)
 MAX_RATIO = 200  # photos hardly shrink when they are packed; a bomb unpacks to a thousand times its size
 
 
@@ -93,10 +101,13 @@ class FolderTree:
 
     def _check_link(self, link: Path) -> None:
         target = link.resolve()
-        if target.is_dir() or not target.is_relative_to(self.root):
+        if target.is_dir():
             raise DataError(f"{link} is a link to another folder: put a copy of the files in its place.")
         if not target.exists():
-            raise DataError(f"{link} is a link to a file that does not exist: remove it.")
+            raise DataError(f"{link} is a link to a file that does not exist: {_mend(target, FETCH, 'remove it')}.")
+        if not target.is_relative_to(self.root):
+            mend = _mend(target, COPY, "put a copy in its place")
+            raise DataError(f"{link} is a link to a file outside of {self.location}: {mend}.")
 
 
 class ZipTree:
@@ -106,21 +117,26 @@ class ZipTree:
         location: the archive's path or address, as the caller gave it.
         file: the archive, or its path; the threads that read members take turns at it.
         size: of the archive, bytes.
+        encoding: of names that do not say theirs; None to find it.
 
     Raises:
-        DataError: it is damaged or unsafe.
+        DataError: it is damaged or unsafe, or its names cannot be read.
     """
 
-    def __init__(self, location: str, file: Path | BinaryIO, size: int) -> None:
+    def __init__(self, location: str, file: Path | BinaryIO, size: int, encoding: str | None = None) -> None:
         self.name = PurePosixPath(location).stem
         self.location = location
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise DataError(f"{location} is no readable zip archive ({error}): copy or pack it again.") from None
-        members = [member for member in self._zip.infolist() if not member.is_dir()]
+        infos = self._zip.infolist()
+        if len(infos) > MAX_MEMBERS:
+            raise DataError(f"{location} has {len(infos):,} members, more than {MAX_MEMBERS:,}: unpack it.")
+        named = zip(member_names(infos, location, encoding), infos, strict=True)
+        members = sorted((named_info for named_info in named if not named_info[0].endswith("/")), key=itemgetter(0))
         self._check(members, size)
-        self._members = {m.filename: m for m in sorted(members, key=lambda m: m.filename) if not has_litter(m.filename)}
+        self._members = {name: member for name, member in members if not has_litter(name)}
         self.files = tuple(self._members)
 
     def read(self, path: str, limit: int = READ_LIMIT) -> bytes:
@@ -143,27 +159,30 @@ class ZipTree:
         """A hash of all paths and stamps."""
         return hash_listing([(path, self.stamp(path)) for path in self._members])
 
-    def _check(self, members: list[zipfile.ZipInfo], packed: int) -> None:
-        if len(members) > MAX_MEMBERS:
-            raise DataError(f"{self.location} has {len(members):,} members, more than {MAX_MEMBERS:,}: unpack it.")
-        for member in members:
-            if leads_out(member.orig_filename):
+    def _check(self, members: list[tuple[str, zipfile.ZipInfo]], packed: int) -> None:
+        for name, _ in members:
+            if leads_out(name):
                 raise DataError(
-                    f"{self.location} holds {member.orig_filename!r}, a path that is absolute, has backslashes or "
-                    "leads out of the archive: pack it again, from inside its folder."
+                    f"{self.location} holds {name!r}, a path that is absolute or leads out of the archive: pack it "
+                    "again, from inside its folder."
                 )
-        self._check_once(members)
-        unpacked = sum(member.file_size for member in members)
+        self._check_once([name for name, _ in members])
+        unpacked = sum(member.file_size for _, member in members)
         if unpacked > MAX_UNPACKED and unpacked > MAX_RATIO * packed:
             raise DataError(
                 f"{self.location} would unpack to {unpacked:,} bytes, {unpacked // packed:,} times its size, like a "
                 "zip bomb: pack the photos as they are."
             )
 
-    def _check_once(self, members: list[zipfile.ZipInfo]) -> None:
-        for name, count in Counter(member.filename for member in members).most_common(1):
+    def _check_once(self, names: list[str]) -> None:
+        for name, count in Counter(names).most_common(1):
             if count > 1:
                 raise DataError(f"{self.location} holds {name} {count} times: pack it again, with each file once.")
+
+
+def _mend(target: Path, mends: Mapping[str, str], otherwise: str) -> str:
+    """Return what to do about a link to `target`, by the store of a program that it lies in."""
+    return next((mend for place, mend in mends.items() if place in target.as_posix()), otherwise)
 
 
 def _stat_stamp(facts: os.stat_result) -> str:

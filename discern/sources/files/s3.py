@@ -22,8 +22,8 @@ BLOCK = 1 << 20  # bytes of an archive that are fetched at once
 BLOCKS = 64  # that are kept
 
 
-def open_s3_tree(location: str) -> Tree:
-    """Open `s3://bucket/prefix`, or `s3://bucket/key.zip`.
+def open_s3_tree(location: str, encoding: str | None = None) -> Tree:
+    """Open `s3://bucket/prefix`, or `s3://bucket/key.zip`, whose names may be in `encoding`.
 
     Raises:
         DataError: it is missing, empty, unsafe, damaged or out of reach.
@@ -32,7 +32,7 @@ def open_s3_tree(location: str) -> Tree:
     if location.lower().endswith(".zip") and key:
         bucket = Bucket(name, location)
         archive = bucket.find(key)
-        return ZipTree(location, open_object(bucket, archive), archive.size)
+        return ZipTree(location, open_object(bucket, archive), archive.size, encoding)
     return S3Tree(location)
 
 

@@ -10,6 +10,14 @@ from typing import Protocol
 from edge_runtime.core.images import ImageLimits
 
 READ_LIMIT = ImageLimits().max_bytes + 1  # bytes; one more than a photo may have, so that the decoder refuses it
+# By systems: macOS, Windows, Linux, and the NAS of Synology and QNAP with their thumbnails and recycle bins.
+_LITTER = (
+    "__macosx|network trash folder|temporary items|thumbs.db|ehthumbs.db|desktop.ini|$recycle.bin|recycler|recycled|"
+    "system volume information|found.000|lost+found|@eadir|@tmp|#recycle|#snapshot|@recycle|@recently-snapshot|"
+    "@__thumb|@syno"
+)
+LITTER = frozenset(_LITTER.split("|"))
+PLACEHOLDER = ".icloud"  # of a photo that is not on this machine; it is hidden, and yet must be told
 
 
 class Tree(Protocol):
@@ -44,8 +52,8 @@ def leads_out(path: str) -> bool:
 
 
 def is_litter(name: str) -> bool:
-    """Return True if a file or folder of this name was left behind by an operating system, or is hidden."""
-    return name.startswith(".") or name in {"__MACOSX", "Thumbs.db", "desktop.ini"}
+    """Return True if a file or folder of this name was left behind by a system, was deleted, or is hidden."""
+    return (name.startswith(".") and not name.endswith(PLACEHOLDER)) or name.lower() in LITTER
 
 
 def has_litter(path: str) -> bool:

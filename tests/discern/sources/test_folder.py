@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import zipfile
 from pathlib import Path
 
+import boto3
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,6 +16,7 @@ from discern.sources.base import Source
 from discern.sources.files import local
 from discern.sources.registry import FolderConfig, PillsConfig, SourceConfig, open_source
 from tests.discern.pictures import fill, jpeg, photos
+from tests.discern.sources.layouts import pack, plant
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return fill(tmp_path / "pills")
 
 
-def source(path: Path) -> Source:
+def source(path: Path | str) -> Source:
     return open_source(FolderConfig(path=str(path)))
 
 
@@ -137,7 +140,9 @@ def test_a_text_file_named_jpg_is_refused_later_by_name(folder: Path, tmp_path: 
 def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.jpg").write_bytes(jpeg(1))
     (folder / "c00/link.jpg").symlink_to(tmp_path / "secret.jpg")
-    with pytest.raises(DataError, match=r"c00/link\.jpg is a link to another folder: put a copy"):
+    with pytest.raises(
+        DataError, match=r"c00/link\.jpg is a link to a file outside of .*pills: put a copy in its place"
+    ):
         source(folder)
 
 
@@ -160,7 +165,7 @@ def test_a_dead_link_is_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil.jpg", "c00/../../evil.jpg", "/etc/evil.jpg", "C:/evil.jpg", "..\\evil.jpg", "c00\\evil.jpg"]
+    "name", ["../evil.jpg", "c00/../../evil.jpg", "/etc/evil.jpg", "C:/evil.jpg", "..\\evil.jpg", "C:\\evil.jpg"]
 )
 def test_an_archive_with_a_path_out_of_it_is_refused_whole(folder: Path, tmp_path: Path, name: str) -> None:
     archive = packed(folder, tmp_path / "a.zip")
@@ -170,6 +175,107 @@ def test_an_archive_with_a_path_out_of_it_is_refused_whole(folder: Path, tmp_pat
     with pytest.raises(DataError, match=r"a\.zip holds .*evil\.jpg', a path that .*: pack it again"):
         source(archive)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_archive_may_part_folders_by_backslashes(folder: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        for path in sorted(folder.rglob("*.jpg")):
+            file.write(path, str(path.relative_to(folder)).replace("/", "\\"))
+    read = [(photo.name, photo.label, photo.load()) for photo in source(tmp_path / "a.zip").photos()]
+    assert read == [(photo.name, photo.label, photo.load()) for photo in photos(8, 4)]
+
+
+@pytest.mark.parametrize(
+    ("store", "unlinked", "gone"),
+    [
+        (".git/annex/objects/x1/K1", "git annex unlock", "git annex get"),
+        (".dvc/cache/ab/cd", "dvc config cache.type copy", "dvc pull"),
+        ("dvcstore/files/md5/ab/cd", "dvc config cache.type copy", "dvc pull"),
+    ],
+)
+def test_a_link_into_the_store_of_a_program_names_its_command(
+    folder: Path, tmp_path: Path, store: str, unlinked: str, gone: str
+) -> None:
+    target = tmp_path / store
+    (folder / "c00/link.jpg").symlink_to(target)
+    with pytest.raises(DataError, match=rf"link to a file that does not exist: run `{gone}`\.$"):
+        source(folder)
+    target.parent.mkdir(parents=True)
+    target.write_bytes(jpeg(1))
+    with pytest.raises(DataError, match=rf"is a link to a file outside of .*: run `{unlinked}`"):
+        source(folder)
+
+
+def test_pointers_of_dvc_alone_are_named(tmp_path: Path) -> None:
+    (tmp_path / "photos.dvc").write_text("outs:\n- path: photos\n")
+    with pytest.raises(DataError, match=r"holds no images, but photos\.dvc, a pointer of DVC: run `dvc pull`"):
+        source(tmp_path)
+
+
+def test_splits_are_read_from_every_kind_of_place(tmp_path: Path, bucket: str) -> None:
+    files = {
+        f"{split}/{label}/{number}.jpg": jpeg(seed)
+        for seed, (split, label, number) in enumerate(itertools.product(("Train", "valid", "test_set"), "ab", range(2)))
+    }
+    client, name = boto3.client("s3"), bucket.removeprefix("s3://")
+    for path, data in files.items():
+        client.put_object(Bucket=name, Key=f"in/{path}", Body=data)
+    for place in (plant(tmp_path / "in", files), pack(tmp_path / "a.zip", files, "shop/"), f"{bucket}/in"):
+        said = {photo.name.removeprefix("shop/"): (photo.label, photo.split) for photo in source(place).photos()}
+        splits = {"Train": "train", "valid": "validation", "test_set": "test"}
+        assert said == {path: (path.split("/")[1], splits[path.split("/")[0]]) for path in files}
+
+
+def test_a_class_may_be_called_like_a_split_where_somebody_says_so(folder: Path) -> None:
+    (folder / "c00").rename(folder / "test")
+    with pytest.raises(
+        DataError, match=r"holds the folder test, named like a split, beside .*: move .*set split_folders"
+    ):
+        source(folder)
+    photos_of = open_source(FolderConfig(path=str(folder), split_folders=False)).photos()
+    assert "test" in {photo.label for photo in photos_of}
+
+
+def test_every_problem_is_told_at_once(folder: Path) -> None:
+    (folder / "stray.jpg").write_bytes(jpeg(5))
+    (folder / "c99").mkdir()
+    (folder / "c99/later.txt").write_text("photos to come")
+    (folder / "c98").mkdir()
+    (folder / "c98/1.jpg").write_bytes(jpeg(6))
+    with pytest.raises(DataError) as caught:
+        source(folder)
+    assert [line.split(" in ")[0] for line in str(caught.value).splitlines()] == [
+        "stray.jpg",
+        "the class folder c99",
+        "class c98",
+    ]
+
+
+def test_what_a_nas_or_a_system_left_is_no_photo(folder: Path, tmp_path: Path) -> None:
+    before = [photo.name for photo in source(folder).photos()]
+    litter = (
+        "@eaDir/0.jpg/SYNOPHOTO_THUMB_M.jpg", "c00/@eaDir/0.jpg/THUMB.jpg", "#recycle/old/1.jpg", "$RECYCLE.BIN/1.jpg",
+        "@Recycle/1.jpg", "lost+found/1.jpg", "System Volume Information/1.jpg", ".Trash-1000/files/1.jpg",
+        "c01/.thumbnails/1.jpg", "c01/.@__thumb/1.jpg", "c02/THUMBS.DB",
+    )  # fmt: skip
+    for name in litter:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(jpeg(3))
+    assert [photo.name for photo in source(folder).photos()] == before
+    assert [photo.name for photo in source(packed(folder, tmp_path / "a.zip")).photos()] == before
+
+
+def test_photos_are_seen_by_their_content_where_their_name_says_nothing(folder: Path, tmp_path: Path) -> None:
+    photo, raw = jpeg(90), b"II*\0\x10\0\0\0CR\2\0"
+    meant = {"IMG_0001": photo, "IMG 2026.11.28": photo, "a.jpg_original": photo, "b.CR2": raw, "c.jxl": b"x",
+             "DSC_2": raw, "d.pgm": b"P5 8 8 255\n" + bytes(64), ".e.jpg.icloud": b"bplist00"}  # fmt: skip
+    silent = {"README": b"nothing", "f.svg": b"<svg/>", "g.xmp": photo, "h.AAE": b"x", "i.jpg.json": b"{}",
+              "j.MOV": b"x", "k.thm": photo, ".DS_Store": photo, "l.dat": b"x"}  # fmt: skip
+    for name, data in (meant | silent).items():
+        (folder / "c00" / name).write_bytes(data)
+    for place in (folder, packed(folder, tmp_path / "a.zip")):
+        names = {photo.name.removeprefix("c00/") for photo in source(place).photos() if photo.name.startswith("c00/")}
+        assert names == meant.keys() | {f"{number}.jpg" for number in range(4)}
 
 
 def test_an_archive_with_a_file_twice_is_refused(folder: Path, tmp_path: Path) -> None:

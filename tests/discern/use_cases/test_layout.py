@@ -10,7 +10,7 @@ import pytest
 
 from discern.errors import DataError
 from discern.sources.files.open import open_tree
-from discern.sources.registry import open_source
+from discern.sources.registry import FolderConfig, open_source
 from discern.use_cases.layout import Kind, Layout, recognise
 from tests.discern.pictures import fill, jpeg
 
@@ -104,12 +104,16 @@ def test_every_problem_of_a_folder_is_told_at_once(tmp_path: Path) -> None:
     put(tmp_path, "empty/notes.txt", "x")
     put(tmp_path, "single/1.jpg", jpeg(2))
     sentences = refused(tmp_path)
-    assert [sentence.split(" in ")[0] for sentence in sentences] == ["loose.jpg", "the folder empty", "class single"]
+    assert [sentence.split(" in ")[0] for sentence in sentences] == [
+        "loose.jpg",
+        "the class folder empty",
+        "class single",
+    ]
 
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
     fill(tmp_path, classes=1)
-    assert "holds one class (c00), and two at least are needed" in refused(tmp_path)[0]
+    assert "holds one class (c00), and to tell apart takes two" in refused(tmp_path)[0]
 
 
 def test_no_photos_are_refused(tmp_path: Path) -> None:
@@ -117,11 +121,13 @@ def test_no_photos_are_refused(tmp_path: Path) -> None:
     assert "holds no photos" in refused(tmp_path)[0]
 
 
-def test_split_folders_above_the_classes_are_said_plainly(tmp_path: Path) -> None:
+def test_split_folders_above_the_classes_are_read(tmp_path: Path) -> None:
     for split in ("train", "valid", "test"):
         fill(tmp_path / split, classes=2)
-    (sentence,) = refused(tmp_path)
-    assert "holds the folders test, train, valid above the classes" in sentence
+    layout = seen(tmp_path)
+    photos = list(open_source(FolderConfig.model_validate(layout.source)).photos())
+    assert {photo.label for photo in photos} == {"c00", "c01"}
+    assert {photo.split for photo in photos} == {"train", "validation", "test"}
 
 
 def test_a_layout_that_is_not_there_is_refused(tmp_path: Path) -> None:
