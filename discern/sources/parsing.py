@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def read_text(tree: Tree, path: str, limit: int = SMALL) -> str:
     """The text of a file of at most `limit` bytes, without a byte order mark.
 
     Raises:
-        DataError: it cannot be read, is larger, or is not UTF-8.
+        DataError: it cannot be read, is larger, or is neither UTF-8 nor UTF-16 with its mark, as Excel writes it.
     """
     return decoded(read_whole(tree, path, limit), f"{path} in {tree.location}")
 
@@ -42,10 +43,10 @@ def decoded(data: bytes, where: str) -> str:
     """The text of a file, without a byte order mark.
 
     Raises:
-        DataError: it is not UTF-8.
+        DataError: it is neither UTF-8 nor UTF-16 with its mark.
     """
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{where} {not_utf8(error)}") from None
 

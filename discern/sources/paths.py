@@ -28,7 +28,8 @@ EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split()) | RAW_NAMES
 _OTHERS = (
     "txt md rst csv tsv json jsonl ndjson geojson xml yaml yml html htm svg css js py ipynb sh bat ini cfg conf toml "
     "log names data cache dvc lock xmp aae thm mp4 mov avi mkv m4v webm mp3 wav pdf doc docx xls xlsx ppt pptx zip tar "
-    "gz tgz bz2 xz 7z rar parquet arrow feather npy npz mat h5 hdf5 pkl pt pth onnx tflite bin db sqlite lnk url exe dll"
+    "gz tgz bz2 xz 7z rar parquet arrow feather npy npz mat h5 hdf5 pkl pt pth onnx tflite bin db "
+    "sqlite lnk url exe dll"
 )
 OTHERS = frozenset(f".{name}" for name in _OTHERS.split())
 _photos: WeakKeyDictionary[Tree, list[str]] = WeakKeyDictionary()  # of each open tree, as they take looking into files
@@ -87,6 +88,11 @@ def folder_of(path: str) -> str:
     return path[: path.rfind("/") + 1]
 
 
+def is_absolute(path: str) -> bool:
+    """Return True for a path from the root of some machine: /home/ann/1.jpg, C:\\photos\\1.jpg, \\\\server\\1.jpg."""
+    return path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[/\\]", path) is not None
+
+
 def stem(path: str) -> str:
     """Return a path without its extension."""
     return path[: path.rfind(".")] if "." in path[path.rfind("/") + 1 :] else path
@@ -99,17 +105,36 @@ class Finder:
         self._files = {path: path for path in files}
 
     def exact(self, path: str, start: str = "") -> str | None:
-        """Return the file of this path below `start` (a folder with its slash), or None; a first `./` is ignored."""
-        path = start + path.removeprefix("./")
-        return self._files.get(path) or self._composed.get(_compose(path))
+        """Return the file of this path below `start` (a folder with its slash), or None; a first `./` is ignored.
+
+        Backslashes part folders, as in Windows, where no file's name has them.
+        """
+        for spelling in dict.fromkeys((path, path.replace("\\", "/"))):
+            below = start + spelling.removeprefix("./")
+            if found := self._files.get(below) or self._composed.get(_compose(below)):
+                return found
+        return None
+
+    def at_end_of(self, path: str) -> str | None:
+        """Return the file that an absolute path of another machine means.
+
+        It is the file with the most folders that the path ends with, or else the only one of its base name.
+        """
+        parts = _compose(path.replace("\\", "/")).split("/")
+        tails = ("/".join(parts[start:]) for start in range(1, len(parts) - 1))
+        found = next((file for tail in tails if (file := self._composed.get(tail))), None)
+        same = self._by_base_name.get(parts[-1], [])
+        return found or (same[0] if len(same) == 1 else None)
 
     def like(self, name: str) -> list[str]:
         """Return the file of this path; else those that lie so below some folder; else those of the same base name."""
         exact = self.exact(name)
         if exact:
             return [exact]
+        if is_absolute(name) and (found := self.at_end_of(name)):
+            return [found]
         same = self._by_base_name.get(_base_name(name), [])
-        tail = _compose("/" + name.removeprefix("./"))
+        tail = _compose("/" + name.replace("\\", "/").removeprefix("./"))
         return [path for path in same if _compose(path).endswith(tail)] or same
 
     @cached_property

@@ -1,7 +1,8 @@
 """Rows of a CSV or Parquet file, with the number of the line or row that messages name.
 
 Rules kept:
-- a CSV file is UTF-8, with or without a byte order mark; its header says whether commas, semicolons or tabs part cells;
+- a CSV file is UTF-8, or UTF-16 with a byte order mark; its header, or Excel's line `sep=;` above it, says whether
+  commas, semicolons or tabs part cells;
 - a line with more or fewer cells than the header is an error, never shifted or filled up;
 - rows stream: a million of them take no more than the file and what the caller keeps.
 """
@@ -20,9 +21,11 @@ import pyarrow.parquet as pq
 from discern.errors import DataError, first_line
 from discern.sources.files.tree import Tree
 from discern.sources.parsing import LARGE, read_text, read_whole
+from discern.sources.paths import is_image
 
 EXTENSIONS = (".csv", ".tsv", ".parquet")
 DELIMITERS = ",;\t"
+SEPARATOR_LINE = re.compile(r'"?sep=([,;\t|])"?[\r\n]+', re.IGNORECASE)  # Excel's own line above the header
 HEADER = 100_000  # characters of the header that are looked at to tell what parts cells
 # What pyarrow raises for damaged files, found by changing bytes of good ones.
 DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
@@ -48,7 +51,7 @@ def open_table(tree: Tree, path: str) -> TableFile:
     """Open a table by its extension; what is not .parquet is CSV.
 
     Raises:
-        DataError: it cannot be read, is empty, or two of its columns have one name.
+        DataError: it cannot be read, is empty, its first line is no header, or two of its columns have one name.
     """
     if not path.lower().endswith(".parquet"):
         return open_csv(path, read_text(tree, path, LARGE))
@@ -65,7 +68,7 @@ def open_csv(path: str, text: str) -> CsvTable:
         text: all of it.
 
     Raises:
-        DataError: it is empty, or two of its columns have one name.
+        DataError: it is empty, its first line is no header, or two of its columns have one name.
     """
     table = CsvTable(path, text)
     _check_names(table)
@@ -73,6 +76,11 @@ def open_csv(path: str, text: str) -> CsvTable:
 
 
 def _check_names(table: TableFile) -> None:
+    if any(is_image(name) for name in table.header):
+        raise DataError(
+            f"the first line of {table.path} names a photo where its columns' names belong: write a line such as "
+            "path,label above it."
+        )
     twice = next((name for name in table.header if name and table.header.count(name) > 1), None)
     if twice is not None:
         raise DataError(f"{table.path} has two columns named {twice!r}: rename one of them.")
@@ -89,10 +97,13 @@ class CsvTable:
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
-        self._text = text
+        stated = SEPARATOR_LINE.match(text)
+        self._text = text[stated.end() :] if stated else text
+        self._lines_before = 1 if stated else 0
         first = re.split(r"[\r\n]", self._text.lstrip("\r\n"), maxsplit=1)[0][:HEADER]
         # Where all agree (one column), the first counts.
-        self.delimiter = max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
+        likeliest = max(DELIMITERS, key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
+        self.delimiter = stated[1] if stated else likeliest
         header = next((cells for _, cells in self._records()), None)
         if header is None:
             raise DataError(f"{path} is empty: give it a line that names its columns, and a line a photo.")
@@ -114,7 +125,7 @@ class CsvTable:
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(io.StringIO(self._text, newline=""), delimiter=self.delimiter, strict=True)
         while True:
-            line = reader.line_num + 1  # a quoted cell may hold line breaks
+            line = self._lines_before + reader.line_num + 1  # a quoted cell may hold line breaks
             try:
                 cells = next(reader)
             except StopIteration:

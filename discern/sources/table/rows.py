@@ -24,7 +24,7 @@ from discern.sources.entries import Entry
 from discern.sources.files.tree import Tree
 from discern.sources.names import clean_label, in_utc, split_named
 from discern.sources.parsing import number
-from discern.sources.paths import Finder
+from discern.sources.paths import Finder, is_absolute
 from discern.sources.table.reader import TableFile
 from edge_runtime.core.images import Box
 
@@ -79,7 +79,7 @@ class RowReader:
             path = self._finder.exact(name, start)
             if path:
                 return path
-        return None
+        return self._finder.at_end_of(name) if is_absolute(name) else None
 
     def _entry(self, path: str, row: Mapping[str, Any], where: str) -> Entry:
         label = self._text(row, "label", where)

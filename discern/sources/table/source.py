@@ -1,7 +1,8 @@
 """A table of photos, CSV or Parquet, in a folder that holds them: a row a photo, or a row a thing in a photo.
 
 Rules kept:
-- a row names a file of the tree, from the table's own folder or from the top; whatever it says, nothing else is read;
+- a row names a file of the tree, from the table's own folder or from the top, or by the end of an absolute
+  path; whatever it says, nothing else is read;
 - what a row says and cannot be meant (a split, a role, a time, half a box) is an error that names the line.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,6 +26,7 @@ from discern.sources.table.rows import CORNERS, RowReader
 from discern.suggestions import nearest
 from edge_runtime.core.images import Box
 
+LOOKED_AT = 100  # rows that tell what columns hold
 REQUIRED = ("path", "label")
 
 
@@ -87,6 +89,7 @@ class TableConfig(BaseModel):
         images: folder inside `path` that the rows' paths start from; without it, the table's own folder or the top.
         margin: what is shown around a box, as a share of its width and height.
         unlisted: images that the table does not list: `report` them as unlabelled, `ignore` them, or raise an `error`.
+        encoding: of the names in an archive that does not state it, such as gb18030 or cp932.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,6 +101,7 @@ class TableConfig(BaseModel):
     images: str | None = Field(default=None, min_length=1)
     margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     unlisted: Literal["report", "ignore", "error"] = "ignore"
+    encoding: str | None = Field(default=None, min_length=1)
 
 
 class TableSource(ListedSource):
@@ -108,7 +112,7 @@ class TableSource(ListedSource):
     """
 
     def __init__(self, config: TableConfig) -> None:
-        tree = open_tree(config.path)
+        tree = open_tree(config.path, config.encoding)
         table = open_table(tree, _table_path(tree, config))
         starts = [folder_at(tree, config.images)] if config.images else [folder_of(table.path), ""]
         entries = _listed(table, RowReader(tree, table, _columns(table, config.columns), starts))
@@ -150,11 +154,25 @@ def _columns(table: TableFile, config: ColumnsConfig) -> dict[str, str]:
 
 
 def _no_column(table: TableFile, key: str, name: str) -> DataError:
+    if key == "label" and (one_hot := _one_hot(table)):
+        return DataError(
+            f"{table.path} has no column {name!r}, and its columns {', '.join(one_hot)[:200]} hold 0 and 1: write the "
+            "name of the one that holds 1 into a column label."
+        )
     header = [column for column in table.header if column]
     near = nearest(name, header)
     hint = f", but {near[0]!r}" if near else ""
     names = ", ".join(header)[:200] or "none"
     return DataError(f"{table.path} has no column {name!r}{hint}: set columns.{key} to one of {names}.")
+
+
+def _one_hot(table: TableFile) -> list[str]:
+    """Return the columns that hold 0 and 1 alone, a class each, where there are several."""
+    names = [column for column in table.header if column]
+    rows = [cells for _, cells in islice(table.rows(names), LOOKED_AT)]
+    columns = zip(names, zip(*rows, strict=True), strict=False)
+    flags = [name for name, cells in columns if {str(cell).strip() for cell in cells} <= {"0", "1"}]
+    return flags if len(flags) > 1 else []
 
 
 def _check_box_columns(table: TableFile, columns: Mapping[str, str]) -> None:

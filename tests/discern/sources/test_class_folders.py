@@ -11,7 +11,8 @@ from discern.sources.class_folders import Place, places, problems, split_of_fold
         ("train", "train"), ("Training", "train"), ("train2017", "train"), ("train_images", "train"),
         ("training-set", "train"), ("val", "validation"), ("VALID", "validation"), ("dev", "validation"),
         ("test", "test"), ("Testing", "test"), ("test set", "test"), ("Test_Data", "test"),
-        ("nut", None), ("test tube", None), ("images", None), ("2017", None), ("trainer", None), ("train-1", None), ("test3", None), ("", None),
+        ("nut", None), ("test tube", None), ("images", None), ("2017", None), ("trainer", None), ("", None),
+        ("train-1", None), ("test3", None),
     ],
 )  # fmt: skip
 def test_what_folder_is_named_like_a_split(name: str, split: str | None) -> None:

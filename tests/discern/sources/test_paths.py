@@ -72,6 +72,24 @@ def test_a_file_is_found_by_its_path_alone() -> None:
         assert finder.exact(path) is None
 
 
+def test_backslashes_part_folders_where_no_name_has_them() -> None:
+    finder = Finder(["a/b/1.jpg", "a\\2.jpg"])
+    assert finder.exact("a\\b\\1.jpg") == "a/b/1.jpg"
+    assert finder.exact(".\\b\\1.jpg", "a/") == "a/b/1.jpg"
+    assert finder.exact("a\\2.jpg") == "a\\2.jpg"
+    assert finder.exact("..\\a\\b\\1.jpg") is None
+    assert finder.like("b\\1.jpg") == ["a/b/1.jpg"]
+
+
+def test_an_absolute_path_means_the_file_that_it_ends_with() -> None:
+    finder = Finder(["a/1.jpg", "b/1.jpg", "b/2.jpg"])
+    assert finder.at_end_of("/home/ann/set/a/1.jpg") == "a/1.jpg"
+    assert finder.at_end_of("D:\\set\\b\\1.jpg") == "b/1.jpg"
+    assert finder.at_end_of("/elsewhere/2.jpg") == "b/2.jpg"
+    assert finder.at_end_of("/elsewhere/1.jpg") is None
+    assert finder.at_end_of("/elsewhere/3.jpg") is None
+
+
 def test_a_composed_name_finds_a_decomposed_file_and_the_reverse() -> None:
     finder = Finder(["Mu\u0308nze.jpg", "caf\u00e9/1.jpg"])
     assert finder.exact("M\u00fcnze.jpg") == "Mu\u0308nze.jpg"

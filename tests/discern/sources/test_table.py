@@ -55,6 +55,20 @@ def test_a_table_says_all_there_is_to_say(tmp_path: Path) -> None:
     assert found[0].stamp
 
 
+@pytest.mark.parametrize("written", ["in\\{}.jpg", ".\\in\\{}.jpg", "/home/ann/set/in/{}.jpg", "C:\\set\\in\\{}.jpg"])
+def test_a_path_may_be_another_machines(tmp_path: Path, written: str) -> None:
+    lines = "".join(f"{written.format(name)},tag\n" for name in "abcd")
+    twins: dict[str, bytes | str] = {f"out/{name}.jpg": jpeg(9) for name in "abcd"}
+    found = photos(plant(tmp_path / "set", {**IMAGES, **twins, "t.csv": f"path,label\n{lines}"}))
+    assert [photo.name for photo in found] == sorted(IMAGES)
+
+
+def test_a_column_for_each_class_is_named(tmp_path: Path) -> None:
+    text = "path, nut, bolt\nin/a.jpg, 0, 1\nin/b.jpg, 1, 0\n"
+    message = complaint(tmp_path, {"t.csv": text})
+    assert "has no column 'label', and its columns nut, bolt hold 0 and 1: write the name" in message
+
+
 def test_parquet_says_the_same(tmp_path: Path) -> None:
     naive = MOMENT.replace(tzinfo=None)
     table = pa.table(
@@ -161,7 +175,7 @@ def test_files_that_do_not_exist_are_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["../set/in/a.jpg", "/etc/passwd", "C:\\a.jpg", "in\\a.jpg", "in/../in/a.jpg", "in", "a"]
+    "path", ["../set/in/a.jpg", "/etc/passwd", "C:\\e.jpg", "..\\set\\in\\a.jpg", "in/../in/a.jpg", "in", "a"]
 )
 def test_nothing_outside_the_tree_is_read(tmp_path: Path, path: str) -> None:
     plant(tmp_path, {"a": "secret"})

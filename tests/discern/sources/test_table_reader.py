@@ -52,6 +52,19 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
     assert rows(table) == [(5, ["a.jpg", "two\nlines"]), (8, ["b.jpg", "x"])]
 
 
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;"])
+def test_the_line_of_excel_above_the_header_says_what_parts_cells(tmp_path: Path, first: str) -> None:
+    table = opened(tmp_path, f"\ufeff{first}\r\npath;label, or none\r\na;b,c\r\n")
+    assert table.header == ["path", "label, or none"]
+    assert rows(table, "path", "label, or none") == [(3, ["a", "b,c"])]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_text_says_its_encoding_by_its_mark(tmp_path: Path, encoding: str) -> None:
+    table = opened(tmp_path, "path\tlabel\na\tSchl\u00fcssel\n".encode(encoding))
+    assert rows(table, "path", "label") == [(2, ["a", "Schl\u00fcssel"])]
+
+
 def test_one_column_is_a_table_too(tmp_path: Path) -> None:
     assert rows(opened(tmp_path, "path\na.jpg\nb.jpg")) == [(2, ["a.jpg"]), (3, ["b.jpg"])]
     assert rows(opened(tmp_path, "path\n")) == []
@@ -67,11 +80,12 @@ def test_one_column_is_a_table_too(tmp_path: Path) -> None:
         ('path,label\na.jpg,"x"y\n', "line 2 of t.csv is not CSV"),
         ("path,label\na.jpg," + "x" * 200_000, "line 2 of t.csv is not CSV (field larger than field limit"),
         ("x" * 300_000, "line 1 of t.csv is not CSV (field larger"),
+        ("a.jpg,20,20,nut\nb.jpg,1,1,nut\n", "the first line of t.csv names a photo where its columns' names belong"),
         ("path,label,path\n", "t.csv has two columns named 'path': rename one"),
         ("", "t.csv is empty: give it a line that names its columns"),
         ("\ufeff\n\n", "t.csv is empty"),
         (b"path,label\na.jpg,gr\xfcn\n", "is not UTF-8 text: save it as UTF-8"),
-        ("path,label\n".encode("utf-16"), "is not UTF-8 text"),
+        ("path,Schl\u00fcssel\n".encode("cp1252"), "is not UTF-8 text"),
     ],
     ids=lambda value: str(value)[:40],
 )
