@@ -4,7 +4,7 @@ Rules kept:
 - a picture is known by its content: its global key is the SHA-256 of its bytes, so it is stored once, however often
   and under whatever name it is sent;
 - a picture that the project has already, in whichever batch, is not queued a second time;
-- everything is checked before anything is sent: a file that is no picture, or a batch's name that is taken;
+- everything is checked before anything is sent: a photo that ingest will refuse, or a batch's name that is taken;
 - sending the same again, or again after it broke off anywhere, ends in the same state.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -23,9 +24,9 @@ from discern.errors import ConfigError, DataError
 from discern.map_ahead import map_ahead
 from discern.progress import bar
 from discern.sources.base import Photo
-from discern.sources.files.tree import READ_LIMIT
 from discern.sources.labelbox.live import MOST_KEYS, export
-from edge_runtime.core.images import DAMAGE, FORMATS
+from edge_runtime.core.images import FORMATS, decode
+from edge_runtime.errors import ImageError
 
 if TYPE_CHECKING:
     from discern.sources.labelbox.sdk import Client
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 PREFIX = "discern-"
 MOST_PICTURES = 100_000  # in one batch; Labelbox's own limit
 AT_ONCE = 1000  # pictures in one request for data rows
+MOST_TOLD = 20  # refused photos that are named
+UNSHOWN = {"HEIF": "HEIC", "PPM": "PPM"}  # what the page on which people label cannot show
 PATIENCE = 3600.0  # seconds that Labelbox may take for one job
 
 Item = TypeVar("Item")
@@ -99,10 +102,23 @@ def global_key(data: bytes) -> str:
 
 
 def _pictures(photos: Iterable[Photo]) -> dict[str, Photo]:
-    """Return the photos by key, the first of each; every one was read and seen to be a picture."""
+    """Return the photos by key, the first of each; every one was decoded as ingest will decode it.
+
+    Raises:
+        DataError: some will be refused there, with a sentence for each, or there are none or too many.
+    """
     pictures: dict[str, Photo] = {}
-    for photo, (key, _) in bar(map_ahead(_look, photos), name="reading photos", unit="photo"):
-        pictures.setdefault(key, photo)
+    refused: list[str] = []
+    # As many threads as cores: each holds a decoded photo.
+    looked_at = map_ahead(_look, photos, workers=os.cpu_count() or 1)
+    for photo, (key, problem) in bar(looked_at, name="reading photos", unit="photo"):
+        if problem is None:
+            pictures.setdefault(key, photo)
+        else:
+            refused.append(problem)
+    if refused:
+        more = f"; and {len(refused) - MOST_TOLD} more such" if len(refused) > MOST_TOLD else ""
+        raise DataError("\n".join(refused[:MOST_TOLD]) + f"\nnothing was sent: mend or remove these{more}.")
     if not pictures:
         raise DataError("there are no photos to send: point at some.")
     if len(pictures) > MOST_PICTURES:
@@ -112,22 +128,28 @@ def _pictures(photos: Iterable[Photo]) -> dict[str, Photo]:
     return pictures
 
 
-def _look(photo: Photo) -> tuple[str, str]:
-    """Return the key and the MIME type of a photo."""
+def _look(photo: Photo) -> tuple[str, str | None]:
+    """Return the key of a photo, and the sentence that says why it cannot be labelled."""
     data = photo.load()
-    return global_key(data), _mime_type(data, photo.name)
-
-
-def _mime_type(data: bytes, name: str) -> str:
-    if len(data) >= READ_LIMIT:
-        raise DataError(f"{name} has more than the {READ_LIMIT - 1:,} bytes that are read: save it smaller.")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.get_format_mimetype() or Image.MIME[image.format or ""]
-    except (*DAMAGE, Image.DecompressionBombError):
-        raise DataError(
-            f"{name} is not a picture in a format read here: mend or remove it; nothing was sent."
-        ) from None
+        decode(data, photo.name)
+        if (kind := _format(data)) in UNSHOWN:
+            return "", f"{photo.name} is {UNSHOWN[kind]}, which browsers do not show: save it as JPEG."
+    except ImageError as error:
+        return "", str(error)
+    return global_key(data), None
+
+
+def _format(data: bytes) -> str:
+    """Return Pillow's name of the format of a photo that was decoded before."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        return image.format or ""
+
+
+def _mime_type(data: bytes) -> str:
+    """Return the type to send a photo as; a phone's MPO is a JPEG with more behind it."""
+    kind = _format(data)
+    return "image/jpeg" if kind == "MPO" else Image.MIME[kind]
 
 
 def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -193,7 +215,7 @@ def _upload_one(client: Client, key: str, photo: Photo) -> dict[str, str]:
     data = photo.load()
     if global_key(data) != key:
         raise DataError(f"{photo.name} changed while it was sent: send again once nothing writes there any more.")
-    mime_type = _mime_type(data, photo.name)
+    mime_type = _mime_type(data)
     url = client.upload_data(data, filename=f"{key}.{mime_type.rpartition('/')[2]}", content_type=mime_type)
     return {"row_data": url, "global_key": key, "external_id": photo.name}
 

@@ -75,6 +75,7 @@ class FakeLabelbox:
         self.projects: dict[str, Project] = {}
         self.tasks: dict[str, Any] = {}
         self.files: dict[str, bytes] = {}
+        self.uploads: list[tuple[str, str]] = []  # name and type of each file that was sent
 
     def __enter__(self) -> FakeLabelbox:
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -209,10 +210,11 @@ class _Handler(BaseHTTPRequestHandler):
             request = json.loads(body)
             return request["query"], request["variables"] or {}, []
         message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + body)
-        parts: dict[str, Any] = {
-            str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True)
-            for part in message.iter_parts()
-        }
+        parts: dict[str, Any] = {}
+        for part in message.iter_parts():
+            parts[str(part.get_param("name", header="content-disposition"))] = part.get_payload(decode=True)
+            if part.get_filename():
+                self.server.fake.uploads.append((str(part.get_filename()), part.get_content_type()))
         request = json.loads(parts["operations"])
         return request["query"], request["variables"], [parts["1"]]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from discern.errors import ConfigError, DataError
 from discern.sources.base import Photo
@@ -156,9 +159,40 @@ def test_pictures_that_the_key_may_not_see_are_named(project: FakeLabelbox) -> N
 
 def test_a_file_that_is_no_picture_is_named_before_anything_is_sent(project: FakeLabelbox) -> None:
     bad = Photo("tray/note.jpg", None, b"buy milk")
-    with pytest.raises(DataError, match=r"^tray/note\.jpg is not a picture in a format read here: .*nothing was sent"):
+    with pytest.raises(DataError, match=r"^tray/note\.jpg is not a picture in a format read here.*\nnothing was sent"):
         send([*photos(range(2)), bad], "p1", "b1")
     assert project.state() == ([], [], {})
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def test_all_that_ingest_would_refuse_is_told_before_anything_is_sent(project: FakeLabelbox) -> None:
+    image = Image.new("RGB", (40, 40), (9, 99, 200))
+    refused = {
+        "inks.jpg": (encoded(image.convert("CMYK"), "JPEG"), "is a CMYK picture"),
+        "deep.png": (encoded(Image.fromarray(np.zeros((40, 40), np.uint16)), "PNG"), "has more than 8 bits"),
+        "moves.gif": (encoded(image, "GIF", save_all=True, append_images=[Image.new("RGB", (40, 40))]), "is animated"),
+        "cut.jpg": (jpeg(4)[:-200], "is damaged"),
+        "tiny.png": (encoded(image.resize((5, 5)), "PNG"), "has only 5 x 5 pixels"),
+        "bits.ppm": (encoded(image, "PPM"), "is PPM, which browsers do not show"),
+    }
+    with pytest.raises(DataError) as caught:
+        send([*photos(range(2)), *(Photo(name, None, data) for name, (data, _) in refused.items())], "p1", "b1")
+    *sentences, last = str(caught.value).splitlines()
+    for sentence, (name, (_, reason)) in zip(sentences, refused.items(), strict=True):
+        assert sentence.startswith(f"{name} {reason}")
+    assert last == "nothing was sent: mend or remove these."
+    assert project.state() == ([], [], {})
+
+
+def test_a_phones_jpeg_of_several_views_is_sent_as_jpeg(project: FakeLabelbox) -> None:
+    views = encoded(Image.new("RGB", (40, 40)), "MPO", save_all=True, append_images=[Image.new("RGB", (40, 40))])
+    send([Photo("IMG_1.jpg", None, views)], "p1", "b1")
+    assert project.uploads[0] == (f"discern-{hashlib.sha256(views).hexdigest()}.jpeg", "image/jpeg")
 
 
 def test_nothing_to_send_is_one_sentence(project: FakeLabelbox) -> None:
