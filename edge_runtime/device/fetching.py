@@ -17,9 +17,8 @@ from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthM
 from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 
-from edge_runtime.errors import SettingsError
+from edge_runtime.device.repository_address import RepositoryAddress
 
-SCHEMES = ("file", "http", "https", "s3")
 CHUNK = 256 * 1024  # bytes
 TIMEOUT = 30  # seconds without a byte
 MISSING = 404
@@ -28,18 +27,11 @@ MISSING_IN_S3 = frozenset({"NoSuchKey", "404", "NotFound"})
 Received = Callable[[int], None]
 
 
-def repository_url(repository: str) -> str:
-    """Return the URL, without a trailing slash, of a repository that is named by a folder or a URL.
+class WebPageError(DownloadHTTPError):
+    """A web page came in place of a file: a network that wants a log-in, or a server that has a page for all."""
 
-    Raises:
-        SettingsError: it is of a kind that is not read here.
-    """
-    scheme = urlsplit(repository).scheme
-    if not scheme:
-        return Path(repository).expanduser().resolve().as_uri()
-    if scheme not in SCHEMES:
-        raise SettingsError(f"repository {repository!r} is neither a folder nor a {', '.join(SCHEMES)} address.")
-    return repository.rstrip("/")
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url} is a web page", MISSING)
 
 
 class RepositoryFetcher(FetcherInterface):
@@ -48,10 +40,14 @@ class RepositoryFetcher(FetcherInterface):
     Args:
         temporary: folder for files that are still arriving; the system's own may be a small RAM disk.
         received: called with the length of each piece that arrives.
+        address: of the repository; its query goes with every file.
     """
 
-    def __init__(self, temporary: Path, received: Received | None = None) -> None:
+    def __init__(
+        self, temporary: Path, received: Received | None = None, address: RepositoryAddress | None = None
+    ) -> None:
         self._temporary = temporary
+        self._address = address or RepositoryAddress("")
         self._received = received or (lambda _length: None)
         self.last_url = ""  # fetched last; the message names it where it is refused
         self._web = Urllib3Fetcher(socket_timeout=TIMEOUT, chunk_size=CHUNK, app_user_agent="discern-edge")
@@ -63,7 +59,7 @@ class RepositoryFetcher(FetcherInterface):
             return _read_file(Path(unquote(parts.path)))
         if parts.scheme == "s3":
             return self._read_object(parts.netloc, unquote(parts.path).lstrip("/"))
-        return self._web.fetch(url)
+        return _no_page(self._web.fetch(self._address.of_file(url)), url)
 
     @contextmanager
     def download_file(self, url: str, max_length: int) -> Iterator[IO[bytes]]:
@@ -108,6 +104,15 @@ class RepositoryFetcher(FetcherInterface):
             # A session of its own: the shared one keeps the first credentials for ever.
             self._s3 = boto3.session.Session().client("s3", config=settings)
         return self._s3
+
+
+def _no_page(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
+    """Yield what arrives; no file of a repository begins like a web page."""
+    first = next(chunks, b"")
+    if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        raise WebPageError(url)
+    yield first
+    yield from chunks
 
 
 def _read_file(path: Path) -> Iterator[bytes]:

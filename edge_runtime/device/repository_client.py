@@ -10,23 +10,29 @@ Rules kept:
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tuf.api import exceptions as tuf_errors
-from tuf.api.metadata import TargetFile
+from tuf.api.metadata import Metadata, TargetFile, Targets
 from tuf.ngclient.updater import Updater
 
 from edge_runtime.core.release import MANIFEST_MAX_BYTES, FileEntry, release_id
-from edge_runtime.device.fetching import MISSING, RepositoryFetcher, repository_url
+from edge_runtime.device.fetching import MISSING, RepositoryFetcher, WebPageError
 from edge_runtime.device.home import Home
-from edge_runtime.device.repository_paths import channel_path, file_path, manifest_path, parse_pointer
+from edge_runtime.device.repository_address import parse_address
+from edge_runtime.device.repository_paths import channel_named, channel_path, file_path, manifest_path, parse_pointer
 from edge_runtime.errors import UpdateError
 from edge_runtime.files import fsync_file, fsync_folder, rename_durably, write_atomically
 
 POINTER_MAX_BYTES = 4096
 ROOT_MAX_BYTES = 512_000
+PAUSE = 0.5  # seconds before a repository that seems behind is asked once more
+STALE = (tuf_errors.BadVersionNumberError, tuf_errors.LengthOrHashMismatchError)
+LATER = "a server or a cache on the way may hold an old or a damaged copy, so pull again later"
+GOES_ON = "the installed release goes on answering."
 
 
 class RepositoryClient:
@@ -45,19 +51,16 @@ class RepositoryClient:
 
     def __init__(self, home: Home, repository: str, trusted_root: Path | None, received: Callable[[int], None]) -> None:
         self._home = home
-        self._repository = repository
-        url = repository_url(repository)
+        self._address = parse_address(repository)
+        self._repository = self._address.url.removeprefix("file://")
         anchor = _anchor(home, trusted_root)
-        self._fetcher = RepositoryFetcher(home.incoming, received)
+        self._fetcher = RepositoryFetcher(home.incoming, received, self._address)
         with self._sentences():
-            self._updater = Updater(
-                str(home.tuf),
-                f"{url}/metadata/",
-                target_base_url=f"{url}/targets/",
-                fetcher=self._fetcher,
-                bootstrap=anchor,
-            )
-            self._updater.refresh()
+            try:
+                self._updater = self._refreshed(anchor)
+            except STALE:  # one of several servers, or a cache, may be behind: ask once more
+                time.sleep(PAUSE)
+                self._updater = self._refreshed(anchor)
         if not home.anchor.exists():
             write_atomically(home.anchor, anchor)
         _flush(home.tuf)
@@ -71,9 +74,7 @@ class RepositoryClient:
         path = channel_path(channel)
         target = self._find(path)
         if target is None:
-            raise UpdateError(
-                f"{self._repository} has no channel {channel!r}: publish a release to it, or name another."
-            )
+            raise UpdateError(f"{self._repository} has no channel {channel!r}{self._other_channels()}")
         return parse_pointer(self._read(target, POINTER_MAX_BYTES), path)
 
     def manifest_of(self, release: str) -> bytes:
@@ -99,6 +100,26 @@ class RepositoryClient:
         with self._sentences():
             self._updater.download_target(target, str(part))
         rename_durably(part, path)
+
+    def _refreshed(self, anchor: bytes) -> Updater:
+        url = self._address.url
+        updater = Updater(
+            str(self._home.tuf),
+            f"{url}/metadata/",
+            target_base_url=f"{url}/targets/",
+            fetcher=self._fetcher,
+            bootstrap=anchor,
+        )
+        updater.refresh()
+        return updater
+
+    def _other_channels(self) -> str:
+        """Return the end of a sentence: the channels that the repository has, and the mend."""
+        targets = Metadata[Targets].from_file(str(self._home.tuf / "targets.json")).signed.targets
+        channels = sorted(name for path in targets if (name := channel_named(path)))
+        if not channels:
+            return " and no other: publish a release to it."
+        return f", but {', '.join(channels)}: name one of them with --channel, or publish a release to it."
 
     def _find(self, path: str) -> TargetFile | None:
         with self._sentences():
@@ -127,7 +148,8 @@ class RepositoryClient:
             yield
         except (tuf_errors.DownloadError, tuf_errors.RepositoryError) as error:
             _raise_if_disk_is_full(error)
-            raise UpdateError(_sentence(error, self._repository, self._last_file())) from None
+            sentence = _sentence(error, self._repository, self._last_file())
+            raise UpdateError(self._address.without_query(sentence)) from None
 
     def _last_file(self) -> str:
         """Return the file that was fetched last, which is to blame where a check fails."""
@@ -135,19 +157,35 @@ class RepositoryClient:
 
 
 def _sentence(error: Exception, repository: str, file: str) -> str:
-    if isinstance(error, tuf_errors.ExpiredMetadataError):
+    if isinstance(error, (tuf_errors.RepositoryError, tuf_errors.DownloadLengthMismatchError)):
+        return _distrust(error, repository, file)
+    if isinstance(error, WebPageError):
         return (
-            f"the metadata of {repository} has expired ({error}): have it signed again, or set this device's clock; "
-            "the installed release goes on answering."
+            f"{file} came as a web page: log in to the network that this device is in, or check the repository's "
+            f"address; {GOES_ON}"
         )
-    if isinstance(error, (tuf_errors.DownloadLengthMismatchError, tuf_errors.RepositoryError)):
-        return f"{file} is not to be trusted ({error}): publish it again."
     if isinstance(error, tuf_errors.DownloadHTTPError):
         if error.status_code == MISSING:
             return f"{file} does not exist: check the repository's address."
         return f"{repository} refused the download ({error}): check the address and the rights."
     detail = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
     return f"{repository} cannot be reached ({detail}): check the network and try again."
+
+
+def _distrust(error: Exception, repository: str, file: str) -> str:
+    """Return the sentence about metadata, or a file, that the update client refuses."""
+    if isinstance(error, tuf_errors.ExpiredMetadataError):
+        return (
+            f"the metadata of {repository} has expired ({error}): have it signed again, or set this device's clock; "
+            f"{GOES_ON}"
+        )
+    if isinstance(error, tuf_errors.BadVersionNumberError):
+        mend = f"it is older than what this device saw before; {LATER}"
+    elif isinstance(error, tuf_errors.UnsignedMetadataError):
+        mend = "no key that this device trusts signed it; check the repository's address, or have it signed again"
+    else:
+        mend = f"it is not what was published; {LATER}"
+    return f"{file} is not to be trusted ({error}): {mend}; {GOES_ON}"
 
 
 def _raise_if_disk_is_full(error: Exception) -> None:

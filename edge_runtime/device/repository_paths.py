@@ -28,6 +28,12 @@ def channel_path(channel: str) -> str:
     return f"channels/{channel}.json"
 
 
+def channel_named(path: str) -> str | None:
+    """Return the channel whose pointer lies at a target path; None for another target."""
+    channel = path.removeprefix("channels/").removesuffix(".json")
+    return channel if CHANNEL.fullmatch(channel) and channel_path(channel) == path else None
+
+
 def manifest_path(release: str) -> str:
     """Return the target path of a release's manifest."""
     return f"releases/{release}/{MANIFEST_FILE}"

@@ -19,10 +19,12 @@ from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge_runtime.core.identify import Answer, Identifier, split_candidates
 from edge_runtime.core.release import Release
@@ -163,6 +165,24 @@ class Service:
             )
 
 
+class HeadAsGet:
+    """Answers HEAD wherever there is GET, without the body (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+
+        async def send_without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._app({**scope, "method": "GET"}, receive, send_without_body)
+        else:
+            await self._app(scope, receive, send)
+
+
 def create_app(source: Home | Release | Path, settings: ServiceSettings | None = None) -> FastAPI:
     """Make the service.
 
@@ -183,6 +203,7 @@ def create_app(source: Home | Release | Path, settings: ServiceSettings | None =
     # FastAPI's own pages load their scripts from the network.
     app = FastAPI(title="Discern on the device", docs_url=None, redoc_url=None, lifespan=lifespan)
     app.state.service = service
+    app.add_middleware(HeadAsGet)
     _add_errors(app)
     _add_headers(app)
     _add_pages(app)
@@ -264,6 +285,12 @@ def _add_errors(app: FastAPI) -> None:
         sentence = sentences.get(error.status_code) if error.detail in {"Not Found", "Method Not Allowed"} else None
         return reply(error.status_code, sentence or str(error.detail), error.headers)
 
+    @app.exception_handler(RequestValidationError)
+    def validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
+        problem = error.errors()[0]
+        place = " ".join(str(part) for part in problem["loc"][1:])
+        return reply(422, f"{place} is {str(problem['input'])[:50]!r}: {_lower(problem['msg'])}.")
+
     @app.exception_handler(EdgeError)
     def edge_error(_request: Request, error: EdgeError) -> JSONResponse:
         return reply(422 if isinstance(error, (ImageError, SettingsError)) else 503, str(error))
@@ -271,6 +298,10 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def other_error(_request: Request, _error: Exception) -> JSONResponse:
         return reply(500, "the service met an error of its own: its log says which.")
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
 def _answer_out(answer: Answer, identifier: Identifier) -> AnswerOut:

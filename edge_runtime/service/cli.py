@@ -24,12 +24,14 @@ from rich.text import Text
 from edge_runtime.core.identify import Answer, Identifier, split_candidates
 from edge_runtime.core.images import ImageLimits
 from edge_runtime.device.home import Home
+from edge_runtime.device.repository_address import resolved
 from edge_runtime.errors import EdgeError, ImageError, SettingsError
 from edge_runtime.files import write_atomically
 from edge_runtime.service.settings import Secret, ServiceSettings, check_binding
 
 DEFAULT_HOME = Path("~/.local/share/discern-edge")
 MAX_CONNECTIONS = 64
+CUT_SHORT = 141  # what a shell says of a program that wrote into a closed pipe
 LOG_LEVEL = "info"
 
 
@@ -38,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except EdgeError as error:
         _write_error(error)
         return 1
+    except BrokenPipeError:  # as of `| head`: whoever read has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+        return CUT_SHORT
     except KeyboardInterrupt:
         return 130
     return status
@@ -163,7 +169,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _home(options: argparse.Namespace) -> Home:
-    return Home(Path(options.home).expanduser().resolve())
+    return Home(resolved(options.home))
 
 
 def _source(home: Home, repository: str | None, channel: str | None) -> tuple[str, str]:
@@ -183,8 +189,9 @@ def _last_source(home: Home) -> tuple[str, str]:
 
 
 def _remember_source(home: Home, repository: str, channel: str) -> None:
-    address = repository if "://" in repository else str(Path(repository).expanduser().resolve())
-    write_atomically(home.path / "source.json", json.dumps({"repository": address, "channel": channel}).encode())
+    address = repository if "://" in repository else str(resolved(repository))
+    source = json.dumps({"repository": address, "channel": channel}).encode()
+    write_atomically(home.path / "source.json", source, mode=0o600)  # the address may be signed by its query
 
 
 def _token(file: Path | None) -> Secret | None:

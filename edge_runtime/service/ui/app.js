@@ -7,7 +7,8 @@ let latest = 0; // an answer that was overtaken by a newer photo is not shown
 
 function ask(path, options = {}) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  return fetch(path, { ...options, headers });
+  const below = path.replace(/^\//, ""); // a proxy may serve this page below a path of its own
+  return fetch(below, { ...options, headers });
 }
 
 async function told(response) {
@@ -63,7 +64,7 @@ async function identify(file) {
   const candidates = $("candidates").value.trim();
   if (candidates) form.append("candidates", candidates);
   try {
-    const answer = await told(await ask("/v1/identify", { method: "POST", body: form }));
+    const answer = await told(await ask("v1/identify", { method: "POST", body: form }));
     if (turn !== latest) return;
     const verdict = answer.known ? answer.label : "Unknown";
     show(answer.known ? "known" : "unknown", verdict, answer.explanation, answer.matches, answer.probability);
@@ -82,7 +83,7 @@ function preview(file) {
 
 async function describe() {
   try {
-    const release = await told(await ask("/v1/release"));
+    const release = await told(await ask("v1/release"));
     $("release").textContent = `${release.name} · ${release.classes.length} classes · release ${release.id}`;
     $("labels").replaceChildren(...release.classes.map((label) => new Option(label, label)));
   } catch (error) {

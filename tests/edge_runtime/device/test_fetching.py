@@ -2,19 +2,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import boto3
 import pytest
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError
 
 from edge_runtime.core.release import Release
-from edge_runtime.device.fetching import RepositoryFetcher, repository_url
+from edge_runtime.device.fetching import RepositoryFetcher
 from edge_runtime.device.home import Home
 from edge_runtime.device.updates import pull
-from edge_runtime.errors import SettingsError, UpdateError
+from edge_runtime.errors import UpdateError
+from tests.edge_runtime.homes import assert_untouched
 from tests.edge_runtime.toy_repository import ToyRepository
 
 CUT = "cut-off.bin"
@@ -66,6 +69,70 @@ def test_a_connection_that_breaks_is_a_download_error(web: str, tmp_path: Path) 
         RepositoryFetcher(tmp_path).download_bytes(f"{web}/{CUT}", 1000)
 
 
+class Odd(Quiet):
+    """A web server as they are found: `manner` says how."""
+
+    manner = ""
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        path, _, query = self.path.partition("?")
+        missing = not Path(self.translate_path(path)).is_file()
+        if self.manner == "portal" or (self.manner == "page for all" and missing):
+            self._page()
+        elif self.manner == "signed" and query != "sig=a%2Fb":
+            self.send_error(403)
+        else:
+            super().do_GET()
+
+    def _page(self) -> None:
+        body = b"\n<!DOCTYPE html><html>Please accept the terms</html>"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def odd(folder: str, manner: str) -> Iterator[str]:
+    """Serve a folder in an odd manner."""
+    handler = type("Manner", (Odd,), {"manner": manner, "asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_page_in_place_of_what_is_missing_does_no_harm(
+    repository: ToyRepository, tmp_path: Path, toy_release: Release
+) -> None:
+    with odd(repository.url, "page for all") as url:
+        assert pull(url, tmp_path / "home", trusted_root=repository.root).release == toy_release.id
+
+
+def test_a_network_that_wants_a_log_in_is_named(repository: ToyRepository, home: Path, toy_release: Release) -> None:
+    with odd(repository.url, "portal") as url, pytest.raises(UpdateError) as caught:
+        pull(url, home)
+    said = str(caught.value)
+    assert "timestamp.json came as a web page: log in to the network that this device is in" in said
+    assert "publish" not in said
+    assert_untouched(home, toy_release)
+
+
+def test_an_address_may_be_signed_by_its_query(repository: ToyRepository, tmp_path: Path, toy_release: Release) -> None:
+    with odd(repository.url, "signed") as url:
+        home = tmp_path / "home"
+        assert pull(f"{url}/?sig=a%2Fb", home, trusted_root=repository.root).release == toy_release.id
+        for wrong in (f"{url}/elsewhere?sig=a%2Fb", f"{url}?sig=other", "http://127.0.0.1:9?sig=a%2Fb"):
+            with pytest.raises(UpdateError) as caught:
+                pull(wrong, home)
+            assert "sig" not in str(caught.value)
+
+
 def test_lengths_are_bounded_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "a file with spaces"
     path.write_bytes(b"x" * 1000)
@@ -75,14 +142,6 @@ def test_lengths_are_bounded_and_reported(tmp_path: Path) -> None:
     assert sum(received) == 1000
     with pytest.raises(DownloadLengthMismatchError):
         fetcher.download_bytes(path.as_uri(), 999)
-
-
-def test_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert repository_url("releases") == (tmp_path / "releases").as_uri()
-    assert repository_url("s3://bucket/releases/") == "s3://bucket/releases"
-    with pytest.raises(SettingsError, match="'gs://bucket' is neither a folder nor a"):
-        repository_url("gs://bucket")
 
 
 @pytest.fixture

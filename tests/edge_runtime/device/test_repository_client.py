@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from edge_runtime.core.release import FILES, MANIFEST_FILE, Release
+from edge_runtime.device import repository_client
 from edge_runtime.device.home import Home
 from edge_runtime.device.repository_paths import channel_path, manifest_path
 from edge_runtime.device.updates import pull
@@ -67,11 +69,39 @@ def test_an_older_state_played_again_is_refused(
     shutil.copytree(repository.url, tmp_path / "old")
     repository.publish(newer_release, "production")
     pull(repository.url, home)
-    with pytest.raises(UpdateError, match=r"timestamp\.json is not to be trusted"):
+    with pytest.raises(
+        UpdateError, match=r"timestamp\.json is not to be trusted .*: it is older than what this"
+    ) as caught:
         pull(str(tmp_path / "old"), home)
+    assert "pull again later; the installed release goes on answering." in str(caught.value)
+    assert "publish" not in str(caught.value)
     current = Home(home).read_current()
     assert current is not None
     assert current.release == newer_release.id
+
+
+def test_a_copy_that_is_behind_is_asked_once_more(
+    repository: ToyRepository, home: Path, newer_release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(repository.url, tmp_path / "copy")
+    repository.publish(newer_release, "production")
+    repository.commit()
+    pull(repository.url, home)
+
+    def catch_up(_seconds: float) -> None:
+        shutil.copytree(repository.url, tmp_path / "copy", dirs_exist_ok=True)
+
+    monkeypatch.setattr(repository_client, "time", SimpleNamespace(sleep=catch_up))
+    assert pull(str(tmp_path / "copy"), home).release == newer_release.id
+
+
+def test_a_channel_that_is_not_there_names_those_that_are(
+    repository: ToyRepository, home: Path, newer_release: Release
+) -> None:
+    repository.publish(newer_release, "staging")
+    repository.commit()
+    with pytest.raises(UpdateError, match="has no channel 'prod', but production, staging: name one of them with"):
+        pull(repository.url, home, "prod")
 
 
 @pytest.mark.parametrize("role", ["snapshot", "targets"])

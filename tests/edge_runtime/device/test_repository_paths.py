@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from edge_runtime.device.repository_paths import channel_path, make_pointer, manifest_path, parse_pointer
+from edge_runtime.device.repository_paths import channel_named, channel_path, make_pointer, manifest_path, parse_pointer
 from edge_runtime.errors import UpdateError
 
 RELEASE = "0123456789abcdef"
@@ -38,3 +38,9 @@ def test_a_channel_has_a_plain_name(channel: str) -> None:
     with pytest.raises(UpdateError, match="is not a name of small letters"):
         channel_path(channel)
     assert channel_path("line-2.b_c") == "channels/line-2.b_c.json"
+
+
+def test_the_channel_of_a_pointer() -> None:
+    assert channel_named("channels/parts-production.json") == "parts-production"
+    for path in ("channels/.json", "channels/A.json", "channels/a", "releases/0123456789abcdef/release.json", "a.json"):
+        assert channel_named(path) is None

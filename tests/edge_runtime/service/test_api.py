@@ -134,6 +134,22 @@ def test_other_calls_get_one_sentence(client: TestClient, method: str, path: str
     assert response.json()["error"].endswith(".")
 
 
+@pytest.mark.parametrize("path", ["/", "/ui/app.js", "/healthz", "/readyz", "/metrics", "/v1/release"])
+def test_head_is_get_without_a_body(client: TestClient, path: str) -> None:
+    asked, got = client.head(path), client.get(path)
+    assert (asked.status_code, asked.content) == (200, b"")
+    assert asked.headers["content-type"] == got.headers["content-type"]
+    assert client.head("/nothing").status_code == 404
+    assert client.head("/v1/identify").status_code == 405
+
+
+def test_a_parameter_that_does_not_fit_gets_one_sentence(client: TestClient) -> None:
+    answer = client.get("/v1/classes/x/thumbnail")
+    assert answer.status_code == 422
+    assert answer.json().keys() == {"error"}
+    assert answer.json()["error"].startswith("number is 'x': input should be a valid integer")
+
+
 def test_health_and_metrics(toy_release: Release) -> None:
     client = TestClient(create_app(toy_release, SETTINGS))
     assert client.get("/healthz").json() == {"status": "ok"}

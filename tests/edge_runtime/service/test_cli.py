@@ -15,6 +15,7 @@ import pytest
 
 from edge_runtime.core.release import FILES, MANIFEST_FILE, MODEL_FILE, Release
 from edge_runtime.device.home import Home
+from edge_runtime.service import cli
 from edge_runtime.service.cli import _percent, main
 from tests.edge_runtime.toy_release import COLOURS, UNKNOWN, flip, photo
 from tests.edge_runtime.toy_repository import ToyRepository
@@ -199,6 +200,30 @@ def test_serve_answers_in_a_process_of_its_own(home: Path, photos: dict[str, str
             _, err = server.communicate(timeout=20)
     assert token not in err
     assert server.returncode in {0, -15, 143}
+
+
+def test_a_reader_that_leaves_is_no_error(home: Path, photos: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "edge_runtime", "--home", str(home), "identify", "--json", photos["red"]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+def test_a_user_without_a_home_is_told(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "DEFAULT_HOME", Path("~nobody-of-this-name/x"))
+    monkeypatch.delenv("DISCERN_EDGE_HOME", raising=False)
+    assert "this user has no home folder" in one_sentence(edge("status"))
+
+
+def test_where_the_repository_is_stays_with_the_user(edge: Edge, home: Path, published: ToyRepository) -> None:
+    assert edge("--home", home, "pull", published.url).status == 0
+    assert (home / "source.json").stat().st_mode & 0o777 == 0o600
+    said = one_sentence(edge("--home", home, "pull", "https://ann:geheim@host/releases"))
+    assert "geheim" not in said
+    assert "geheim" not in (home / "source.json").read_text()
 
 
 def test_the_program_starts_quickly_enough(home: Path, photos: dict[str, str]) -> None:

@@ -6,7 +6,9 @@ import re
 import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -103,3 +105,51 @@ def test_a_photo_goes_in_and_the_answer_can_be_read(
     expect(page.locator("#verdict")).to_have_text("Unknown")
     expect(page.locator("#why")).to_contain_text("red, which is not among the candidates")
     expect(page.locator("#sure")).to_be_hidden()
+
+
+class Below(BaseHTTPRequestHandler):
+    """A proxy that serves a program below /tools/discern/ and takes that away before it asks."""
+
+    prefix = "/tools/discern"
+    behind = ""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+    def do_GET(self) -> None:
+        if not self.path.startswith(f"{self.prefix}/"):
+            self.send_error(404)
+            return
+        length = int(self.headers.get("content-length", 0))
+        request = urllib.request.Request(
+            self.behind + self.path.removeprefix(self.prefix),
+            self.rfile.read(length) if length else None,
+            method=self.command,
+        )
+        if length:
+            request.add_header("content-type", self.headers["content-type"])
+        with urllib.request.urlopen(request) as answer:
+            body = answer.read()
+            self.send_response(answer.status)
+            self.send_header("content-type", answer.headers["content-type"])
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815
+
+
+@pytest.mark.parametrize("address", [None], indirect=True)
+def test_the_page_works_below_the_path_of_a_proxy(page: Page, address: str, tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(photo(COLOURS["red"], 3))
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Proxy", (Below,), {"behind": address})) as proxy:
+        threading.Thread(target=proxy.serve_forever).start()
+        try:
+            page.goto(f"http://127.0.0.1:{proxy.server_port}/tools/discern/")
+            expect(page.locator("#release")).to_contain_text("squares · 5 classes")
+            page.locator("#file").set_input_files(tmp_path / "red.png")
+            expect(page.locator("#verdict")).to_have_text("red")
+            expect(page.locator("#matches li").first.locator("img")).to_have_js_property("naturalWidth", 24)
+            assert page.locator("body").evaluate("body => getComputedStyle(body).maxWidth") == "960px"  # of its style
+        finally:
+            proxy.shutdown()
