@@ -19,6 +19,7 @@ from edge_runtime.core.index import (
     IndexParameters,
     SearchLimits,
     check_graph,
+    has_many_twins,
     load_graph,
 )
 from edge_runtime.errors import ReleaseError
@@ -228,3 +229,28 @@ def test_a_graph_that_misses_nearest_rows_is_refused(tmp_path: Path) -> None:
 def test_a_graph_that_fits_passes(tmp_path: Path) -> None:
     GalleryIndex.build(unit(30), np.arange(30)).save(tmp_path)
     check_graph(tmp_path, np.arange(30), DIM, IndexParameters(), unit(5, seed=3))
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-3], ids=["equal", "nearly equal"])
+def test_many_equal_rows_are_searched_exactly(
+    spread: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(index_module, "LIMITS", SearchLimits(exact_rows=1_000))
+    noise = np.random.default_rng(3).normal(size=(2_000, DIM)) * spread
+    frozen = np.repeat(unit(1, seed=9), 2_000, axis=0) + noise
+    frozen /= np.linalg.norm(frozen, axis=1, keepdims=True)
+    vectors = np.concatenate([frozen, unit(300)]).astype(np.float32)
+    classes = np.concatenate([np.zeros(2_000, int), np.arange(300) % 60 + 1])
+    queries = unit(200, seed=5)
+    index = GalleryIndex.build(vectors, classes)
+    ids, scores = index.best_classes(queries, 2)
+    expected_ids, expected = GalleryIndex(index.vectors, index.classes, None).best_classes(queries, 2)
+    assert np.array_equal(ids, expected_ids)
+    assert np.array_equal(scores, expected)
+    assert "2300 gallery rows are nearly equal: they are searched without a graph" in caplog.text
+
+
+def test_a_gallery_of_different_rows_has_no_twins() -> None:
+    assert not has_many_twins(unit(5_000))
+    assert not has_many_twins(unit(1))
+    assert has_many_twins(np.repeat(unit(1), 300, axis=0))
