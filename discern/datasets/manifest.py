@@ -51,16 +51,18 @@ _CONTENT = [
     pa.field("device", pa.string()),
     pa.field("release", pa.string()),
 ]
-# Where images lie, and what follows from the rest. Manifests of format 1 lack the facts of their pictures.
+# Where images lie, and what follows from the rest. Manifests of format 1 lack the facts of their pictures; those of
+# formats 2 and 3 lack the appearance, and their brightness, sharpness and hash are those of the whole picture.
 _DERIVED = [
     pa.field("shard", pa.string(), nullable=False),  # sha256 of the shard
     pa.field("row", pa.int32(), nullable=False),  # the image's place in its shard
     pa.field("stamp", pa.string()),  # of the photo in its source: while it stays, the photo need not be read again
     pa.field("width", pa.int32()),  # pixels of the upright picture
     pa.field("height", pa.int32()),
-    pa.field("brightness", pa.float32()),  # mean luma, 0 to 1
+    pa.field("brightness", pa.float32()),  # mean luma, 0 to 1; it and the next three are of what the row shows
     pa.field("sharpness", pa.float32()),  # see discern.datasets.ingest.image_facts
-    pa.field("phash", pa.uint64()),  # perceptual hash of the upright picture
+    pa.field("phash", pa.uint64()),  # perceptual hash
+    pa.field("appearance", pa.binary()),  # see discern.datasets.appearance
     pa.field("near_duplicates", pa.string()),  # what photos of (nearly) the same picture share
     pa.field("lookalike", pa.string()),  # a photo of another class that shows nearly the same
     pa.field("session", pa.string()),  # what photos of one class taken shortly after each other share
@@ -223,8 +225,7 @@ class DatasetVersion:
             DataError: its shard is missing, damaged or out of reach.
         """
         rgb = decode(self.image_bytes(i), self.table["source"][i].as_py())
-        box = self.table["box"][i].as_py()
-        return rgb if box is None else crop(rgb, widen(box, self.table["margin"][i].as_py()))
+        return shown(rgb, self.table["box"][i].as_py(), self.table["margin"][i].as_py())
 
     def _of_kind(self, kind: RowKind) -> pa.Table:
         rows = pa.concat_tables([self.table, self.without_instance])
@@ -254,6 +255,11 @@ class DatasetVersion:
     def __getstate__(self) -> dict[str, object]:
         """Leave what is cached, open files among it, out of what other processes get."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+def shown(rgb: Pixels, box: Sequence[float] | None, margin: float) -> Pixels:
+    """What a row shows of its picture, uint8 [H, W, 3]: the whole, or what its box and margin cut out."""
+    return rgb if box is None else crop(rgb, widen(box, margin))
 
 
 def widen(box: Sequence[float], margin: float) -> Box:

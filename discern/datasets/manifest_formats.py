@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from discern.errors import DataError
 
-NEWEST = 3
+NEWEST = 4
 FORMAT_NAME = "discern dataset version {}"
 _RENAMED_SPLIT_SETTINGS = {"stranger_share": "unknown_share"}
 
@@ -87,7 +87,12 @@ def from_2_to_3(stored: StoredManifest) -> StoredManifest:
     return StoredManifest(table, {**stored.texts, "splits": splits})
 
 
-_STEPS: Mapping[int, Callable[[StoredManifest], StoredManifest]] = {1: from_1_to_2, 2: from_2_to_3}
+def from_3_to_4(stored: StoredManifest) -> StoredManifest:
+    """Add appearances, which nobody had measured; brightness, sharpness and hash stay those of the whole picture."""
+    return StoredManifest(_with_column(stored.table, pa.field("appearance", pa.binary()), None), stored.texts)
+
+
+_STEPS: Mapping[int, Callable[[StoredManifest], StoredManifest]] = {1: from_1_to_2, 2: from_2_to_3, 3: from_3_to_4}
 
 
 def _format_number(format_name: str, location: str) -> int:

@@ -6,7 +6,7 @@ Pure: rows in, rejects and pairs out; only `pixels` reads anything.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,24 +14,30 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.datasets.disjoint_sets import DisjointSets
-from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, candidates, confirm
+from discern.datasets.ingest.near_duplicates import MAX_DISTANCE, Pair, Pictures, candidates, confirm
 from discern.datasets.ingest.rejected import Kind
 from discern.datasets.ingest.rows import IngestRow
 from edge_runtime.core.images import Box, Pixels
 
+NAMED = 4  # photos of one conflict in its message
 DECIDE = "with `discern data decide`, or in cleaning.decisions"
 
 Rejects = dict[int, tuple[Kind, str]]  # number of the row -> kind and reason
+Thing = tuple[str, Box | None]  # sha256 of a picture, and the box of the thing in it; None is the whole picture
 
 
 class CleaningConfig(BaseModel):
     """What is left out of a version.
 
     Args:
-        max_rejected_share: share of photos that may be broken before the run stops.
+        max_rejected_share: share of photos that may be broken; where more are, the version fails the check
+            `broken_photos`, and its page names them.
         near_distance: bits by which the perceptual hashes of near-duplicates differ at most.
         near_similarity: least structural similarity of near-duplicates of one class; they stay on one side of a split.
-        same_similarity: least structural similarity of two pictures under two labels that are one picture.
+        near_change: largest local difference between them, as a share of their contrast.
+        same_similarity: least structural similarity of two pictures under two labels that are one picture; 1 asks for
+            equal thumbnails.
+        same_change: largest local difference between them.
         decisions: name of a photo -> the label that somebody decided on, where one picture had two. A photo named here
             is in the version under that label, whatever it resembles, and those like it that are not named are left
             out. A thing in a box is named with it, as the conflict tells: `name@left,top,right,bottom`.
@@ -40,16 +46,18 @@ class CleaningConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_rejected_share: float = Field(default=0.0, ge=0, le=1)
+    max_rejected_share: float = Field(default=0.01, ge=0, le=1)
     near_distance: int = Field(default=7, ge=0, le=MAX_DISTANCE)
     near_similarity: float = Field(default=0.85, ge=0, le=1)
+    near_change: float = Field(default=0.25, ge=0, le=1)
     same_similarity: float = Field(default=0.95, ge=0, le=1)
+    same_change: float = Field(default=0.12, ge=0, le=1)
     decisions: dict[str, str] = Field(default_factory=dict)
     unlabelled: Literal["reject", "keep"] = "reject"
 
     @property
     def limits(self) -> str:
-        """JSON of what decides which photos are alike: pictures compared by it need not be compared again."""
+        """JSON of what decides which photos are alike: what was compared by it need not be compared again."""
         return self.model_dump_json(exclude={"max_rejected_share", "unlabelled"})
 
 
@@ -74,33 +82,43 @@ def clean(rows: Sequence[IngestRow], config: CleaningConfig, pixels: Callable[[I
     Args:
         rows: all rows.
         config: the limits.
-        pixels: the whole picture of a row, uint8 [h, w, 3]; called from several threads.
+        pixels: what a row shows, uint8 [h, w, 3]; called from several threads.
     """
     rejected = _repeated_unlabelled(rows)
     rejected |= _empty_and_not(rows, config.decisions)
     rejected |= _equal_things(rows, rejected, config.decisions)
-    pictures = _PictureSets(rows, rejected)
-    same = pictures.same_before()
+    things = _ThingSets(rows, rejected)
+    same = things.same_before()
     lookalikes: list[tuple[int, int]] = []
     one_picture: list[tuple[int, int]] = []  # under two labels each
-    phashes = np.array([rows[i].phash for i in pictures.first_rows], np.uint64)
-    is_new = np.array([not rows[i].is_compared for i in pictures.first_rows], bool)
-    pairs = candidates(phashes, is_new, config.near_distance)
-
-    def picture(k: int) -> Pixels:
-        return pixels(rows[pictures.first_rows[k]])
-
-    for pair in confirm(pairs, picture, config.near_similarity, pictures.joined.together):
-        first, second = pictures.first_rows[pair.first], pictures.first_rows[pair.second]
-        if pictures.may_be_one_class(pair.first, pair.second):
-            pictures.joined.join(pair.first, pair.second)
+    for pair in _alike(things, rows, config, pixels):
+        first, second = things.first_rows[pair.first], things.first_rows[pair.second]
+        if things.may_be_one_class(pair.first, pair.second):
+            things.joined.join(pair.first, pair.second)
             same.append((first, second))
-        elif rows[first].box is None and rows[second].box is None:  # in boxes things differ, whatever is around them
-            is_one_picture = pair.similarity >= config.same_similarity
+        elif rows[first].sha256 != rows[second].sha256:
+            are_whole = rows[first].box is None and rows[second].box is None
+            is_one_picture = are_whole and _is_one_picture(pair, config)
             (one_picture if is_one_picture else lookalikes).append((first, second))
     undecided = _undecided_of_pairs(one_picture, rows, config.decisions)
     lookalikes += [pair for pair in one_picture if undecided.keys().isdisjoint(pair)]
     return Cleaned(rejected | undecided, same, lookalikes)
+
+
+def _is_one_picture(pair: Pair, config: CleaningConfig) -> bool:
+    """Tell whether two alike photos are one; things in boxes are not asked, for they are small and look the same."""
+    return pair.similarity >= config.same_similarity and pair.change <= config.same_change
+
+
+def _alike(
+    things: _ThingSets, rows: Sequence[IngestRow], config: CleaningConfig, pixels: Callable[[IngestRow], Pixels]
+) -> Iterator[Pair]:
+    """Yield the pairs of things that are alike and not of one set already."""
+    phashes = np.array([rows[i].shown.phash for i in things.first_rows], np.uint64)
+    is_new = np.array([not rows[i].is_compared for i in things.first_rows], bool)
+    pictures = Pictures(lambda place: pixels(rows[things.first_rows[place]]))
+    pairs = candidates(phashes, is_new, config.near_distance, pictures)
+    return confirm(pairs, pictures, config.near_similarity, config.near_change, things.joined.together)
 
 
 def near_sets(numbers: Sequence[int], rows: Sequence[IngestRow], same: Sequence[tuple[int, int]]) -> dict[int, str]:
@@ -116,20 +134,30 @@ def near_sets(numbers: Sequence[int], rows: Sequence[IngestRow], same: Sequence[
     """
     if not same:
         return {}
-    index: dict[str, int] = {}  # sha256 -> number of the picture
+    index: dict[Thing, int] = {}  # thing -> its number
     for i in numbers:
-        index.setdefault(rows[i].sha256, len(index))
+        index.setdefault(_thing(rows[i]), len(index))
     joined = DisjointSets(len(index))
     for first, second in same:
-        if rows[first].sha256 in index and rows[second].sha256 in index:
-            joined.join(index[rows[first].sha256], index[rows[second].sha256])
-    pictures = list(index)
-    names: dict[str, str] = {}
-    for members in joined.sets(range(len(pictures))).values():
+        if _thing(rows[first]) in index and _thing(rows[second]) in index:
+            joined.join(index[_thing(rows[first])], index[_thing(rows[second])])
+    things = list(index)
+    names: dict[Thing, str] = {}
+    for members in joined.sets(range(len(things))).values():
         if len(members) > 1:
-            name = min(pictures[k] for k in members)[:16]
-            names.update((pictures[k], name) for k in members)
-    return {i: names[rows[i].sha256] for i in numbers if rows[i].sha256 in names}
+            name = _name_of_set([things[k] for k in members])
+            names.update((things[k], name) for k in members)
+    return {i: names[_thing(rows[i])] for i in numbers if _thing(rows[i]) in names}
+
+
+def _thing(row: IngestRow) -> Thing:
+    return row.sha256, row.box
+
+
+def _name_of_set(things: Sequence[Thing]) -> str:
+    """Name a set by its first picture; things in boxes may form several sets of the same pictures."""
+    sha256, box = min(things, key=lambda thing: (thing[0], thing[1] or ()))
+    return sha256[:16] if box is None else f"{sha256[:16]}@{','.join(f'{side:g}' for side in box)}"
 
 
 def _repeated_unlabelled(rows: Sequence[IngestRow]) -> Rejects:
@@ -167,7 +195,7 @@ def _empty_and_not(rows: Sequence[IngestRow], decisions: Mapping[str, str]) -> R
         instance = rows[instances[0]]
         reason = (
             f"{rows[empty[row.sha256]].name} is said to be empty, and {instance.decision_name} ({instance.label!r}) is "
-            f"the same picture: delete one of them, or decide on the latter {DECIDE}."
+            f"the same picture: decide on the latter {DECIDE}, or correct what is said to be empty."
         )
         rejected.update(dict.fromkeys([i, *instances], ("conflict", reason)))
     return rejected
@@ -229,10 +257,11 @@ def _undecided_of_pairs(
 
 
 def _conflict(members: Sequence[int], rows: Sequence[IngestRow]) -> Rejects:
-    named = " and ".join(f"{rows[i].decision_name} ({rows[i].label!r})" for i in members[:3])
+    named = " and ".join(f"{rows[i].decision_name} ({rows[i].label!r})" for i in members[:NAMED])
+    more = f" and {len(members) - NAMED:,} more" if len(members) > NAMED else ""
     reason = (
-        f"{named} are one picture under several labels: keep it where it belongs and delete the others, or decide on "
-        f"one {DECIDE}."
+        f"{named}{more} look like one picture under several labels: look at them, and decide on one {DECIDE}; "
+        "where they are different things, decide on each of them (--also)."
     )
     return dict.fromkeys(members, ("conflict", reason))
 
@@ -257,22 +286,22 @@ def _decided_otherwise(row: IngestRow, decided: IngestRow) -> tuple[Kind, str]:
     return "duplicate", reason
 
 
-class _PictureSets:
-    """The pictures of the rows that are not left out, each once, in sets of near-duplicates.
+class _ThingSets:
+    """What the rows that are not left out show, pictures or things in them, each once, in sets of near-duplicates.
 
     Attributes:
-        first_rows: number of a row of each picture.
-        joined: sets of pictures, by their place in `first_rows`.
+        first_rows: number of a row of each thing.
+        joined: sets of things, by their place in `first_rows`.
     """
 
     def __init__(self, rows: Sequence[IngestRow], left_out: Mapping[int, object]) -> None:
-        places: dict[str, int] = {}  # sha256 -> place of the picture
+        places: dict[Thing, int] = {}
         self.first_rows: list[int] = []
         self._labels: list[set[str]] = []  # an empty image has none
         for i, row in enumerate(rows):
             if i in left_out or row.kind == "unlabelled":
                 continue
-            place = places.setdefault(row.sha256, len(self.first_rows))
+            place = places.setdefault(_thing(row), len(self.first_rows))
             if place == len(self.first_rows):
                 self.first_rows.append(i)
                 self._labels.append(set())
@@ -294,6 +323,6 @@ class _PictureSets:
         return [(self.first_rows[root], self.first_rows[place]) for place, root in roots if root != place]
 
     def may_be_one_class(self, first: int, second: int) -> bool:
-        """Tell whether two pictures show one class, or one of them shows nothing."""
+        """Tell whether two things are of one class, or one of them is an empty picture."""
         of_first, of_second = self._labels[first], self._labels[second]
         return not of_first or not of_second or not of_first.isdisjoint(of_second)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import imagehash
 import numpy as np
 from PIL import Image
 
+from discern.datasets.appearance import describe
 from discern.sources.base import Photo
 from edge_runtime.core.images import DAMAGE, Pixels, decode
 from edge_runtime.errors import ImageError
@@ -23,13 +24,10 @@ EXIF_ELSEWHERE = (b"RIFF", b"\x89PNG", b"II*\0", b"MM\0*")  # where EXIF may lie
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What decoding told.
+class ShownFacts:
+    """What is told from the pixels that a model sees: a whole picture, or a thing in it with its margin.
 
     Args:
-        sha256: of the encoded image, hexadecimal.
-        width: of the upright picture, pixels.
-        height: likewise.
         brightness: mean luma, 0 to 1.
         sharpness: how sudden the most sudden changes are: the largest absolute Laplacian but for `ODD` pixels over the
             range of luma, of the picture scaled down to `MEASURED_SIDE` and smoothed a little. The Laplacian as a
@@ -37,16 +35,35 @@ class ImageFacts:
             counts, since small objects on plain ground have few. Of 300 photos each of four sets none was below .11 as
             it came; blurred with a sigma of 1/32 of their side 95 in 100 were below .065.
         phash: 64-bit perceptual hash (the signs of low frequencies), which hardly changes with scale and compression.
+        appearance: see `discern.datasets.appearance`.
+    """
+
+    brightness: float
+    sharpness: float
+    phash: int
+    appearance: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What decoding told.
+
+    Args:
+        sha256: of the encoded image, hexadecimal.
+        width: of the upright picture, pixels.
+        height: likewise.
         captured_at: when the camera says it was taken.
+        brightness: of the whole picture; likewise the others, see `ShownFacts`.
     """
 
     sha256: str
     width: int
     height: int
+    captured_at: datetime | None
     brightness: float
     sharpness: float
     phash: int
-    captured_at: datetime | None
+    appearance: bytes
 
 
 def measure_image(data: bytes, name: str) -> ImageFacts:
@@ -60,14 +77,18 @@ def measure_image(data: bytes, name: str) -> ImageFacts:
     except ImageError as error:
         message = str(error)
         raise ImageError(message if name in message else f"{name}: {message}") from None
+    sha256 = hashlib.sha256(data).hexdigest()
+    return ImageFacts(sha256, rgb.shape[1], rgb.shape[0], _taken(data), **asdict(measure_shown(rgb)))
+
+
+def measure_shown(rgb: Pixels) -> ShownFacts:
+    """Measure what is shown, uint8 [h, w, 3]."""
     grey = Image.fromarray(rgb).convert("L")
     phash = int.from_bytes(np.packbits(imagehash.phash(grey).hash).tobytes(), "big")
     if min(grey.size) * MEASURED_SIDE >= 8 * max(grey.size):  # of a strip nothing would be left
         grey.thumbnail((MEASURED_SIDE, MEASURED_SIDE))
     brightness, sharpness = _light(np.asarray(grey))
-    return ImageFacts(
-        hashlib.sha256(data).hexdigest(), rgb.shape[1], rgb.shape[0], brightness, sharpness, phash, _taken(data)
-    )
+    return ShownFacts(brightness, sharpness, phash, describe(rgb))
 
 
 def measure_photo(photo: Photo) -> tuple[bytes, ImageFacts | str]:

@@ -49,8 +49,12 @@ class Journal:
         """Rows of `KNOWN` that an interrupted run of this source left; they are in use from now on."""
         if self._folder.is_dir():
             os.utime(self._folder)
-        tables = [table for path, table in _entries(self._folder) if (self._store.home / f"{path.stem}.arrow").exists()]
-        return pa.concat_tables([KNOWN.empty_table(), *(table.cast(KNOWN) for table in tables)])
+        tables = [
+            table.cast(KNOWN)
+            for path, table in _entries(self._folder)
+            if (self._store.home / f"{path.stem}.arrow").exists() and table.schema.names == KNOWN.names
+        ]  # an earlier release of this software noted less: its photos are read again
+        return pa.concat_tables([KNOWN.empty_table(), *tables])
 
     def add(self, shard: str, rows: pa.Table, *, created: bool) -> None:
         """Note that a shard is whole.

@@ -54,6 +54,10 @@ _VALUES: Mapping[str, Callable[[VersionRow], object]] = {
     "near_duplicates": lambda row: row.ties.near_duplicates,
     "session": lambda row: row.ties.session,
     "lookalike": lambda row: row.lookalike,
+    "brightness": lambda row: row.ingested.shown.brightness,
+    "sharpness": lambda row: row.ingested.shown.sharpness,
+    "phash": lambda row: row.ingested.shown.phash,
+    "appearance": lambda row: row.ingested.shown.appearance,
 }
 
 

@@ -1,16 +1,17 @@
 """Pictures that show (nearly) the same: found by a perceptual hash, confirmed by looking.
 
-Two pictures are near-duplicates if their 64-bit perceptual hashes differ by few bits, and their thumbnails of `SIDE`
-pixels agree both in structure (SSIM, Wang et al. 2004) and in correlation. With up to 7 bits and an SSIM of .85, 99 %
-of 600 sample pills of 96 pixels were found again after JPEG of quality 30, half size, double size, and WebP; among
-1,500 photos each of pills, groceries and Omniglot, the different ones that met all three were one class's or two
-look-alikes' photos in one pose (SSIM up to .893), while consecutive frames of one scene do meet them.
+Two pictures are near-duplicates if their 64-bit perceptual hashes differ by few bits, their thumbnails of 32 pixels
+agree both in structure (SSIM, Wang et al. 2004) and in correlation, and nothing in them differs locally: two things
+before one fixed camera agree in all but a few pixels. `discern.datasets.ingest.local_change` has the last of these.
+
+Where many hashes are near each other, as before a fixed camera, those whose `DETAIL`-pixel thumbnails are nearest are
+looked at.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,34 +19,78 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from discern.datasets.ingest.local_change import COARSE, View, coarse_change, local_change
 from edge_runtime.core.images import Pixels
 
-SIDE = 32  # pixels of a thumbnail
+DETAIL = 16  # pixels of the thumbnails by which crowds are told apart
 MIN_CORRELATION = 0.95  # of two thumbnails; structure alone takes one thin drawing on white for another
+SLACK = 1.5  # times the limit that a change may seem to be at a coarse look
 BANDS = 8  # of 8 bits each: hashes that differ by at most 7 bits agree in at least one
 MAX_DISTANCE = BANDS - 1
 NEIGHBOURS = 16  # nearest candidates looked at for one picture and band; a burst is joined through its members
 CHUNK = 512  # hashes compared with a whole bucket at once
-AT_ONCE = 4096  # candidates looked at before those left are asked for again
-KEPT = 16_384  # thumbnails, of 3 kB each
+AT_ONCE = 2048  # candidates looked at before those left are asked for again
+KEPT = 4096  # views, of 58 kB each
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two places of a list, and how alike the pictures there are (SSIM, up to 1)."""
+    """Two places of a list, and how alike the pictures there are.
+
+    Args:
+        first: a place.
+        second: another.
+        similarity: SSIM of the thumbnails, up to 1.
+        change: largest local difference, see `local_change`; 0 for equal pictures.
+    """
 
     first: int
     second: int
     similarity: float
+    change: float
 
 
-def candidates(hashes: NDArray[np.uint64], fresh: NDArray[np.bool_], max_distance: int) -> NDArray[np.int64]:
+class Pictures:
+    """The pictures of a list, scaled down for comparing; some are kept.
+
+    Args:
+        pixels: the picture at a place, uint8 [h, w, 3]; called from several threads.
+    """
+
+    def __init__(self, pixels: Callable[[int], Pixels]) -> None:
+        self._pixels = pixels
+        self._views: dict[int, View] = {}
+        self._details: dict[int, NDArray[np.float32]] = {}
+
+    def views(self, places: Sequence[int]) -> dict[int, View]:
+        """Return the pictures at some places, by place."""
+        if len(self._views) > KEPT:
+            self._views.clear()
+        missing = [place for place in places if place not in self._views]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without the interpreter's lock
+            self._views |= zip(missing, pool.map(lambda place: View.of(self._pixels(place)), missing), strict=True)
+        return {place: self._views[place] for place in places}
+
+    def details(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return small thumbnails of one mean brightness at some places, [n, d]."""
+        wanted = places.tolist()
+        for start in range(0, len(wanted), CHUNK):
+            missing = [place for place in wanted[start : start + CHUNK] if place not in self._details]
+            for place, view in self.views(missing).items():
+                self._details[place] = _detail(view)
+        return np.stack([self._details[place] for place in wanted])
+
+
+def candidates(
+    hashes: NDArray[np.uint64], fresh: NDArray[np.bool_], max_distance: int, pictures: Pictures
+) -> NDArray[np.int64]:
     """Pairs of pictures whose hashes are near.
 
     Args:
         hashes: uint64 [n].
         fresh: bool [n]; a pair has at least one fresh picture.
         max_distance: bits, at most `MAX_DISTANCE`.
+        pictures: the n pictures; looked at only where more hashes are near one than are to be looked at.
 
     Returns:
         int64 [m, 2], rising in both columns, each pair once.
@@ -57,48 +102,58 @@ def candidates(hashes: NDArray[np.uint64], fresh: NDArray[np.bool_], max_distanc
         order = np.argsort(octets[:, band], kind="stable")
         starts = np.flatnonzero(np.diff(octets[order, band], prepend=-1))
         for members in np.split(order, starts[1:]):
-            found += list(_near(signs, members, members[fresh[members]], max_distance))
+            bucket = _Bucket(signs, members, members[fresh[members]])
+            found += list(_near(bucket, max_distance, pictures))
     pairs = np.concatenate(found)
     return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
 def confirm(
-    pairs: NDArray[np.int64], pixels: Callable[[int], Pixels], min_similarity: float, joined: Callable[[int, int], bool]
+    pairs: NDArray[np.int64],
+    pictures: Pictures,
+    min_similarity: float,
+    max_change: float,
+    joined: Callable[[int, int], bool],
 ) -> Iterator[Pair]:
     """Look at candidates and keep what is alike.
 
     Args:
         pairs: int64 [m, 2].
-        pixels: the picture at a place, uint8 [h, w, 3]; called from several threads.
+        pictures: the pictures.
         min_similarity: least SSIM of the thumbnails.
+        max_change: largest local difference.
         joined: whether a pair need not be looked at any more.
     """
+    for start in range(0, len(pairs), AT_ONCE):
+        some = [
+            (first, second) for first, second in pairs[start : start + AT_ONCE].tolist() if not joined(first, second)
+        ]
+        views = pictures.views(sorted({place for pair in some for place in pair}))
+        for first, second in some:
+            if joined(first, second):
+                continue
+            pair = _compared(first, second, views, max_change)
+            if pair and pair.similarity >= min_similarity:
+                yield pair
+
+
+def _compared(first: int, second: int, views: Mapping[int, View], max_change: float) -> Pair | None:
+    """Compare two pictures; None where more changes between them, or they do not correlate."""
     from skimage.metrics import structural_similarity  # takes a while to import
 
-    thumbnails: dict[int, Pixels] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without the interpreter's lock
-        for start in range(0, len(pairs), AT_ONCE):
-            some = [
-                (first, second)
-                for first, second in pairs[start : start + AT_ONCE].tolist()
-                if not joined(first, second)
-            ]
-            if len(thumbnails) > KEPT:
-                thumbnails.clear()
-            places = sorted({place for pair in some for place in pair} - thumbnails.keys())
-            thumbnails |= zip(places, pool.map(lambda i: thumbnail(pixels(i)), places), strict=True)
-            for first, second in some:
-                if joined(first, second):
-                    continue
-                one, other = thumbnails[first], thumbnails[second]
-                similarity = float(structural_similarity(one, other, channel_axis=2, data_range=255))
-                if similarity >= min_similarity and correlation(one, other) >= MIN_CORRELATION:
-                    yield Pair(first, second, similarity)
+    one, other = views[first], views[second]
+    if coarse_change(one, other) > SLACK * max_change or correlation(one.coarse, other.coarse) < MIN_CORRELATION:
+        return None
+    change = local_change(one, other)
+    if change > max_change:
+        return None
+    similarity = float(structural_similarity(one.coarse, other.coarse, channel_axis=2, data_range=255))
+    return Pair(first, second, similarity, change)
 
 
-def thumbnail(rgb: Pixels) -> Pixels:
-    """uint8 [h, w, 3] scaled to [`SIDE`, `SIDE`, 3]."""
-    return np.asarray(Image.fromarray(rgb).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+def _detail(view: View) -> NDArray[np.float32]:
+    small = np.asarray(Image.fromarray(view.coarse).reduce(COARSE // DETAIL), np.float32).ravel()
+    return small / max(1.0, float(small.mean()))
 
 
 def correlation(one: Pixels, other: Pixels) -> float:
@@ -110,19 +165,44 @@ def correlation(one: Pixels, other: Pixels) -> float:
     return float(a @ b) / scale if scale > 0 else 0.0
 
 
-def _near(
-    signs: NDArray[np.float32], members: NDArray[np.int64], fresh: NDArray[np.int64], max_distance: int
-) -> Iterator[NDArray[np.int64]]:
-    """Pairs of a fresh member with its nearest other members of one bucket, [m, 2]."""
+@dataclass(frozen=True)
+class _Bucket:
+    """Pictures that agree in one band of their hashes.
+
+    Args:
+        signs: the hashes of all pictures as -1 and 1, [n, 64].
+        members: places of the bucket's pictures.
+        fresh: those of them that are fresh.
+    """
+
+    signs: NDArray[np.float32]
+    members: NDArray[np.int64]
+    fresh: NDArray[np.int64]
+
+
+def _near(bucket: _Bucket, max_distance: int, pictures: Pictures) -> Iterator[NDArray[np.int64]]:
+    """Pairs of a fresh member with its nearest other members, [m, 2]."""
+    members, signs = bucket.members, bucket.signs
     if len(members) < 2:
         return
-    for start in range(0, len(fresh), CHUNK):
-        asked = fresh[start : start + CHUNK]
+    details: NDArray[np.float32] | None = None
+    for start in range(0, len(bucket.fresh), CHUNK):
+        asked = bucket.fresh[start : start + CHUNK]
         distances = (signs.shape[1] - signs[asked] @ signs[members].T) / 2  # Hamming, of vectors of -1 and 1
         distances[asked[:, None] == members[None]] = np.inf
         close = distances <= max_distance
-        for row in np.flatnonzero(close.sum(axis=1) > NEIGHBOURS):
-            close[row] = False
-            close[row, np.argpartition(distances[row], NEIGHBOURS)[:NEIGHBOURS]] = True
+        crowded = np.flatnonzero(close.sum(axis=1) > NEIGHBOURS)
+        if len(crowded):
+            details = pictures.details(members) if details is None else details
+            close[crowded] = _nearest(pictures.details(asked[crowded]), details, close[crowded])
         rows, columns = np.nonzero(close)
         yield np.stack([asked[rows], members[columns]], axis=1)
+
+
+def _nearest(own: NDArray[np.float32], details: NDArray[np.float32], close: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of each row's close members keep those that look most like it, bool [rows, members]."""
+    apart = (details**2).sum(axis=1)[None] - 2 * own @ details.T  # squared distance but for a constant of the row
+    apart[~close] = np.inf
+    kept = np.zeros_like(close)
+    np.put_along_axis(kept, np.argpartition(apart, NEIGHBOURS, axis=1)[:, :NEIGHBOURS], True, axis=1)
+    return kept

@@ -21,6 +21,9 @@ KINDS: dict[Kind, str] = {
 }
 
 
+NAMES = 12  # of photos in one message; the page has the others
+
+
 @dataclass(frozen=True)
 class Rejected:
     """One photo that is left out.
@@ -56,19 +59,27 @@ def decision_name(name: str, box: Box | None) -> str:
     return name if box is None else f"{name}@{','.join(f'{side:g}' for side in box)}"
 
 
-def check_share(rejected: Sequence[Rejected], taken: int, max_share: float) -> None:
-    """Stop if too many of `taken` photos are broken.
+def check_any_left(rejected: Sequence[Rejected], taken: int) -> None:
+    """Stop if none of `taken` photos can be used.
 
     Raises:
-        DataError: there are none at all, or more than `max_share` of them cannot be used.
+        DataError: there are none at all, or all are rejected.
     """
     if not taken:
         raise DataError("the source has no photos: point it at some.")
-    broken = [reject for reject in rejected if reject.kind == "broken"]
-    if len(broken) > max_share * taken:
-        raise DataError(
-            f"{broken[0].reason.rstrip('.')} ({len(broken)} of {taken} photos cannot be used, {max_share:.1%} may be: "
-            "mend or remove them, or raise cleaning.max_rejected_share)."
-        )
     if len(rejected) == taken:
-        raise DataError(f"{rejected[0].reason.rstrip('.')} (none of the {taken} photos can be used).")
+        raise DataError(f"none of the {taken:,} photos can be used: {told(rejected)}")
+
+
+def told(rejected: Sequence[Rejected], names: int = NAMES) -> str:
+    """Tell of rejected photos in one line: of each kind how many, the first ones' names, and why the first one."""
+    parts = []
+    for kind, what in KINDS.items():
+        some = [reject for reject in rejected if reject.kind == kind]
+        if some:
+            listed = list(dict.fromkeys(reject.name for reject in some))
+            more = f" and {len(listed) - names:,} more" if len(listed) > names else ""
+            parts.append(
+                f"{len(some):,} {kind} ({what}): {', '.join(listed[:names])}{more}; {some[0].reason.rstrip('.')}"
+            )
+    return f"{'. '.join(parts)}."

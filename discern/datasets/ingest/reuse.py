@@ -9,8 +9,9 @@ from discern.datasets.manifest import SCHEMA, DatasetVersion
 from discern.datasets.shards import ShardStore
 from discern.sources.base import Photo
 
-_FACTS = ("sha256", "shard", "row", "width", "height", "brightness", "sharpness", "phash", "captured_at")
-# The facts of one picture, and the name and the stamp of a photo that holds it.
+_FACTS = ("sha256", "shard", "row", "width", "height", "brightness", "sharpness", "phash", "appearance", "captured_at")
+# The facts of one picture, and the name and the stamp of a photo that holds it. Those of an earlier version are of what
+# a row shows, one for each picture.
 KNOWN = pa.schema([pa.field("name", pa.string()), SCHEMA.field("stamp"), *map(SCHEMA.field, _FACTS)])
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 
 from discern.datasets.ingest.earlier_version import Assignment, EarlierVersion, row_key
+from discern.datasets.ingest.image_facts import ShownFacts
 from discern.datasets.ingest.reader import PhotosRead
 from discern.datasets.ingest.rejected import decision_name
+from discern.datasets.manifest import shown
 from discern.datasets.shards import ShardStore
 from discern.sources.base import UNSTATED, Photo, Provenance, RowKind
 from edge_runtime.core.images import Box, Pixels, decode
@@ -27,7 +29,7 @@ class IngestRow:
         provenance: of the label.
         picture_row: row of its picture in `PhotosRead.pictures`.
         sha256: of its picture.
-        phash: of its picture.
+        shown: facts of what it shows.
         captured_at: as its source says, or else its camera.
         earlier_assignment: split and role in the earlier version, if it has the same row and they hold.
         earlier_near_duplicates: its set of near-duplicates there, likewise.
@@ -41,7 +43,7 @@ class IngestRow:
     provenance: Provenance
     picture_row: int
     sha256: str
-    phash: int
+    shown: ShownFacts
     captured_at: datetime | None
     earlier_assignment: Assignment | None
     earlier_near_duplicates: str | None
@@ -64,13 +66,15 @@ class IngestRow:
         return decision_name(self.name, self.box)
 
 
-def ingest_rows(photos_read: PhotosRead, earlier: EarlierVersion, decisions: Mapping[str, str]) -> list[IngestRow]:
-    """Join photos with the facts of their pictures and with the earlier version, in the order of the photos."""
-    facts = photos_read.pictures.take(pa.array(photos_read.picture_rows, pa.int64()))
-    columns = (facts[name].to_pylist() for name in ("sha256", "phash", "captured_at"))
+def ingest_rows(
+    photos_read: PhotosRead, facts: Sequence[ShownFacts], earlier: EarlierVersion, decisions: Mapping[str, str]
+) -> list[IngestRow]:
+    """Join photos with the facts of what they show and with the earlier version, in the order of the photos."""
+    pictures = photos_read.pictures.take(pa.array(photos_read.picture_rows, pa.int64()))
+    columns = (pictures[name].to_pylist() for name in ("sha256", "captured_at"))
     rows = []
-    for photo, picture_row, sha256, phash, camera_time in zip(
-        photos_read.photos, photos_read.picture_rows, *columns, strict=True
+    for photo, picture_row, shown_facts, sha256, camera_time in zip(
+        photos_read.photos, photos_read.picture_rows, facts, *columns, strict=True
     ):
         label, provenance = _decided(photo, decisions)
         kind: RowKind = photo.kind if label is None else "instance"
@@ -83,7 +87,7 @@ def ingest_rows(photos_read: PhotosRead, earlier: EarlierVersion, decisions: Map
                 provenance=provenance,
                 picture_row=picture_row,
                 sha256=sha256,
-                phash=phash,
+                shown=shown_facts,
                 captured_at=photo.captured_at or camera_time,
                 earlier_assignment=earlier.assignment(earlier_row),
                 earlier_near_duplicates=earlier.near_duplicates(earlier_row),
@@ -101,11 +105,11 @@ def _decided(photo: Photo, decisions: Mapping[str, str]) -> tuple[str | None, Pr
 
 
 def picture_reader(photos_read: PhotosRead, store: ShardStore) -> Callable[[IngestRow], Pixels]:
-    """Return a function that decodes a row's whole picture, uint8 [h, w, 3]; it works in any thread."""
+    """Return a function that decodes what a row shows, uint8 [h, w, 3]; it works in any thread."""
     shards, rows = (photos_read.pictures[name].to_pylist() for name in ("shard", "row"))
 
     def pixels(row: IngestRow) -> Pixels:
         images = store.images(shards[row.picture_row])
-        return decode(images[rows[row.picture_row]].as_py(), row.name)
+        return shown(decode(images[rows[row.picture_row]].as_py(), row.name), row.box, row.photo.margin)
 
     return pixels

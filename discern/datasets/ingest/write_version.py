@@ -9,7 +9,8 @@ Rules kept:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,14 +22,16 @@ from discern.datasets.ingest.earlier_version import EarlierVersion
 from discern.datasets.ingest.journal import Journal
 from discern.datasets.ingest.manifest_table import VersionRow, manifest_table
 from discern.datasets.ingest.reader import PhotosRead, read
-from discern.datasets.ingest.rejected import Kind, Rejected, check_share, decision_name
+from discern.datasets.ingest.rejected import Kind, Rejected, check_any_left, decision_name, told
 from discern.datasets.ingest.reuse import KnownImages
 from discern.datasets.ingest.rows import IngestRow, ingest_rows, picture_reader
+from discern.datasets.ingest.shown_facts import shown_facts
 from discern.datasets.ingest.ties import find_ties
 from discern.datasets.ingest.writer import PictureWriter, ShardLimits
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.shards import ShardStore
 from discern.datasets.splits.assign import SplitConfig
+from discern.datasets.splits.class_holdout import check_class_count
 from discern.errors import DataError
 from discern.sources.base import Photo
 from discern.suggestions import suggest
@@ -64,8 +67,8 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
         The version, and the photos that are not in it.
 
     Raises:
-        DataError: the source fails, too many photos are broken, a decision names no photo or gives one two labels, or
-            the splits do not fit.
+        DataError: the source fails, no photo can be used, a decision names no photo or gives one two labels, or the
+            splits do not fit.
     """
     splits, cleaning = splits or SplitConfig(), cleaning or CleaningConfig()
     store = ShardStore(shards)
@@ -75,20 +78,58 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     known = KnownImages(before, source_name, store, journal.load())
     prefix = f"{source_name}/" if source_name else ""
     writer = PictureWriter(store, limits or ShardLimits(), journal)
+    photos = _counted(photos, _with_short_names(cleaning.decisions, prefix), splits)
     photos_read = read(photos, writer, known, progress, keep_unlabelled=cleaning.unlabelled == "keep")
     photos_read = with_fitted_boxes(photos_read, store)
-    check_share(photos_read.rejected, photos_read.taken, cleaning.max_rejected_share)
+    check_any_left(photos_read.rejected, photos_read.taken)
     decisions = _by_photo(cleaning.decisions, prefix, photos_read)
     cleaning = cleaning.model_copy(update={"decisions": decisions})
-    rows = ingest_rows(photos_read, EarlierVersion(before, splits.model_dump_json(), cleaning.limits), decisions)
+    facts = shown_facts(photos_read, known.published, before, store)
+    earlier = EarlierVersion(before, splits.model_dump_json(), cleaning.limits)
+    rows = ingest_rows(photos_read, facts, earlier, decisions)
     cleaned = clean(rows, cleaning, picture_reader(photos_read, store))
     lookalikes = _lookalikes(rows, cleaned.lookalikes, prefix)
-    chosen, bridges = _choose(rows, cleaned, lookalikes, splits)
+    try:
+        chosen, bridges = _choose(rows, cleaned, lookalikes, splits)
+    except DataError as error:
+        rejected = photos_read.rejected + _rejected(cleaned.rejected, rows, photos_read.pictures)
+        raise DataError(f"{error} Left out are {told(rejected)}" if rejected else str(error)) from None
     table = manifest_table(chosen, photos_read.pictures, prefix)
     version = DatasetVersion.of_rows(table, store.url, splits.model_dump_json(), cleaning.limits)
     store.publish(pc.unique(photos_read.pictures["shard"].slice(known.published)).to_pylist())
     journal.clear()
     return version, photos_read.rejected + _rejected({**cleaned.rejected, **bridges}, rows, photos_read.pictures)
+
+
+def _counted(photos: Iterable[Photo], decisions: Mapping[str, str], config: SplitConfig) -> Iterable[Photo]:
+    """Count the classes before the first photo is read, where the photos are known before that.
+
+    Raises:
+        DataError: there are too few.
+    """
+    taken: list[Photo] = []
+    photos = iter(photos)
+    try:
+        for photo in photos:
+            taken.append(photo)
+            if not callable(photo.data):  # it was read or rendered: not all of them are to be in memory
+                return chain(taken, photos)
+    except DataError as error:  # what the source gave before is read all the same, and the next run goes on from it
+        return _broken_off(taken, error)
+    labels = {
+        decisions.get(decision_name(photo.name, photo.box), photo.label) for photo in taken if photo.split is None
+    }
+    check_class_count(len(labels - {None}), config)
+    return taken
+
+
+def _with_short_names(decisions: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name.removeprefix(prefix): label for name, label in decisions.items()} | dict(decisions)
+
+
+def _broken_off(taken: Iterable[Photo], error: DataError) -> Iterator[Photo]:
+    yield from taken
+    raise error
 
 
 def _by_photo(decisions: Mapping[str, str], prefix: str, photos_read: PhotosRead) -> dict[str, str]:

@@ -60,14 +60,27 @@ def draw_unknown_classes(splits: Mapping[str, Split], before: Mapping[str, bool]
     return unknown
 
 
-def _check_counts(labels: set[str], usable: set[str], config: SplitConfig) -> None:
+def check_class_count(count: int, config: SplitConfig) -> None:
+    """Refuse too few classes; none at all are split by their source.
+
+    Args:
+        count: classes with photos that come without a split.
+        config: how they are split.
+
+    Raises:
+        DataError: there are too few to hold some out.
+    """
     needed = MIN_TRAIN_CLASSES + 2 * config.min_heldout
-    if len(labels) < needed:
+    if config.by == "classes" and 0 < count < needed:
         raise DataError(
-            f"there are {len(labels)} classes, and at least {needed} are needed ({MIN_TRAIN_CLASSES} to train and "
-            f"{config.min_heldout} each for validation and test): add classes, set splits.by to photos, or bring your "
-            "own splits."
+            f"there are {count} classes, and at least {needed} are needed ({MIN_TRAIN_CLASSES} to train and "
+            f"{config.min_heldout} each for validation and test): add classes, or state splits and roles in a table "
+            "(kind: table), with photos of further things as unknown queries."
         )
+
+
+def _check_counts(labels: set[str], usable: set[str], config: SplitConfig) -> None:
+    check_class_count(len(labels), config)
     if len(usable) < 2 * config.min_heldout:
         first = min(labels - usable)
         raise DataError(

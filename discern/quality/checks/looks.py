@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from discern.datasets.manifest import DatasetVersion
+from discern.datasets.manifest import DatasetVersion, widen
 from discern.quality.checks.model import Check, CheckConfig, Condition, Finding, Photos
 from discern.quality.checks.rows import SHOWN
 from discern.words import counted
@@ -63,9 +63,12 @@ def _at_least(trait: _Trait, values: NDArray[np.float64]) -> Iterator[Condition 
 
 
 def _short_sides(version: DatasetVersion) -> NDArray[np.float64]:
-    """Pixels of the shorter side of what is cut out."""
-    sides = np.minimum(version.table["width"].to_numpy(), version.table["height"].to_numpy()).astype(np.float64)
+    """Pixels of the shorter side of what is cut out, its margin included."""
+    widths, heights = (version.table[name].to_numpy() for name in ("width", "height"))
+    sides = np.minimum(widths, heights).astype(np.float64)
+    margins = version.column("margin")
     for i, box in enumerate(version.column("box")):
         if box is not None:
-            sides[i] = min(sides[i], box[2] - box[0], box[3] - box[1])
+            left, top, right, bottom = widen(box, margins[i])
+            sides[i] = min(min(right, widths[i]) - max(left, 0), min(bottom, heights[i]) - max(top, 0))
     return sides

@@ -52,7 +52,7 @@ def test_a_look_is_told_in_lines(untidy: Look) -> None:
     lines = list(described(untidy.summary))
     assert f"{len(untidy.version)} usable photos of {len(untidy.version.labels)} classes" in lines[0]
     assert any(line.startswith("2 photos cannot be used") for line in lines)
-    assert any("are one picture under several labels" in line for line in lines)
+    assert any("look like one picture under several labels" in line for line in lines)
 
 
 def test_the_split_is_counted_from_the_version(untidy: Look) -> None:

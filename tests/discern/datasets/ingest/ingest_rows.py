@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from discern.datasets.ingest.image_facts import ShownFacts
 from discern.datasets.ingest.rows import IngestRow
 from discern.datasets.splits.assign import Assignment
 from discern.sources.base import UNSTATED, Photo, RowKind, Split
@@ -29,7 +30,7 @@ def row(
         provenance=UNSTATED,
         picture_row=0,
         sha256=hashlib.sha256(name.encode()).hexdigest(),
-        phash=0,
+        shown=ShownFacts(0.5, 1.0, 0, b""),
         captured_at=captured_at,
         earlier_assignment=earlier,
         earlier_near_duplicates=None,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
-from discern.errors import DataError
 from discern.sources.base import Photo
 from discern.sources.pills import PillsConfig, PillSource
 from tests.discern.pictures import jpeg, photos
@@ -52,10 +52,9 @@ def test_an_empty_image_is_kept_in_any_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize("photo", [empty("bad.jpg", 0), Photo("bad.jpg", None, b"")], ids=["empty", "unlabelled"])
 def test_a_broken_image_without_a_label_is_broken(tmp_path: Path, photo: Photo) -> None:
     broken = Photo(photo.name, None, b"", empty=photo.empty)
-    with pytest.raises(DataError, match=r"bad\.jpg is empty \(0 bytes\)"):
-        made(tmp_path, broken)
-    _, rejected = made(tmp_path, broken, cleaning=KEEP.model_copy(update={"max_rejected_share": 0.1}))
+    _, rejected = made(tmp_path, broken)
     assert kinds(rejected) == [("bad.jpg", "broken")]
+    assert rejected[0].reason.startswith("bad.jpg is empty (0 bytes)")
 
 
 def test_an_image_without_a_label_that_is_there_twice_is_kept_once(tmp_path: Path) -> None:
@@ -117,3 +116,37 @@ def test_an_empty_image_is_a_near_duplicate_of_any_picture_like_it_and_no_confli
     assert [split_of[name] for name in negatives.column("near_duplicates")] == negatives.column("split")
     assert set(negatives.column("split")) == {"train", "validation", "test"}
     assert set(version.column("lookalike")) == {None}
+
+
+def pill(colour: str, number: int, width: int = 16) -> bytes:
+    """A small thing before the one camera there is."""
+    table = np.random.default_rng(1).integers(90, 150, (7, 7, 3), dtype=np.uint8)
+    image = Image.fromarray(table).resize((160, 160), Image.Resampling.BICUBIC)
+    ImageDraw.Draw(image).ellipse((80 - width, 76, 80 + width, 76 + width), fill=colour)
+    grain = np.random.default_rng(number).normal(0, 2, (160, 160, 3))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def test_different_things_before_one_camera_are_neither_copies_nor_a_conflict(tmp_path: Path) -> None:
+    colours = ("white", "red", "orange", "black", "blue", "green", "yellow", "violet", "brown", "cyan")
+    given = [Photo(f"{colour}/1.jpg", colour, pill(colour, i)) for i, colour in enumerate(colours)]
+    version, rejected = made(tmp_path, *given)
+    assert rejected == []
+    assert version.column("near_duplicates") == [None] * 40
+    assert version.column("lookalike") == [None] * 40
+
+
+def test_a_copy_under_another_label_asks_for_a_decision_and_nobody_is_told_to_delete(tmp_path: Path) -> None:
+    given = [Photo("white/1.jpg", "white", pill("white", 1)), Photo("red/1.jpg", "red", pill("white", 2))]
+    _, rejected = made(tmp_path, *given)
+    assert kinds(rejected) == [("white/1.jpg", "conflict"), ("red/1.jpg", "conflict")]
+    assert rejected[0].reason == rejected[1].reason
+    assert rejected[0].reason.startswith("white/1.jpg ('white') and red/1.jpg ('red') look like one picture")
+    assert "cleaning.decisions" in rejected[0].reason
+    assert "delete" not in rejected[0].reason
+    both = KEEP.model_copy(update={"decisions": {"white/1.jpg": "white", "red/1.jpg": "red"}})
+    version, rejected = made(tmp_path, *given, cleaning=both)
+    assert rejected == []
+    assert len(version) == 32

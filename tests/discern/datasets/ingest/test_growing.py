@@ -302,8 +302,9 @@ def test_a_session_stays_on_one_side(tmp_path: Path) -> None:
 def test_a_refused_run_leaves_the_earlier_version_alone_and_the_next_goes_on(tmp_path: Path) -> None:
     first = grow(stamped(photos()), tmp_path)
     more = stamped(photos(12, 5))
-    with pytest.raises(DataError, match=r"bad\.jpg is empty"):
-        grow([*more, Photo("bad.jpg", "c01", b"")], tmp_path, first)
+    no_such = CleaningConfig(decisions={"nowhere.jpg": "c01"})
+    with pytest.raises(DataError, match="which the source does not have"):
+        write_version(more, str(tmp_path), source="mine", before=first, cleaning=no_such)
     assert [first.image_bytes(i) for i in range(50)] == [photo.load() for photo in photos()]
     second = grow(map(unread, more), tmp_path, first)
     assert len(second) == 60

@@ -9,19 +9,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 from skimage.metrics import structural_similarity
 
 from discern.datasets.disjoint_sets import DisjointSets
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.image_facts import measure_image
+from discern.datasets.ingest.local_change import View
 from discern.datasets.ingest.near_duplicates import (
     MAX_DISTANCE,
     MIN_CORRELATION,
+    Pair,
+    Pictures,
     candidates,
     confirm,
     correlation,
-    thumbnail,
 )
 from discern.sources.pills import PillsConfig, PillSource
 from edge_runtime.core.images import Pixels, decode
@@ -45,11 +48,18 @@ def again(data: bytes, scale: float, quality: int, kind: str) -> bytes:
 
 def near(encoded: list[bytes]) -> set[tuple[int, int]]:
     hashes = np.array([measure_image(data, "x").phash for data in encoded], np.uint64)
-    pairs = candidates(hashes, np.ones(len(encoded), bool), CONFIG.near_distance)
-    return {
-        (pair.first, pair.second)
-        for pair in confirm(pairs, lambda i: decode(encoded[i]), CONFIG.near_similarity, never)
-    }
+    pictures = Pictures(lambda place: decode(encoded[place]))
+    pairs = candidates(hashes, np.ones(len(encoded), bool), CONFIG.near_distance, pictures)
+    return {(pair.first, pair.second) for pair in confirmed(pairs, pictures)}
+
+
+def confirmed(pairs: NDArray[np.int64], pictures: Pictures) -> list[Pair]:
+    return list(confirm(pairs, pictures, CONFIG.near_similarity, CONFIG.near_change, never))
+
+
+def noise(count: int) -> Pictures:
+    """Pictures that differ everywhere."""
+    return Pictures(lambda place: np.random.default_rng(place).integers(0, 255, (24, 24, 3), dtype=np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -89,33 +99,35 @@ def test_candidates_are_the_pairs_within_the_distance(data: st.DataObject) -> No
         for i, k in itertools.combinations(range(len(hashes)), 2)
         if (hashes[i] ^ hashes[k]).bit_count() <= distance and (fresh[i] or fresh[k])
     }
-    found = candidates(np.array(hashes, np.uint64), np.array(fresh), distance)
+    found = candidates(np.array(hashes, np.uint64), np.array(fresh), distance, noise(len(hashes)))
     assert {(i, k) for i, k in found.tolist()} == expected
 
 
 def test_a_crowd_of_equal_hashes_stays_small() -> None:
-    hashes = np.full(3000, 12345, np.uint64)
-    pairs = candidates(hashes, np.ones(3000, bool), 6)
-    assert len(pairs) < 3000 * 40
-    joined = DisjointSets(3000)
+    hashes = np.full(1500, 12345, np.uint64)
+    alike = Pictures(lambda _: np.full((8, 8, 3), 100, np.uint8))
+    pairs = candidates(hashes, np.ones(1500, bool), 6, alike)
+    assert len(pairs) < 1500 * 40
+    joined = DisjointSets(1500)
     for first, second in pairs.tolist():
         joined.join(first, second)
-    assert len(joined.sets(range(3000))) < 300
+    assert len(joined.sets(range(1500))) < 150
 
 
 def test_nothing_gives_no_pairs() -> None:
-    assert candidates(np.array([], np.uint64), np.array([], bool), 6).shape == (0, 2)
+    assert candidates(np.array([], np.uint64), np.array([], bool), 6, noise(0)).shape == (0, 2)
 
 
 def test_pairs_that_are_joined_are_not_looked_at() -> None:
     data = [jpeg(1, 64), again(jpeg(1, 64), 1, 80, "JPEG")]
     pairs = np.array([[0, 1]])
-    assert list(confirm(pairs, lambda i: decode(data[i]), 0.5, lambda *_: True)) == []
+    pictures = Pictures(lambda place: decode(data[place]))
+    assert list(confirm(pairs, pictures, 0.5, 1.0, lambda *_: True)) == []
 
 
 def test_the_correlation_of_thumbnails() -> None:
     flat: Pixels = np.full((32, 32, 3), 7, np.uint8)
-    one = thumbnail(decode(jpeg(1, 64)))
+    one = View.of(decode(jpeg(1, 64))).coarse
     inverse: Pixels = np.invert(one)
     assert correlation(flat, flat) == 1
     assert correlation(flat, one) == 0
@@ -133,9 +145,9 @@ def drawing(row: int, length: int = 6) -> Pixels:
 def test_two_thin_drawings_on_white_are_no_near_duplicates() -> None:
     """Their structure agrees almost everywhere, for almost everywhere is white; only correlation tells them apart."""
     pictures = [drawing(30), drawing(60), drawing(30, length=5)]
-    thumbnails = [thumbnail(picture) for picture in pictures]
+    thumbnails = [View.of(picture).coarse for picture in pictures]
     structure = structural_similarity(thumbnails[0], thumbnails[1], channel_axis=2, data_range=255)
     assert structure >= CONFIG.near_similarity
     assert correlation(thumbnails[0], thumbnails[1]) < MIN_CORRELATION
-    pairs = confirm(np.array([[0, 1], [0, 2]]), lambda i: pictures[i], CONFIG.near_similarity, never)
+    pairs = confirmed(np.array([[0, 1], [0, 2]]), Pictures(lambda place: pictures[place]))
     assert [(pair.first, pair.second) for pair in pairs] == [(0, 2)]

@@ -30,6 +30,7 @@ from tests.discern.datasets.leftovers import check_whole
 from tests.discern.pictures import BROKEN, jpeg, photos
 
 SMALL = ShardLimits(max_photos=7)
+NO_SUCH = CleaningConfig(decisions={"nowhere.jpg": "c01"})
 
 
 @pytest.fixture
@@ -157,31 +158,47 @@ def test_a_damaged_or_foreign_manifest_is_one_sentence(tmp_path: Path, version: 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_photo_is_named_and_nothing_half_stays(tmp_path: Path, name: str) -> None:
     given = [*photos(), Photo(f"c01/{name}", "c01", BROKEN[name]())]
-    with pytest.raises(DataError) as caught:
-        write_version(given, str(tmp_path), limits=SMALL)
-    message = str(caught.value)
-    assert f"c01/{name}" in message
-    assert "1 of 51 photos cannot be used" in message
-    assert "max_rejected_share" in message
-    assert "\n" not in message
-    check_whole(tmp_path)
-
-
-def test_a_share_of_broken_photos_may_be_allowed(tmp_path: Path) -> None:
-    given = [*photos(), *(Photo(f"c01/{name}", "c01", BROKEN[name]()) for name in ("empty.jpg", "text.jpg"))]
-    version, rejected = write_version(given, str(tmp_path), cleaning=CleaningConfig(max_rejected_share=0.05))
+    version, rejected = write_version(given, str(tmp_path), limits=SMALL)
     assert len(version) == 50
-    assert [(one.name, one.kind) for one in rejected] == [("c01/empty.jpg", "broken"), ("c01/text.jpg", "broken")]
-    assert "0 bytes" in rejected[0].reason
-    with pytest.raises(DataError, match=r"2 of 52 photos cannot be used, 3\.0% may be"):
-        write_version(given, str(tmp_path), cleaning=CleaningConfig(max_rejected_share=0.03))
+    assert [(one.name, one.kind) for one in rejected] == [(f"c01/{name}", "broken")]
+    assert f"c01/{name}" in rejected[0].reason
     check_whole(tmp_path)
+
+
+def test_where_no_photo_can_be_used_all_of_them_are_told(tmp_path: Path) -> None:
+    given = [Photo(f"c01/{name}", "c01", BROKEN[name]()) for name in ("empty.jpg", "text.jpg")]
+    with pytest.raises(DataError) as caught:
+        write_version([*given, Photo("what.jpg", None, jpeg(1))], str(tmp_path))
+    message = str(caught.value)
+    assert "none of the 3 photos can be used: 2 broken (cannot be used): c01/empty.jpg, c01/text.jpg; " in message
+    assert "0 bytes" in message
+    assert "1 unlabelled (nobody said what it shows): what.jpg; " in message
+
+
+def test_where_the_split_fails_what_was_left_out_is_told_as_well(tmp_path: Path) -> None:
+    given = [*photos(5, 4), Photo("c01/text.jpg", "c01", BROKEN["text.jpg"]())]
+    with pytest.raises(DataError, match=r"there are 5 classes, .* 1 broken \(cannot be used\): c01/text\.jpg; "):
+        write_version(given, str(tmp_path))
+
+
+def test_too_few_classes_are_told_before_the_first_photo_is_read(tmp_path: Path) -> None:
+    def unread() -> bytes:
+        raise AssertionError("a photo was read")
+
+    few = [Photo(f"c{i % 5}/{i}.jpg", f"c{i % 5}", unread) for i in range(20)]
+    with pytest.raises(DataError, match="there are 5 classes, and at least 8 are needed"):
+        write_version(few, str(tmp_path))
+    decided = CleaningConfig(decisions={f"c0/{5 * i}.jpg": f"d{i}" for i in range(1, 4)})
+    with pytest.raises(AssertionError, match="a photo was read"):
+        write_version(few, str(tmp_path), cleaning=decided)
 
 
 def test_a_box_outside_its_picture_is_refused(tmp_path: Path) -> None:
     given = [*photos(), Photo("far.jpg", "c01", jpeg(1), box=(100, 100, 120, 120))]
-    with pytest.raises(DataError, match=r"far\.jpg: the box .* lies outside the picture of 24 x 24 pixels"):
-        write_version(given, str(tmp_path))
+    _, (far,) = write_version(given, str(tmp_path))
+    assert far.kind == "broken"
+    assert far.reason.startswith("far.jpg: the box ")
+    assert "lies outside the picture of 24 x 24 pixels" in far.reason
     check_whole(tmp_path)
 
 
@@ -201,7 +218,7 @@ def test_a_picture_with_two_labels_is_held_back_until_somebody_decides(tmp_path:
         ("c00/0.jpg", "conflict", "c00"),
         ("c05/copy.jpg", "conflict", "c05"),
     ]
-    assert "c00/0.jpg ('c00') and c05/copy.jpg ('c05') are one picture under several labels" in rejected[0].reason
+    assert "c00/0.jpg ('c00') and c05/copy.jpg ('c05') look like one picture under several labels" in rejected[0].reason
     assert rejected[1].shard in {path.stem for path in tmp_path.iterdir()}
     decided = CleaningConfig(decisions={"c05/copy.jpg": "c05"})
     version, rejected = write_version(given, str(tmp_path), limits=SMALL, cleaning=decided)
@@ -289,7 +306,7 @@ def test_what_was_there_before_an_error_stays(tmp_path: Path) -> None:
     write_version(photos(), str(tmp_path), limits=SMALL)
     before = left(tmp_path)
     with pytest.raises(DataError):
-        write_version([*photos(), Photo("bad.jpg", "c01", b"")], str(tmp_path), limits=SMALL)
+        write_version([*photos(), Photo("new.jpg", "c01", jpeg(70))], str(tmp_path), limits=SMALL, cleaning=NO_SUCH)
     assert set(before) <= set(left(tmp_path))
     check_whole(tmp_path)
 
@@ -330,8 +347,8 @@ def test_a_bucket_holds_a_version(bucket: str, shard_cache: Path, tmp_path: Path
 def test_an_error_leaves_nothing_in_a_bucket(bucket: str) -> None:
     import boto3
 
-    with pytest.raises(DataError, match="is empty"):
-        write_version([*photos(), Photo("bad.jpg", "c01", b"")], f"{bucket}/shards", limits=SMALL)
+    with pytest.raises(DataError, match="which the source does not have"):
+        write_version(photos(), f"{bucket}/shards", limits=SMALL, cleaning=NO_SUCH)
     assert boto3.client("s3").list_objects_v2(Bucket=bucket.removeprefix("s3://"))["KeyCount"] == 0
 
 
