@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from discern.datasets.appearance import vectors as appearance_vectors
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
+from discern.evaluation.gallery_choice import choose_spread
 from discern.progress import bar
 from discern.sources.base import Split
 from edge_runtime.core.embedder import OnnxEmbedder
@@ -27,7 +30,7 @@ class GalleryConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    photos_per_class: int = Field(default=5, ge=1, description="at most; the first ones in the manifest's order")
+    photos_per_class: int = Field(default=5, ge=1, description="at most; spread over looks and capture sessions")
     represent: Represent | Literal["auto"] = Field(
         default="exemplars",
         description="exemplars: a row a photo; prototype: their mean (Snell et al., NeurIPS 2017); auto: the better",
@@ -57,21 +60,46 @@ class Gallery:
 
 
 def gallery_rows(version: DatasetVersion, config: GalleryConfig) -> list[int]:
-    """Return the rows of `version` that are enrolled: at most so many of each class, in the manifest's order.
+    """Return the rows of `version` that are enrolled, rising: at most so many of each class, see `gallery_choice`.
+
+    Of a version whose photos' appearances nobody measured, as of every one of manifest formats 1 to 3, the first ones
+    are enrolled: a release that was built from it is so evaluated with the gallery that it was built with.
 
     Raises:
         DataError: no row is enrolled.
     """
-    enrolled: Counter[str] = Counter()
-    rows = []
+    rows_of: dict[str, list[int]] = defaultdict(list)
     columns = zip(version.column("split"), version.column("role"), version.column("label"), strict=True)
     for row, (split, role, label) in enumerate(columns):
-        if role == "gallery" and split in config.splits and enrolled[label] < config.photos_per_class:
-            enrolled[label] += 1
-            rows.append(row)
-    if not rows:
+        if role == "gallery" and split in config.splits:
+            rows_of[label].append(row)
+    if not rows_of:
         raise DataError("The dataset version has no gallery photo in the splits that are enrolled: check `splits`.")
-    return rows
+    choose = _first if version.table["appearance"].null_count else _spread(version)
+    return sorted(row for rows in rows_of.values() for row in choose(rows, config.photos_per_class))
+
+
+def _first(rows: Sequence[int], count: int) -> Sequence[int]:
+    return rows[:count]
+
+
+def _spread(version: DatasetVersion) -> Callable[[Sequence[int], int], Sequence[int]]:
+    appearance, near_duplicates, groups, sessions = (
+        version.column(name) for name in ("appearance", "near_duplicates", "group", "session")
+    )
+
+    def choose(rows: Sequence[int], count: int) -> Sequence[int]:
+        if len(rows) <= count:
+            return rows
+        places = choose_spread(
+            appearance_vectors([appearance[row] for row in rows]),
+            [near_duplicates[row] for row in rows],
+            [groups[row] or sessions[row] for row in rows],
+            count,
+        )
+        return [rows[place] for place in places]
+
+    return choose
 
 
 def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from discern.datasets.appearance import describe
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
 from discern.evaluation.gallery import GalleryConfig, enrol, gallery_rows
@@ -29,8 +33,27 @@ def test_no_class_gets_more_than_the_cap(toy_version: DatasetVersion, cap: int) 
     assert {label: labels.count(label) for label in toy.TEST} == dict.fromkeys(toy.TEST, min(cap, 2))
 
 
-def test_the_first_photos_in_the_manifests_order_are_taken(toy_version: DatasetVersion) -> None:
+def without_appearances(version: DatasetVersion) -> DatasetVersion:
+    """The version as a manifest of format 3 holds it."""
+    place = version.table.schema.get_field_index("appearance")
+    nothing = pa.nulls(len(version), pa.binary())
+    return dataclasses.replace(version, table=version.table.set_column(place, "appearance", nothing))
+
+
+def test_photos_are_spread_over_their_looks(toy_version: DatasetVersion) -> None:
+    """Of three photos, of which two look the same, the odd one is enrolled beside one of the two."""
+    looks = [describe(np.full((8, 8, 3), value, np.uint8)) for value in (0, 0, 250)]
+    label = toy.TRAINED[0]
+    some = toy_version.take([row for row, name in enumerate(toy_version.column("label")) if name == label][:3])
+    place = some.table.schema.get_field_index("appearance")
+    some = dataclasses.replace(some, table=some.table.set_column(place, "appearance", pa.array(looks, pa.binary())))
+    assert gallery_rows(some, GalleryConfig(photos_per_class=2)) in ([0, 2], [1, 2])
+    assert gallery_rows(without_appearances(some), GalleryConfig(photos_per_class=2)) == [0, 1]
+
+
+def test_the_first_photos_are_taken_where_nobody_measured_their_looks(toy_version: DatasetVersion) -> None:
     config = GalleryConfig(photos_per_class=2)
+    toy_version = without_appearances(toy_version)
     rows = gallery_rows(toy_version, config)
     assert rows == sorted(rows)
     label = toy_version.column("label")
