@@ -66,6 +66,7 @@ def data_pipeline(
         rejected=rejected,
         use_case=use_case,
         checks=checks,
+        max_rejected_share=cleaning.max_rejected_share,
         preview=preview_of(read_config(Path(training), os.environ), training) if training else None,
         previous=previous,
         sources=describe_sources(named),

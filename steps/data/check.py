@@ -37,6 +37,7 @@ def check(
     rejected: RejectedPhotos,
     use_case: str,
     checks: CheckConfig,
+    max_rejected_share: float = 1.0,
     preview: PreviewConfig | None = None,
     previous: str = "",
     sources: Sequence[str] = (),
@@ -48,11 +49,12 @@ def check(
         rejected: photos of the source that are not in it.
         use_case: what it is for.
         checks: limits of the checks, and waivers.
+        max_rejected_share: `cleaning.max_rejected_share`, for the check `broken_photos`.
         preview: what training does to photos, which the report then shows.
         previous: id of the artifact of the version that this one grew from, empty where there is none.
         sources: where the photos came from, for people.
     """
-    checked = check_version(version, checks, rejected.photos)
+    checked = check_version(version, checks, rejected.photos, max_rejected_share)
     before: DatasetVersion | None = load_input(previous)
     review = Review(
         version=version,

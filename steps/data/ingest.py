@@ -6,9 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict
 from zenml import step
+from zenml.logger import get_logger
 
 from discern.datasets.ingest.cleaning import CleaningConfig
-from discern.datasets.ingest.rejected import Rejected
+from discern.datasets.ingest.rejected import Rejected, told
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.splits.assign import SplitConfig
@@ -20,6 +21,8 @@ from orchestration.caching import by_code, code_of
 from orchestration.lineage import load_input
 from orchestration.materializers import DatasetVersionMaterializer
 from orchestration.secrets import provide_for
+
+logger = get_logger(__name__)
 
 
 class RejectedPhotos(BaseModel):
@@ -76,4 +79,6 @@ def ingest(
             before=load_input(previous),
             progress=lambda taken: progress.update(taken - progress.n),
         )
+    if rejected:
+        logger.warning("Left out of the dataset version are %s", told(rejected))
     return version, RejectedPhotos(photos=tuple(rejected))

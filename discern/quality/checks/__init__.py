@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
-from discern.quality.checks import looks, rows
+from discern.quality.checks import appearance, looks, rows, twins
 from discern.quality.checks.model import (
     Check,
     CheckConfig,
@@ -36,7 +36,10 @@ __all__ = [
 
 
 def check_version(
-    version: DatasetVersion, config: CheckConfig | None = None, rejected: Sequence[Rejected] = ()
+    version: DatasetVersion,
+    config: CheckConfig | None = None,
+    rejected: Sequence[Rejected] = (),
+    max_broken_share: float = 1.0,
 ) -> Checked:
     """Run every check; a failure is in the answer, not raised.
 
@@ -44,6 +47,7 @@ def check_version(
         version: the version.
         config: the limits; the defaults if None.
         rejected: photos that were left out of it.
+        max_broken_share: largest share of the source's photos that cannot be used (`cleaning.max_rejected_share`).
 
     Raises:
         DataError: the version is empty, or a photo of it cannot be read.
@@ -55,7 +59,9 @@ def check_version(
     config = config or CheckConfig()
     samples = draw_samples(version, config.samples_per_split, config.thumbnail)
     found = [
-        *rows.findings(version, rejected, config),
+        *rows.findings(version, rejected, config, max_broken_share),
+        *twins.findings(version),
+        *appearance.findings(version),
         *looks.findings(version, config),
         *suites.run(samples, _known_splits(version), config),
     ]

@@ -11,9 +11,12 @@ from discern.errors import GateError
 
 Check = Literal[
     "left_out",
+    "broken_photos",
     "class_counts",
     "label_names",
     "label_conflicts",
+    "other_class",
+    "class_outliers",
     "duplicates",
     "leakage",
     "queries",
@@ -28,9 +31,12 @@ Check = Literal[
 ]
 TITLES: dict[Check, str] = {
     "left_out": "Photos left out",
+    "broken_photos": "Photos that cannot be used",
     "class_counts": "Photos per class",
     "label_names": "Label names",
     "label_conflicts": "Label conflicts",
+    "other_class": "Photos that look like another class",
+    "class_outliers": "Photos unlike their class",
     "duplicates": "Near-duplicates",
     "leakage": "Leakage between splits",
     "queries": "Queries of enrolled classes",
@@ -143,12 +149,12 @@ class CheckReport(BaseModel):
         """
         if self.passed:
             return
-        first = self.failures[0]
-        names = ", ".join(dict.fromkeys(one.check for one in self.failures))
+        failures = self.failures
+        failed = ", ".join(f"{one.check} ({one.condition}: {one.detail.rstrip('.')})" for one in failures)
         raise GateError(
-            f"dataset version {self.version} fails {len(self.failures)} of {len(self.conditions)} conditions "
-            f"({names}), first {first.check} ({first.condition}: {first.detail}): mend the data, change the limit, "
-            f"or set checks.waive.{first.check} to the reason why it may be so; the report shows them all."
+            f"dataset version {self.version} fails {len(failures)} of {len(self.conditions)} conditions: {failed}: "
+            "mend the data, change the limit, or set checks.waive.CHECK to the reason why it may be so; the report "
+            "shows the photos."
         )
 
 

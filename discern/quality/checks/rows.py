@@ -6,14 +6,14 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from discern.datasets.ingest.rejected import Rejected
+from discern.datasets.ingest.rejected import Rejected, told
 from discern.datasets.manifest import DatasetVersion
 from discern.quality.checks.model import Check, CheckConfig, Condition, Finding, PhotoSets
 from discern.words import be, counted
 
 _NONE = (
-    "every class that is asked trains or is enrolled, as where splits.by is photos: hold classes out, or waive it with "
-    "the reason"
+    "every class that is asked trains or is enrolled, and no release can be built from that: hold classes out "
+    "(splits.by: classes), or name unknowns in a table of splits and roles; waive it for a version that only reports"
 )
 SHOWN = 12  # photos of one finding
 SHOWN_PAIRS = 60  # of one finding; likewise sets
@@ -28,9 +28,12 @@ TIES = (
 )
 
 
-def findings(version: DatasetVersion, rejected: Sequence[Rejected], config: CheckConfig) -> Iterator[Finding]:
+def findings(
+    version: DatasetVersion, rejected: Sequence[Rejected], config: CheckConfig, max_broken_share: float
+) -> Iterator[Finding]:
     """Ask everything here of `version`, and of what was left out of it."""
     yield from _left_out(version, rejected, config)
+    yield _broken(version, rejected, max_broken_share)
     yield from _class_counts(version, config)
     yield from _label_names(version)
     yield from _label_conflicts(version, rejected)
@@ -46,6 +49,17 @@ def _left_out(version: DatasetVersion, rejected: Sequence[Rejected], config: Che
         condition=f"at most {config.max_left_out_share:.0%} of the photos are left out",
         passed=len(rejected) <= config.max_left_out_share * total,
         detail=f"{len(rejected):,} of {counted(total, 'photo')}",
+    )
+
+
+def _broken(version: DatasetVersion, rejected: Sequence[Rejected], max_share: float) -> Condition:
+    broken = [one for one in rejected if one.kind == "broken"]
+    total = len(version.all_rows()) + len(rejected)
+    return Condition(
+        check="broken_photos",
+        condition=f"at most {max_share:.1%} of the photos cannot be used (cleaning.max_rejected_share)",
+        passed=len(broken) <= max_share * total,
+        detail=told(broken) if broken else "all can",
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 from pydantic import ValidationError
 
+from discern.datasets.appearance import LENGTH
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.rejected import Rejected
 from discern.datasets.ingest.write_version import write_version
@@ -74,6 +75,7 @@ def test_a_sound_version_passes(version: DatasetVersion, checked: Checked) -> No
     report.require()
     assert {one.check for one in report.conditions} == {
         "left_out",
+        "broken_photos",
         "class_counts",
         "label_names",
         "label_conflicts",
@@ -123,9 +125,68 @@ def test_too_many_outliers_fail(version: DatasetVersion) -> None:
 def test_small_photos_fail(version: DatasetVersion) -> None:
     report = check_version(version, CheckConfig()).report
     assert verdicts(report, "image_size") == [False]
-    names = r"fails 1 of 23 conditions \(image_size\), first image_size \(no photo has .*: 108 of 108 photos; "
-    with pytest.raises(GateError, match=names + r".* or set checks\.waive\.image_size"):
+    told = r"fails 1 of 26 conditions: image_size \(no photo has .*: 108 of 108 photos; .*\): mend the data, "
+    with pytest.raises(GateError, match=told):
         report.require()
+
+
+def test_all_that_failed_is_told_at_once(version: DatasetVersion) -> None:
+    broken = [Rejected(f"c00/{i}.heic", f"c00/{i}.heic is no picture.") for i in range(15)]
+    report = check_version(version, CheckConfig(min_photos_per_class=100), broken, max_broken_share=0.01).report
+    with pytest.raises(GateError) as caught:
+        report.require()
+    message = str(caught.value)
+    assert "fails 3 of 26 conditions" in message
+    assert "\n" not in message
+    assert "class_counts (every class has at least 100 photos: " in message
+    assert "image_size (no photo has " in message
+    named = ", ".join(f"c00/{i}.heic" for i in range(12))
+    assert (
+        "broken_photos (at most 1.0% of the photos cannot be used (cleaning.max_rejected_share): "
+        f"15 broken (cannot be used): {named} and 3 more; c00/0.heic is no picture), " in message
+    )
+    assert "checks.waive" in message
+
+
+def test_photos_of_validation_and_test_with_a_twin_in_training_are_counted(version: DatasetVersion) -> None:
+    """Of another class as well: the model sees the picture anyway."""
+    splits = version.column("split")
+    train, asked, other = splits.index("train"), splits.index("validation"), splits.index("test")
+    sets: list[str | None] = [None] * len(version)
+    sets[train] = sets[asked] = "one"
+    sets[other] = "two"
+    found = check_version(replaced(version, near_duplicates=sets), CheckConfig(min_side=24))
+    twins = {one.condition: one for one in found.report.conditions if "twin" in one.condition}
+    total = splits.count("validation")
+    assert twins["no validation photo has a twin in training"].detail == f"1 of {total} photos"
+    assert twins["no test photo has a twin in training"].passed
+    assert PhotoSets("leakage", "1 validation photo with a twin in training", ((asked, train),)) in found.figures
+
+
+def test_a_wrong_label_that_is_no_copy_is_shown_and_stops_nothing(version: DatasetVersion) -> None:
+    labels = version.column("label")
+    draws = np.random.default_rng(0)
+    looks = draws.integers(0, 20, (len(version), LENGTH))
+    looks[range(len(version)), [int(label[1:]) for label in labels]] = 250  # each class its own colour
+    row = labels.index("c05")
+    labels[row] = "c01"
+    place = version.table.schema.get_field_index("appearance")
+    column = pa.array([bytes(one.tolist()) for one in looks], pa.binary())
+    seen = DatasetVersion(version.table.set_column(place, "appearance", column), version.shards)
+    found = check_version(replaced(seen, label=labels), CheckConfig(min_side=24))
+    assert not any(one.check in {"other_class", "class_outliers"} for one in found.report.conditions)
+    (shown,) = [one for one in found.figures if isinstance(one, PhotoSets) and one.check == "other_class"]
+    assert shown.sets[0][0] == row
+    assert labels[shown.sets[0][1]] == "c05"
+
+
+def test_a_version_without_appearances_has_no_suspects(version: DatasetVersion) -> None:
+    place = version.table.schema.get_field_index("appearance")
+    field = version.table.schema.field("appearance")
+    nothing = pa.nulls(len(version), field.type)
+    old = DatasetVersion(version.table.set_column(place, field, nothing), version.shards)
+    found = check_version(old, CheckConfig(min_side=24))
+    assert not any(one.check in {"other_class", "class_outliers"} for one in found.figures)
 
 
 def test_a_waiver_is_kept_with_its_reason(version: DatasetVersion) -> None:
@@ -171,12 +232,12 @@ def test_a_picture_on_both_sides_is_a_leak(version: DatasetVersion) -> None:
     pair = tuple(sorted((asked, known)))
     assert PhotoSets("leakage", "1 image on both sides of a split", (pair,)) in found.figures
     assert version.column("source")[asked] in report.failures[0].detail
-    assert verdicts(report, "leakage") == [True, False, True, True, True]
+    assert verdicts(report, "leakage") == [True, False, True, True, True, True, True]
 
 
 def test_a_group_on_both_sides_is_a_leak(version: DatasetVersion) -> None:
     report = check_version(replaced(version, group=["tray"] * len(version)), CheckConfig(min_side=24)).report
-    assert verdicts(report, "leakage") == [True, True, False, True, True]
+    assert verdicts(report, "leakage") == [True, True, False, True, True, True, True]
 
 
 @pytest.mark.parametrize(("column", "place"), [("near_duplicates", 3), ("session", 4)])
@@ -185,7 +246,7 @@ def test_a_leaky_official_split_is_reported(version: DatasetVersion, column: str
     for row in both_sides(version):
         values[row] = "shared"
     found = verdicts(check_version(replaced(version, **{column: values}), CheckConfig(min_side=24)).report, "leakage")
-    assert found == [i != place for i in range(5)]
+    assert found == [i != place for i in range(7)]
 
 
 def test_one_tray_of_two_classes_is_no_leak(version: DatasetVersion) -> None:
@@ -243,7 +304,7 @@ def test_a_picture_that_the_source_has_in_two_splits_is_a_leak(tmp_path: Path) -
     version, rejected = write_version([*given, copy], str(tmp_path))
     assert [(one.name, one.kind) for one in rejected] == [(given[3].name, "leak")]
     report = check_version(version, CheckConfig(min_side=24), rejected).report
-    assert verdicts(report, "leakage") == [False, True, True, True, True]
+    assert verdicts(report, "leakage") == [False, True, True, True, True, True, True]
 
 
 def test_near_duplicates_in_validation_and_test_are_a_leak(version: DatasetVersion) -> None:
@@ -252,7 +313,7 @@ def test_near_duplicates_in_validation_and_test_are_a_leak(version: DatasetVersi
     for split in ("validation", "test"):
         sets[version.column("split").index(split)] = "one"
     found = check_version(replaced(version, label=labels, near_duplicates=sets), CheckConfig(min_side=24))
-    assert verdicts(found.report, "leakage") == [True, True, True, False, True]
+    assert verdicts(found.report, "leakage") == [True, True, True, False, True, True, True]
 
 
 def test_drift_that_few_classes_cannot_tell_from_chance_is_no_plain_success(

@@ -61,6 +61,23 @@ def test_check_puts_the_report_where_people_find_it_and_gate_acts_on_it(tmp_path
     assert gate.entrypoint(version, passing) is version
 
 
+def test_where_too_many_photos_are_broken_the_page_names_them_and_the_gate_refuses(
+    tmp_path: Path, local_stack: Path
+) -> None:
+    fill(tmp_path, classes=8, each=4)
+    for number in range(3):
+        (tmp_path / "c00" / f"broken{number}.jpg").write_bytes(b"not a photo")
+    source = {"kind": "folder", "path": str(tmp_path)}
+    cleaning = CleaningConfig()
+    version, rejected = ingest.entrypoint(source, fingerprint_source.entrypoint(source), SPLITS, cleaning)
+    config = CheckConfig(samples_per_split=32)
+    report, _ = check.entrypoint(version, rejected, "broken", config, cleaning.max_rejected_share)
+    page = (local_stack / "reports" / "data" / "broken" / version.id / "index.html").read_text()
+    assert all(f"broken{number}.jpg" in page for number in range(3))
+    with pytest.raises(GateError, match=r"broken_photos \(at most 1\.0% .*: c00/broken0\.jpg, .*broken2\.jpg; "):
+        gate.entrypoint(version, report)
+
+
 def test_rejected_photos_come_back_from_json() -> None:
     content = {"photos": [{"name": "a.jpg", "reason": "a.jpg: no image.", "kind": "broken"}]}
     assert RejectedPhotos.model_validate(content).photos[0].name == "a.jpg"
