@@ -19,7 +19,7 @@ from discern.datasets.ingest.rejected import Kind
 from discern.datasets.ingest.rows import IngestRow
 from edge_runtime.core.images import Box, Pixels
 
-NAMED = 4  # photos of one conflict in its message
+NAMED = 4  # photos of one conflict in its message, one of each label
 DECIDE = "with `discern data decide`, or in cleaning.decisions"
 
 Rejects = dict[int, tuple[Kind, str]]  # number of the row -> kind and reason
@@ -257,8 +257,10 @@ def _undecided_of_pairs(
 
 
 def _conflict(members: Sequence[int], rows: Sequence[IngestRow]) -> Rejects:
-    named = " and ".join(f"{rows[i].decision_name} ({rows[i].label!r})" for i in members[:NAMED])
-    more = f" and {len(members) - NAMED:,} more" if len(members) > NAMED else ""
+    of_each_label = sorted({rows[i].label: i for i in reversed(members)}.values())[:NAMED]
+    named = " and ".join(f"{rows[i].decision_name} ({rows[i].label!r})" for i in of_each_label)
+    others = len(members) - len(of_each_label)
+    more = f" and {others:,} more" if others else ""
     reason = (
         f"{named}{more} look like one picture under several labels: look at them, and decide on one {DECIDE}; "
         "where they are different things, decide on each of them (--also)."
