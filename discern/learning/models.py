@@ -6,6 +6,7 @@ Normalisation and preprocessing are part of the model, so that no caller can get
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +31,9 @@ from edge_runtime.core.images import Preprocessing
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # timm's default, so that its pretrained weights fit
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HUB_PATIENCE = 5.0  # seconds until the hub counts as out of reach; its own client would try for most of a minute
+CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")  # under which training scripts keep the state dict
+PARALLEL = "module."
+LONGEST_REASON = 200  # characters of torch's reason why weights do not fit, which may name hundreds of layers
 # Depthwise re-parameterised nets corrupt the heap in channels_last on CPU (torch 2.15): these alone are known good.
 CHANNELS_LAST = ("resnet", "mobilenet", "efficientnet")
 
@@ -124,7 +128,7 @@ def load_weights(model: TorchEmbedder, url: str) -> None:
     Raises:
         TrainingError: it cannot be read, or its keys or shapes do not fit.
     """
-    state = _read_state(url)
+    state = _unwrapped(_read_state(url))
     part: nn.Module = model
     if isinstance(state, dict) and not any(str(key).startswith("backbone.") for key in state):
         part, state = model.backbone, _without_classifier(state, model.backbone.pretrained_cfg["classifier"])
@@ -146,8 +150,19 @@ def _without_classifier(state: dict[Any, Any], names: str | Sequence[str] | None
     return {key: value for key, value in state.items() if str(key).rpartition(".")[0] not in layers}
 
 
+def _unwrapped(state: Any) -> Any:
+    """Return the state dict of a training script's checkpoint, without the prefix of torch's data parallelism."""
+    for key in CHECKPOINT_KEYS:
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    if isinstance(state, dict) and state and all(str(key).startswith(PARALLEL) for key in state):
+        return {str(key).removeprefix(PARALLEL): value for key, value in state.items()}
+    return state
+
+
 def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip().rstrip(".")
+    line = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip().rstrip(".")
+    return textwrap.shorten(line, LONGEST_REASON, placeholder=" ...")
 
 
 def weights_fingerprint(config: ModelConfig) -> str:

@@ -196,6 +196,21 @@ def test_weights_come_from_a_file(model: TorchEmbedder, tmp_path: Path) -> None:
     assert not _equal(TorchEmbedder(CONFIG, PREPROCESSING).state_dict(), model.state_dict())
 
 
+@pytest.mark.parametrize("key", ["state_dict", "model", None])
+def test_weights_come_from_a_training_scripts_checkpoint(model: TorchEmbedder, tmp_path: Path, key: str | None) -> None:
+    state = {f"module.{name}": tensor for name, tensor in model.state_dict().items()}
+    torch.save(state if key is None else {key: state, "epoch": torch.tensor(3)}, tmp_path / "weights.pt")
+    again = TorchEmbedder(CONFIG.model_copy(update={"weights": str(tmp_path / "weights.pt")}), PREPROCESSING)
+    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in model.state_dict().items())
+
+
+def test_why_weights_do_not_fit_is_a_short_sentence(model: TorchEmbedder, tmp_path: Path) -> None:
+    torch.save({f"net.{name}": tensor for name, tensor in model.state_dict().items()}, tmp_path / "weights.pt")
+    with pytest.raises(TrainingError, match="do not fit this model") as caught:
+        load_weights(model, str(tmp_path / "weights.pt"))
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
 def test_weights_come_from_a_bucket(model: TorchEmbedder, tmp_path: Path, s3_environment: str) -> None:
     torch.save(model.state_dict(), tmp_path / "weights.pt")
     client = boto3.client("s3")

@@ -52,7 +52,7 @@ def test_an_empty_image_is_kept_in_any_case(tmp_path: Path) -> None:
 @pytest.mark.parametrize("photo", [empty("bad.jpg", 0), Photo("bad.jpg", None, b"")], ids=["empty", "unlabelled"])
 def test_a_broken_image_without_a_label_is_broken(tmp_path: Path, photo: Photo) -> None:
     broken = Photo(photo.name, None, b"", empty=photo.empty)
-    _, rejected = made(tmp_path, broken)
+    _, rejected = made(tmp_path, broken, cleaning=KEEP.model_copy(update={"max_rejected_share": 1.0}))
     assert kinds(rejected) == [("bad.jpg", "broken")]
     assert rejected[0].reason.startswith("bad.jpg is empty (0 bytes)")
 

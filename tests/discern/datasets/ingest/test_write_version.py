@@ -30,6 +30,7 @@ from tests.discern.datasets.leftovers import check_whole
 from tests.discern.pictures import BROKEN, jpeg, photos
 
 SMALL = ShardLimits(max_photos=7)
+ANY_SHARE = CleaningConfig(max_rejected_share=1.0)
 NO_SUCH = CleaningConfig(decisions={"nowhere.jpg": "c01"})
 
 
@@ -158,7 +159,9 @@ def test_a_damaged_or_foreign_manifest_is_one_sentence(tmp_path: Path, version: 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_photo_is_named_and_nothing_half_stays(tmp_path: Path, name: str) -> None:
     given = [*photos(), Photo(f"c01/{name}", "c01", BROKEN[name]())]
-    version, rejected = write_version(given, str(tmp_path), limits=SMALL)
+    with pytest.raises(DataError, match=rf"1 of 51 photos cannot be used.*allows 1\.0%: 1 broken.*c01/{name}"):
+        write_version(given, str(tmp_path), limits=SMALL)
+    version, rejected = write_version(given, str(tmp_path), limits=SMALL, cleaning=ANY_SHARE)
     assert len(version) == 50
     assert [(one.name, one.kind) for one in rejected] == [(f"c01/{name}", "broken")]
     assert f"c01/{name}" in rejected[0].reason
@@ -178,7 +181,7 @@ def test_where_no_photo_can_be_used_all_of_them_are_told(tmp_path: Path) -> None
 def test_where_the_split_fails_what_was_left_out_is_told_as_well(tmp_path: Path) -> None:
     given = [*photos(5, 4), Photo("c01/text.jpg", "c01", BROKEN["text.jpg"]())]
     with pytest.raises(DataError, match=r"there are 5 classes, .* 1 broken \(cannot be used\): c01/text\.jpg; "):
-        write_version(given, str(tmp_path))
+        write_version(given, str(tmp_path), cleaning=ANY_SHARE)
 
 
 def test_too_few_classes_are_told_before_the_first_photo_is_read(tmp_path: Path) -> None:
@@ -195,7 +198,7 @@ def test_too_few_classes_are_told_before_the_first_photo_is_read(tmp_path: Path)
 
 def test_a_box_outside_its_picture_is_refused(tmp_path: Path) -> None:
     given = [*photos(), Photo("far.jpg", "c01", jpeg(1), box=(100, 100, 120, 120))]
-    _, (far,) = write_version(given, str(tmp_path))
+    _, (far,) = write_version(given, str(tmp_path), cleaning=ANY_SHARE)
     assert far.kind == "broken"
     assert far.reason.startswith("far.jpg: the box ")
     assert "lies outside the picture of 24 x 24 pixels" in far.reason
