@@ -35,6 +35,7 @@ python:
 setup: .venv/installed  ## install everything and bring the local stack up
 	@$(ENV) discern stack apply local
 	@$(ENV) discern release init
+	@echo "Ready: run \`source .envrc\` in each new shell, then \`discern --help\`."
 
 demo: .venv/installed  ## sample pills, from photos to an answer on the device, in minutes
 	@$(ENV) discern demo

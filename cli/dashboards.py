@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 MLFLOW_PORT, ZENML_PORT = 5000, 8237
+SURVEY = "finished_onboarding_survey"
 PORT = "Port on this machine that the page answers on."
 
 
@@ -31,7 +32,7 @@ def mlflow(port: int) -> None:
     if address.startswith("http"):
         tell(f"The stack's MLflow server shows them itself: open {address}.")
         return
-    tell(f"Open http://{LOOPBACK}:{port}; Ctrl-C ends it.")
+    tell(f"Open http://{LOOPBACK}:{port} in some seconds, and choose 'Model training' at its top left; Ctrl-C ends it.")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", address, "--host", LOOPBACK]
     # One person looks: more workers would each take seconds to start.
     _until_it_ends("MLflow", [*command, "--port", str(port), "--workers", "1"])
@@ -72,10 +73,11 @@ def dashboard(port: int) -> None:
 
 
 def answer_form(client: Client) -> None:
-    """Say to ZenML that its user wants no mail, which is what its first page asks; a second time changes nothing."""
+    """Answer what ZenML's first page asks: its user wants no mail, and saw the survey; once more changes nothing."""
     user = client.active_user
-    if user.email_opted_in is None:
-        client.update_user(user.name, updated_email_opt_in=False)
+    # The dashboard of 0.98 shows the survey until both are said.
+    if user.email_opted_in is None or not user.user_metadata.get(SURVEY):
+        client.update_user(user.name, updated_email_opt_in=False, updated_metadata={**user.user_metadata, SURVEY: True})
 
 
 def _until_it_ends(name: str, command: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from cli.configs import config_arguments, config_file
 from cli.console import InOrder, example, json_option, stdout_for_json, tell, tell_facts, tell_json, tell_table
 from cli.decide import decide
 from discern.errors import GateError, PublicationError
+from discern.words import counted
 
 if TYPE_CHECKING:
+    from discern.datasets.ingest.rejected import Rejected
     from orchestration.version_names import VersionRecord
 
 NAMES = """\b
@@ -48,12 +51,20 @@ def run(use_case: str | None, config: Path | None, as_json: bool) -> None:
             raise GateError(f"{error} (See {review_page(name, newest_ingested(name))})") from None
         version = newest("data", "dataset_version", name).load()
         page = review_page(name, version.id)
+        conflicts = open_conflicts(newest("data", "rejected", name).load().photos)
     result = {"use_case": name, "version": version.id, "photos": len(version), "classes": len(version.labels)}
     if as_json:
-        tell_json({**result, "report": page})
+        tell_json({**result, "label_conflicts": conflicts, "report": page})
         return
     tell(f"Dataset version {version.id} of {name}: {len(version):,} photos of {len(version.labels):,} classes.")
+    if conflicts:
+        tell(f"{counted(conflicts, 'label conflict')} left out: `discern data decide {use_case or name}` settles them.")
     tell_facts({"report": page, "next": f"discern train {use_case or name}"})
+
+
+def open_conflicts(rejected: Sequence[Rejected]) -> int:
+    """Count the label conflicts among the photos that a version leaves out: those of one share their reason."""
+    return len({one.reason for one in rejected if one.kind == "conflict"})
 
 
 def newest_ingested(use_case: str) -> str:

@@ -19,7 +19,7 @@ FIGURES = ("recall_at_1", "unseen_recall_at_1", "tpir", "tnir", "auroc")  # of t
 def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
     """Train: a dataset version in, a release candidate out."""
     from cli.pipeline_runs import newest, run_pipeline
-    from orchestration.pages import training_page
+    from orchestration.pages import training_page, verdict_on
 
     path = config_file(use_case, config, "training")
     with stdout_for_json(as_json):
@@ -27,6 +27,7 @@ def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
         metrics = newest("training", "test_metrics", name).load().figures()
         release = newest("training", "release_candidate", name).load()
         report = training_page(name, release.id)
+        verdict = verdict_on(report)
     run = release.manifest.lineage.mlflow_run
     if as_json:
         result = {"use_case": name, "release": release.id, "metrics": metrics, "report": report, "mlflow_run": run}
@@ -36,6 +37,7 @@ def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
     tell_facts({figure.replace("_", " "): f"{metrics[figure]:.3f}" for figure in FIGURES if figure in metrics})
     tell_facts(
         {
+            "verdict": verdict,
             "report": report,
             "curves": f"run {release.manifest.lineage.pipeline_run} of the experiment {name}: `discern mlflow`",
             "next": f"discern promote {use_case or name}",
@@ -53,12 +55,14 @@ def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
     also where the candidate is not published: `channel` is then null in the JSON.
     """
     from cli.pipeline_runs import newest, run_pipeline
+    from orchestration.pages import verdict_on
 
     path = config_file(use_case, config, "promotion")
     with stdout_for_json(as_json):
         name = run_pipeline("promotion", path)
         publication = newest("promotion", "publication", name).load()
         report = _report(publication.release)
+        verdict = verdict_on(report) if report else None
     if as_json:
         tell_json({"use_case": name, **publication.model_dump(), "report": report})
         return
@@ -67,7 +71,7 @@ def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
         tell_facts({"report": report})
         return
     tell(f"Release {publication.release} is live on channel {publication.channel}: {publication.reason}.")
-    tell_facts({"report": report, "next": _pull(publication)})
+    tell_facts({"verdict": verdict, "report": report, "next": _pull(publication)})
 
 
 def _report(release: str) -> str | None:

@@ -24,6 +24,9 @@ from orchestration.former_keys import renamed
 
 PAGE = 100  # runs, steps or versions that ZenML is asked for at once
 
+# By which a person runs what makes an artifact.
+COMMANDS = {"data_pipeline": "discern data run", "training_pipeline": "discern train"}
+
 
 def runs(
     pipeline: str, use_case: str, status: ExecutionStatus | None = ExecutionStatus.COMPLETED
@@ -193,6 +196,6 @@ def _is_id(version: str) -> bool:
 def _missing(pipeline: str, artifact: str, use_case: str) -> ConfigError:
     stack = Client().active_stack_model.name
     return ConfigError(
-        f"The stack {stack!r} holds no {artifact!r} of a completed {pipeline} tagged {use_case!r}: run that pipeline "
-        "on this stack first."
+        f"The stack {stack!r} holds no {artifact!r} of a completed {pipeline} of {use_case!r}: run "
+        f"`{COMMANDS.get(pipeline, pipeline)} {use_case}` on this stack first."
     )

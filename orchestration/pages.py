@@ -26,6 +26,15 @@ def training_page(use_case: str, release: str) -> str:
     return f"{storage_layout.reports()}/{site.training_page(use_case, release)}"
 
 
+def verdict_on(address: str) -> str | None:
+    """Return the verdict of a page of the site in a sentence; None where it is not known."""
+    reports = storage_layout.reports()
+    summary = site.read_summary(reports, address.removeprefix(f"{reports}/"))
+    if summary is None:
+        return None
+    return f"{summary.word}: {summary.reason}" if summary.reason else summary.word
+
+
 def page_origin(sources: Collection[str] = ()) -> Origin:
     """Say on a page which run made it; `sources` names the places that the photos came from."""
     import mlflow  # which takes seconds: commands ask for addresses before they check a config

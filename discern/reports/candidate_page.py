@@ -11,7 +11,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gates import GateConfig
 from discern.evaluation.metrics import measure
 from discern.evaluation.plots.confusions import ConfusionPair
-from discern.reports.candidate_plots import NO_QUERIES, PAIRS, AnsweredTest, Depiction
+from discern.reports.candidate_plots import NO_QUERIES, PAIRS, AnsweredTest, Depiction, SuspectPhoto
 from discern.reports.figures import RATES, Evaluated, Figure, Head, figures, further_figures
 from discern.reports.html import data_uri, render
 from discern.reports.shown_answers import AnswerBook, Picture, ShownAnswer, class_pictures
@@ -61,6 +61,18 @@ class ShownPair:
 
 
 @dataclass(frozen=True)
+class ShownSuspect:
+    """A photo that looks like another class, and the nearest photo of that class, with their labels and names."""
+
+    photo: Picture
+    label: str
+    name: str
+    nearest: Picture
+    other: str
+    nearest_name: str
+
+
+@dataclass(frozen=True)
 class ShownMap:
     """The map of the embeddings, and its legend: (class, CSS colour, picture) where each class has a colour."""
 
@@ -101,6 +113,7 @@ def depiction_page(
         grid=[] if depiction.test is None else _grid(depiction, depiction.test, picture_of),
         pairs=[_pair(pair, picture_of) for pair in pairs[:PAIRS]],
         more_pairs=len(pairs[PAIRS:]),
+        suspects=[_suspect(one) for one in depiction.suspects],
         map=_map(depiction, picture_of),
         reliability=depiction.reliability,
         missing=depiction.missing,
@@ -172,6 +185,17 @@ def _grid(depiction: Depiction, test: AnsweredTest, picture_of: Callable[[str], 
         )
         for row in depiction.grid
     ]
+
+
+def _suspect(one: SuspectPhoto) -> ShownSuspect:
+    return ShownSuspect(
+        photo=Picture(data_uri(one.photo), f"photo labelled {one.label}"),
+        label=one.label,
+        name=one.name,
+        nearest=Picture(data_uri(one.nearest), f"photo labelled {one.other}"),
+        other=one.other,
+        nearest_name=one.nearest_name,
+    )
 
 
 def _pair(pair: ConfusionPair, picture_of: Callable[[str], Picture]) -> ShownPair:

@@ -25,6 +25,7 @@ from discern.evaluation.plots.retrieval_grid import GridRow, Neighbour, retrieva
 from discern.evaluation.queries import DecodedSplit, EmbeddedSplit, decode_queries, select_queries
 from discern.evaluation.reliability import Reliability, reliability_of
 from discern.evaluation.retrieval import UNKNOWN, SearchResults, search_index
+from discern.evaluation.suspects import find_suspects
 from discern.progress import bar
 from discern.releases.enrolled_gallery import gallery_of
 from discern.reports.thumbnails import Thumbnails, class_photos
@@ -34,10 +35,32 @@ from edge_runtime.core.index import NO_CLASS
 from edge_runtime.core.release import Release
 
 ROWS = 24  # of the grid
+LOOKED_AT = 3_000  # photos that are compared with each other at most, so that they fit into memory
 PAIRS = 24  # in the picture; the table has all
 NO_CONFUSION = "No class was taken for another."
 NO_PROBABILITY = "The release states no probability."
 NO_QUERIES = "The test split has no query: hold out classes for it that have more photos than are enrolled."
+
+
+@dataclass(frozen=True)
+class SuspectPhoto:
+    """A photo that looks like another class to the release's model: its label may be wrong.
+
+    Attributes:
+        photo: uint8 [96, 96, 3].
+        label: its class.
+        name: of its file.
+        nearest: the nearest photo of the other class, uint8 [96, 96, 3].
+        other: the other class.
+        nearest_name: of the file of `nearest`.
+    """
+
+    photo: Pixels
+    label: str
+    name: str
+    nearest: Pixels
+    other: str
+    nearest_name: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +99,7 @@ class Depiction:
         map: of the embeddings.
         reliability: of the stated probabilities; None where there is no query, or the release states none.
         photo_of: gives a photo of a class by its label, uint8 [96, 96, 3].
+        suspects: photos of the version that look like another class, the worst first.
     """
 
     release: Release
@@ -85,6 +109,7 @@ class Depiction:
     map: EmbeddingMap
     reliability: Reliability | None
     photo_of: Callable[[str], Pixels]
+    suspects: tuple[SuspectPhoto, ...]
 
     @property
     def missing(self) -> dict[str, str]:
@@ -145,8 +170,9 @@ def depict_release(release: Release, version: DatasetVersion) -> Depiction:
     identifier, thumbnails = Identifier(release), Thumbnails()
     enrolled = _enrolled_photos(release, version)
     photo_of = class_photos(release, version, thumbnails)
+    suspects = _suspects(identifier, version, thumbnails)
     if len(select_queries(version, "test", release.labels)) == 0:
-        return Depiction(release, None, (), None, _map(identifier, None, photo_of), None, photo_of)
+        return Depiction(release, None, (), None, _map(identifier, None, photo_of), None, photo_of, suspects)
     test = _answer(identifier, version)
     return Depiction(
         release,
@@ -156,6 +182,26 @@ def depict_release(release: Release, version: DatasetVersion) -> Depiction:
         map=_map(identifier, test, photo_of),
         reliability=reliability_of(test.results, identifier.calibrator),
         photo_of=photo_of,
+        suspects=suspects,
+    )
+
+
+def _suspects(identifier: Identifier, version: DatasetVersion, thumbnails: Thumbnails) -> tuple[SuspectPhoto, ...]:
+    """Find photos that look like another class; of a large version among some that are spread over it."""
+    numbers = np.unique(np.linspace(0, len(version) - 1, min(LOOKED_AT, len(version))).astype(int))
+    embedded = _embed(identifier, version.take(numbers.tolist()), "decoding photos")
+    rows, names = embedded.rows, embedded.rows.column("source")
+    found = find_suspects(embedded.vectors, embedded.labels, rows.column("near_duplicates"))
+    return tuple(
+        SuspectPhoto(
+            photo=thumbnails.of(rows, one.row),
+            label=embedded.labels[one.row],
+            name=names[one.row],
+            nearest=thumbnails.of(rows, one.neighbour),
+            other=embedded.labels[one.neighbour],
+            nearest_name=names[one.neighbour],
+        )
+        for one in found.of_another_class
     )
 
 
@@ -185,7 +231,7 @@ def _grid(test: AnsweredTest, enrolled: DatasetVersion, thumbnails: Thumbnails) 
     worst = worst_first(results, rule)[:ROWS]
     classes, scores = test.identifier.index.best_classes(test.queries.vectors[worst], TOP_K)
     shown = {results.labels[number] for number in np.unique(classes) if number != NO_CLASS}
-    gallery = _embed_enrolled(test.identifier, enrolled.select(labels=shown))
+    gallery = _embed(test.identifier, enrolled.select(labels=shown), "decoding gallery")
     rows = []
     for query, numbers, cosines in zip(worst.tolist(), classes, scores, strict=True):
         labels = [results.labels[number] for number in numbers if number != NO_CLASS]
@@ -210,9 +256,9 @@ def _grid(test: AnsweredTest, enrolled: DatasetVersion, thumbnails: Thumbnails) 
     return rows
 
 
-def _embed_enrolled(identifier: Identifier, enrolled: DatasetVersion) -> EmbeddedSplit:
-    photos = load_photos(enrolled, identifier.model.preprocessing, "decoding gallery")
-    return DecodedSplit(enrolled, photos.pixels).embed(identifier.model)
+def _embed(identifier: Identifier, rows: DatasetVersion, title: str) -> EmbeddedSplit:
+    photos = load_photos(rows, identifier.model.preprocessing, title)
+    return DecodedSplit(rows, photos.pixels).embed(identifier.model)
 
 
 def _nearest_row(gallery: EmbeddedSplit, label: str, query: NDArray[np.float32]) -> int:

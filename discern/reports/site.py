@@ -111,6 +111,16 @@ def publish_page(site: str, page: str, html: str, summary: PageSummary) -> str:
     return publish_summary(site, page, summary)
 
 
+def read_summary(site: str, page: str) -> PageSummary | None:
+    """Return what the index says of a page; None where nothing is known of it.
+
+    Raises:
+        OSError: the site cannot be read.
+    """
+    data = Storage(site).read(_summary_of(page))
+    return None if data is None else _parse(data)
+
+
 def write_index(site: str) -> str:
     """Write the index over all pages of a site anew.
 

@@ -41,7 +41,9 @@ def test_zenml_is_told_that_nobody_wants_mail() -> None:
 
     for _ in range(2):
         answer_form(Client())
-        assert Client().get_user("default").email_opted_in is False
+        user = Client().get_user("default")
+        assert user.email_opted_in is False
+        assert user.user_metadata["finished_onboarding_survey"] is True
 
 
 @pytest.mark.long

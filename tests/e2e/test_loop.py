@@ -304,5 +304,5 @@ def test_a_waived_check_lets_it_through(loop: Workplace) -> None:
 def test_another_use_case_finds_nothing(loop: Workplace) -> None:
     from orchestration.artifact_lookup import newest_output
 
-    with pytest.raises(ConfigError, match="holds no 'dataset_version' of a completed data_pipeline tagged 'other'"):
+    with pytest.raises(ConfigError, match="holds no 'dataset_version' of a completed data_pipeline of 'other'"):
         newest_output("data_pipeline", "dataset_version", "other")

@@ -92,7 +92,7 @@ def test_of_use_case_gives_each_version_once_with_all_its_artifacts(
 def test_newest_output_is_of_the_newest_completed_run_of_the_use_case(history: History) -> None:
     assert newest_output("data_pipeline", "dataset_version", USE_CASE).id == checked(history.newest).id
     assert newest_output("data_pipeline", "ingested", USE_CASE).id == UUID(ingested(history.newest))
-    with pytest.raises(ConfigError, match=r"holds no 'nothing' of a completed data_pipeline tagged 'looked-up'"):
+    with pytest.raises(ConfigError, match=r"holds no 'nothing' of a completed data_pipeline of 'looked-up'"):
         newest_output("data_pipeline", "nothing", USE_CASE)
 
 
@@ -112,7 +112,7 @@ def test_an_artifact_of_another_store_does_not_count(history: History) -> None:
         lambda: newest_input("training_pipeline", "assemble", "dataset", USE_CASE),
     ]
     for look_up in look_ups:
-        with pytest.raises(ConfigError, match=r"stack 'default' holds no .* tagged 'looked-up': run that pipeline"):
+        with pytest.raises(ConfigError, match=r"stack 'default' holds no .* of 'looked-up': run `discern"):
             look_up()
     assert of_use_case(USE_CASE) == []
     assert version_before(USE_CASE, {"splits": {}}, "1") is None

@@ -18,6 +18,7 @@ from edge_runtime.errors import ImageError
 
 MEASURED_SIDE = 256  # pixels to which a photo's longer side is scaled down before brightness and sharpness
 ODD = 16  # pixels that say nothing, such as a hot one of the sensor and its neighbours
+LEAST_SIDE = 5  # pixels that smoothing and the Laplacian take together
 NOISE = 8.0  # grey levels added to the range, so that the noise of an even picture counts for nothing
 EXIF_FOLDER, EXIF_TAKEN, EXIF_OFFSET = 0x8769, 0x9003, 0x9011  # tags of EXIF 2.32
 EXIF_ELSEWHERE = (b"RIFF", b"\x89PNG", b"II*\0", b"MM\0*")  # where EXIF may lie at the end, or is the file itself
@@ -101,8 +102,10 @@ def measure_photo(photo: Photo) -> tuple[bytes, ImageFacts | str]:
 
 
 def _light(grey: Pixels) -> tuple[float, float]:
-    """Brightness and sharpness of uint8 [h, w], as `ImageFacts` says."""
+    """Brightness and sharpness of uint8 [h, w], as `ImageFacts` says; what is too small for a Laplacian has none, 0."""
     luma = grey.astype(np.float32)
+    if min(luma.shape) < LEAST_SIDE:
+        return float(luma.mean()) / 255, 0.0
     smooth = (luma[:-2] + 2 * luma[1:-1] + luma[2:]) / 4
     smooth = (smooth[:, :-2] + 2 * smooth[:, 1:-1] + smooth[:, 2:]) / 4
     laplacian = smooth[:-2, 1:-1] + smooth[2:, 1:-1] + smooth[1:-1, :-2] + smooth[1:-1, 2:] - 4 * smooth[1:-1, 1:-1]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from discern.datasets.appearance import vectors
 from discern.datasets.manifest import DatasetVersion
+from discern.evaluation.suspects import Outlier, Suspect, Suspects, find_suspects
 from discern.quality.checks.model import Check, PhotoSets
-from discern.quality.suspects import Outlier, Suspect, Suspects, find_suspects
 
 
 def findings(version: DatasetVersion) -> Iterator[PhotoSets]:

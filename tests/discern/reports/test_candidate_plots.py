@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
@@ -15,7 +17,8 @@ from discern.evaluation.metrics import Metrics
 from discern.evaluation.plots.embedding_map import EmbeddingMap, MapPoints, embedding_map
 from discern.evaluation.plots.retrieval_grid import GridRow
 from discern.reports import candidate_plots
-from discern.reports.candidate_plots import NO_QUERIES, Depiction, depict_release
+from discern.reports.candidate_plots import NO_QUERIES, Depiction, _suspects, depict_release
+from discern.reports.thumbnails import Thumbnails
 from edge_runtime.core.identify import Answer, Identifier
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Release
@@ -143,14 +146,16 @@ def test_the_map_holds_the_index_and_the_queries(
     )
 
 
-def test_depict_release_decodes_a_photo_once_a_size_and_embeds_it_once(
+def test_depict_release_reads_a_photo_once_for_each_of_its_uses(
     candidate: Candidate, toy_version: DatasetVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = PhotoCounts(monkeypatch)
     depict_release(candidate[0], toy_version)
-    assert max(counts.decoded.values()) == 2  # for the model, and as a thumbnail
-    assert set(counts.embedded.values()) == {1}
-    assert counts.photos_of_each_model() == [24 + 16]
+    assert (
+        max(counts.decoded.values()) == 3
+    )  # for the model among all photos, as a query or gallery photo, as a thumbnail
+    assert max(counts.embedded.values()) == 2  # among all photos, and as a query or gallery photo
+    assert counts.photos_of_each_model() == [len(toy_version)]
 
 
 def test_without_test_queries_the_map_is_left(candidate: Candidate, toy_version: DatasetVersion) -> None:
@@ -200,3 +205,19 @@ def test_depict_release_refuses_a_dataset_version_that_the_release_was_not_built
         depict_release(candidate[0], other)
     with pytest.raises(DataError, match="no gallery photo"):
         depict_release(candidate[0], toy_version.select(role="query"))
+
+
+def test_photos_that_look_like_another_class_stand_beside_it(candidate: Candidate, toy_version: DatasetVersion) -> None:
+    """Two photos change their labels: both are found, each beside a photo of the class that it is of."""
+    labels = toy_version.column("label")
+    first, other = 0, next(row for row, label in enumerate(labels) if label != labels[0])
+    swapped = list(labels)
+    swapped[first], swapped[other] = labels[other], labels[first]
+    column = pa.array(swapped, toy_version.table["label"].type)
+    wrong = toy_version.table.set_column(toy_version.table.schema.get_field_index("label"), "label", column)
+    version = dataclasses.replace(toy_version, table=wrong)
+    suspects = _suspects(Identifier(candidate[0]), version, Thumbnails())
+    names = toy_version.column("source")
+    found = {one.name: (one.label, one.other) for one in suspects}
+    assert found.get(names[first]) == (labels[other], labels[first])
+    assert found.get(names[other]) == (labels[first], labels[other])

@@ -11,6 +11,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from discern.datasets.ingest.write_version import write_version
+from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError
 from discern.sources.base import Source
 from discern.sources.files import local
@@ -302,7 +303,7 @@ def test_a_member_that_unpacks_too_large_is_never_read_whole(tmp_path: Path) -> 
     photo = next(iter(source(tmp_path / "a.zip").photos()))
     assert len(photo.load()) == local.READ_LIMIT
     with pytest.raises(DataError, match=r"a/1\.jpg has 33,554,433 bytes, more than"):
-        write_version([photo], str(tmp_path / "shards"))
+        write_version([photo], str(tmp_path / "shards"), splits=SplitConfig(by="photos"))
 
 
 def test_too_many_members_are_refused(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_a_conflict_between_sources_names_both(tmp_path: Path) -> None:
     source = union([Photo("1.jpg", "c09", jpeg(0))])
     _, rejected = made(source, tmp_path)
     assert [reject.name for reject in rejected] == ["base/c00/0.jpg", "corrections/1.jpg"]
-    assert "base/c00/0.jpg ('c00') and corrections/1.jpg ('c09') are one picture" in rejected[0].reason
+    assert "base/c00/0.jpg ('c00') and corrections/1.jpg ('c09') look like one picture" in rejected[0].reason
     decided = CleaningConfig(decisions={"corrections/1.jpg": "c09"})
     version, rejected = made(source, tmp_path, cleaning=decided)
     assert [(reject.name, reject.kind) for reject in rejected] == [("base/c00/0.jpg", "duplicate")]

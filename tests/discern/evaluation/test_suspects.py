@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from discern.quality.suspects import CHUNK, Vectors, find_suspects
+from discern.evaluation.suspects import CHUNK, Vectors, find_suspects
 
 
 def clouds(classes: int, each: int, seed: int = 0) -> tuple[Vectors, list[str]]:
