@@ -48,6 +48,7 @@ class GroceryConfig(BaseModel):
         catalogue: enrol the others by their catalogue picture.
         shots: enrol the others by so many of their photos.
         seed: which classes and photos are drawn.
+        encoding: of the names in an archive that does not state it, such as gb18030 or cp932.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -59,6 +60,7 @@ class GroceryConfig(BaseModel):
     catalogue: bool = True
     shots: int = Field(default=0, ge=0)
     seed: int = 0
+    encoding: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _make_sense(self) -> GroceryConfig:
@@ -97,7 +99,7 @@ class GrocerySource(ListedSource):
     """
 
     def __init__(self, config: GroceryConfig) -> None:
-        tree = open_tree(config.path)
+        tree = open_tree(config.path, config.encoding)
         reader = _Reader(tree)
         products = reader.products()
         lists = {name: reader.photos(name, products) for name in LISTS}

@@ -42,6 +42,7 @@ class OmniglotConfig(BaseModel):
         protocol: `lake` or `vinyals`.
         validation_alphabets: of `lake`, how many background alphabets are held out for validation.
         seed: of `lake`, which these are.
+        encoding: of the names in an archive that does not state it, such as gb18030 or cp932.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +52,7 @@ class OmniglotConfig(BaseModel):
     protocol: Literal["lake", "vinyals"] = "lake"
     validation_alphabets: int = Field(default=5, ge=0)
     seed: int = 0
+    encoding: str | None = Field(default=None, min_length=1)
 
 
 class OmniglotSource(ListedSource):
@@ -61,7 +63,7 @@ class OmniglotSource(ListedSource):
     """
 
     def __init__(self, config: OmniglotConfig) -> None:
-        tree = open_tree(config.path)
+        tree = open_tree(config.path, config.encoding)
         reader = _Reader(tree)
         entries = reader.lake(config) if config.protocol == "lake" else reader.vinyals()
         super().__init__("omniglot", tree, config, in_order(entries))

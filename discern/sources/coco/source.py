@@ -50,6 +50,7 @@ class CocoConfig(BaseModel):
         margin: what is shown around a box, as a share of its width and height.
         crowd: keep boxes around crowds (`iscrowd`); an image that has no others then gives nothing.
         names: what the photos' paths say of their group and time.
+        encoding: of the names in an archive that does not state it, such as gb18030 or cp932.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +63,7 @@ class CocoConfig(BaseModel):
     margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     crowd: bool = False
     names: NamesConfig | None = None
+    encoding: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _make_sense(self) -> CocoConfig:
@@ -80,7 +82,7 @@ class CocoSource(ListedSource):
     """
 
     def __init__(self, config: CocoConfig) -> None:
-        tree = open_tree(config.path)
+        tree = open_tree(config.path, config.encoding)
         entries = with_names(_Resolver(tree, config).entries(), config.names)
         super().__init__(tree.name, tree, config, in_order(entries), config.margin)
 

@@ -35,6 +35,7 @@ class CvatConfig(BaseModel):
         annotations: path of the XML inside it; without it, every such XML counts.
         margin: what is shown around a box, as a share of its width and height.
         names: what the photos' paths say of their group and time.
+        encoding: of the names in an archive that does not state it, such as gb18030 or cp932.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,6 +45,7 @@ class CvatConfig(BaseModel):
     annotations: str | None = Field(default=None, min_length=1)
     margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     names: NamesConfig | None = None
+    encoding: str | None = Field(default=None, min_length=1)
 
 
 class CvatSource(ListedSource):
@@ -54,7 +56,7 @@ class CvatSource(ListedSource):
     """
 
     def __init__(self, config: CvatConfig) -> None:
-        tree = open_tree(config.path)
+        tree = open_tree(config.path, config.encoding)
         entries = with_names(_entries(tree, config), config.names)
         super().__init__(tree.name, tree, config, in_order(entries), config.margin)
 

@@ -37,6 +37,7 @@ class LabelStudioConfig(BaseModel):
         export: path of the JSON inside it; without it, every .json that is such an export counts.
         margin: what is shown around a box, as a share of its width and height.
         names: what the photos' paths say of their group and time.
+        encoding: of the names in an archive that does not state it, such as gb18030 or cp932.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +47,7 @@ class LabelStudioConfig(BaseModel):
     export: str | None = Field(default=None, min_length=1)
     margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     names: NamesConfig | None = None
+    encoding: str | None = Field(default=None, min_length=1)
 
 
 class LabelStudioSource(ListedSource):
@@ -56,7 +58,7 @@ class LabelStudioSource(ListedSource):
     """
 
     def __init__(self, config: LabelStudioConfig) -> None:
-        tree = open_tree(config.path)
+        tree = open_tree(config.path, config.encoding)
         entries = with_names(_entries(tree, config), config.names)
         super().__init__(tree.name, tree, config, in_order(entries), config.margin)
 

@@ -55,6 +55,7 @@ class LabelboxExportConfig(LabelboxReading):
         images: the folder beside the export with images named by global key or external id, with or without an
             extension; what is not there is fetched from the address that the export gives.
         project: id or name of the project whose labels count; only needed where the export holds several.
+        encoding: of the names in an archive that does not state it, such as gb18030 or cp932.
     """
 
     kind: Literal["labelbox_export"] = "labelbox_export"
@@ -62,6 +63,7 @@ class LabelboxExportConfig(LabelboxReading):
     export: str | None = Field(default=None, min_length=1)
     images: str = "images"
     project: str | None = Field(default=None, min_length=1)
+    encoding: str | None = Field(default=None, min_length=1)
 
 
 class LabelboxConfig(LabelboxReading):

@@ -33,7 +33,7 @@ class LabelboxExportSource(Source):
 
     def __init__(self, config: LabelboxExportConfig) -> None:
         self.config = config
-        self._tree = open_tree(config.path)
+        self._tree = open_tree(config.path, config.encoding)
         self.name = self._tree.name
         exports = _exports(self._tree, config)
         inside = f"{config.images.strip('/')}/".lstrip("/")

@@ -60,6 +60,7 @@ class VocConfig(BaseModel):
             are named train, valid and test.
         difficult: keep objects marked difficult; an image that has no others then gives nothing.
         names: what the photos' paths say of their group and time.
+        encoding: of the names in an archive that does not state it, such as gb18030 or cp932.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +72,7 @@ class VocConfig(BaseModel):
     splits: bool = True
     difficult: bool = True
     names: NamesConfig | None = None
+    encoding: str | None = Field(default=None, min_length=1)
 
 
 class VocSource(ListedSource):
@@ -81,7 +83,7 @@ class VocSource(ListedSource):
     """
 
     def __init__(self, config: VocConfig) -> None:
-        tree = open_tree(config.path)
+        tree = open_tree(config.path, config.encoding)
         entries = with_names(_Reader(tree, config).entries(), config.names)
         super().__init__(tree.name, tree, config, in_order(entries), config.margin)
 

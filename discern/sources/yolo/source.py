@@ -47,6 +47,7 @@ class YoloConfig(BaseModel):
         data: path of the YAML inside it, where there are several.
         margin: what is shown around a box, as a share of its width and height.
         names: what the photos' paths say of their group and time.
+        encoding: of the names in an archive that does not state it, such as gb18030 or cp932.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +57,7 @@ class YoloConfig(BaseModel):
     data: str | None = Field(default=None, min_length=1)
     margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     names: NamesConfig | None = None
+    encoding: str | None = Field(default=None, min_length=1)
 
 
 class YoloSource(ListedSource):
@@ -66,7 +68,7 @@ class YoloSource(ListedSource):
     """
 
     def __init__(self, config: YoloConfig) -> None:
-        tree = open_tree(config.path)
+        tree = open_tree(config.path, config.encoding)
         layout = read_layout(tree, config.data)
         entries = with_names(_entries(tree, layout), config.names)  # their boxes in shares
         super().__init__(tree.name, tree, config, in_order(entries), config.margin)

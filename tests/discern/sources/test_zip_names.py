@@ -11,7 +11,7 @@ import pytest
 
 from discern.errors import DataError
 from discern.sources.base import Source
-from discern.sources.registry import FolderConfig, open_source
+from discern.sources.registry import FolderConfig, open_source, read_source_config
 from tests.discern.pictures import jpeg
 from tests.discern.sources.layouts import sentence
 
@@ -90,3 +90,33 @@ def test_a_wrong_encoding_is_one_sentence(tmp_path: Path) -> None:
     for encoding in ("utf-8", "utf8mb4"):
         with pytest.raises(DataError, match=f"holds names that are not {encoding} .*: set encoding to theirs"):
             opened(path, encoding)
+
+
+def plain_archive(archive: Path, files: dict[str, bytes], encoding: str) -> str:
+    """An archive of files whose names do not say their encoding."""
+    raw = {f"{number:03}".ljust(len(name.encode(encoding)), "~"): name for number, name in enumerate(files)}
+    with zipfile.ZipFile(archive, "w") as file:
+        for stand_in, name in raw.items():
+            file.writestr(stand_in, files[name])
+    data = archive.read_bytes()
+    for stand_in, name in raw.items():
+        data = data.replace(stand_in.encode(), name.encode(encoding))
+    archive.write_bytes(data)
+    return str(archive)
+
+
+def test_annotated_sets_are_told_the_encoding_too(tmp_path: Path) -> None:
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+    xml = f"<annotation><object><name>{CHINESE[0]}</name>{box}</object></annotation>".encode()
+    voc = {f"Annotations/{CHINESE[1]}.xml": xml, f"JPEGImages/{CHINESE[1]}.jpg": jpeg(1)}
+    table = {"labels.csv": f"path,label\n{CHINESE[1]}.jpg,{CHINESE[0]}\n".encode(), f"{CHINESE[1]}.jpg": jpeg(1)}
+    yolo = {
+        "data.yaml": f"train: images\nnames: [{CHINESE[0]}]".encode(),
+        f"images/{CHINESE[1]}.jpg": jpeg(1),
+        f"labels/{CHINESE[1]}.txt": b"0 .5 .5 .5 .5",
+    }
+    for kind, files in {"voc": voc, "table": table, "yolo": yolo}.items():
+        path = plain_archive(tmp_path / f"{kind}.zip", files, "gb18030")
+        source = open_source(read_source_config({"kind": kind, "path": path, "encoding": "gb18030"}))
+        (photo,) = source.photos()
+        assert (photo.label, photo.name.endswith(f"{CHINESE[1]}.jpg")) == (CHINESE[0], True)
