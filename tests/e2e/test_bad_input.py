@@ -15,30 +15,17 @@ import pytest
 import yaml
 from PIL import Image
 
-from discern.errors import DataError
+from discern.errors import DataError, GateError
 from tests.discern.datasets.leftovers import check_whole
 from tests.e2e.conftest import CONFIGS, Workplace
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def picture(seed: int, mode: str = "RGB", kind: str = "JPEG") -> bytes:
+def picture(seed: int) -> bytes:
     pixels = np.random.default_rng(seed).integers(0, 255, (48, 48, 3), dtype=np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).convert(mode).save(buffer, kind)
-    return buffer.getvalue()
-
-
-def animated() -> bytes:
-    frames = [Image.new("RGB", (48, 48), colour) for colour in ("red", "green", "blue")]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
-    return buffer.getvalue()
-
-
-def deep() -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.zeros((48, 48), np.uint16)).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "JPEG")
     return buffer.getvalue()
 
 
@@ -50,11 +37,6 @@ def huge() -> bytes:
 
 BAD_PHOTOS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "truncated": ("bad.jpg", lambda: picture(0)[:-400]),
-    "empty": ("bad.jpg", lambda: b""),
-    "text": ("bad.jpg", lambda: b"not a picture at all"),
-    "cmyk": ("bad.jpg", lambda: picture(0, "CMYK")),
-    "16-bit": ("bad.png", deep),
-    "animated": ("bad.gif", animated),
     "huge": ("bad.png", huge),
 }
 
@@ -71,8 +53,9 @@ def run_on(loop: Workplace, path: Path) -> str:
     """Run the data pipeline on `path`; returns the sentence that it failed with."""
     shards = loop.home / "datasets" / "shards"
     before = set(shards.glob("*.arrow"))
-    with pytest.raises(DataError) as caught:
-        loop.run("data", source={"kind": "folder", "path": str(path)})
+    with pytest.raises((DataError, GateError)) as caught:
+        # A use case of its own: the next run of the loop is not to grow from what this one ingests.
+        loop.run("data", use_case="bad-input", source={"kind": "folder", "path": str(path)})
     check_whole(shards)
     assert before <= set(shards.glob("*.arrow"))
     sentence = str(caught.value)
@@ -80,7 +63,7 @@ def run_on(loop: Workplace, path: Path) -> str:
     return sentence
 
 
-@pytest.mark.parametrize("kind", BAD_PHOTOS)
+@pytest.mark.parametrize("kind", BAD_PHOTOS)  # further kinds: tests of `write_version`
 def test_a_bad_photo_is_named(loop: Workplace, tmp_path: Path, kind: str) -> None:
     name, data = BAD_PHOTOS[kind]
     folder = folder_of_classes(tmp_path / "photos")
