@@ -15,6 +15,7 @@ import click
 from cli.configs import config_file
 from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json
 from discern.errors import ConfigError
+from discern.words import counted
 
 if TYPE_CHECKING:
     from discern.datasets.ingest.conflicts import Conflict, Ingested
@@ -59,7 +60,7 @@ class _Desk:
 
     @property
     def advice(self) -> str:
-        """How a config names a table."""
+        """The sentence part by which a config comes to name a table."""
         return f"add `decisions: {self.config.parent / 'decisions.csv'}` to the parameters in {self.config}"
 
 
@@ -188,7 +189,7 @@ def _tell_added(use_case: str, desk: _Desk, added: list[Decision]) -> None:
 
 def _tell_conflicts(use_case: str, desk: _Desk, conflicts: list[Conflict]) -> None:
     undecided = [conflict for conflict in conflicts if not conflict.decided]
-    count = f"{len(undecided)} open label conflict{'' if len(undecided) == 1 else 's'}"
+    count = counted(len(undecided), "open label conflict")
     tell(f"Dataset version {desk.version} of {desk.use_case} has {count}.")
     for number, conflict in enumerate(undecided, start=1):
         tell("")

@@ -10,6 +10,7 @@ import click
 
 from cli.console import example, home, json_option, stdout_for_json, tell, tell_json
 from discern.errors import ConfigError
+from discern.words import counted
 
 if TYPE_CHECKING:
     from stacks.doctor.findings import Finding
@@ -64,9 +65,7 @@ def doctor(name: str | None, keys: str | None, as_json: bool) -> None:
     else:
         _tell_findings(chosen, findings)
     if faults:
-        raise ConfigError(
-            f"The stack {chosen!r} has {faults} fault{'' if faults == 1 else 's'}: mend what is told above."
-        )
+        raise ConfigError(f"The stack {chosen!r} has {counted(faults, 'fault')}: mend what is told above.")
 
 
 def _tell_findings(name: str, findings: list[Finding]) -> None:

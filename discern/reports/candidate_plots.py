@@ -29,6 +29,7 @@ from discern.evaluation.suspects import find_suspects
 from discern.progress import bar
 from discern.releases.enrolled_gallery import gallery_of
 from discern.reports.thumbnails import Thumbnails, class_photos
+from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import TOP_K, Identifier, right_probability
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.index import NO_CLASS
@@ -170,26 +171,56 @@ def depict_release(release: Release, version: DatasetVersion) -> Depiction:
     identifier, thumbnails = Identifier(release), Thumbnails()
     enrolled = _enrolled_photos(release, version)
     photo_of = class_photos(release, version, thumbnails)
-    suspects = _suspects(identifier, version, thumbnails)
+    embeddings = _Embeddings(identifier.model)
     if len(select_queries(version, "test", release.labels)) == 0:
+        suspects = _suspects(embeddings, version, thumbnails)
         return Depiction(release, None, (), None, _map(identifier, None, photo_of), None, photo_of, suspects)
     test = _answer(identifier, version)
+    embeddings.keep(test.queries)
     return Depiction(
         release,
         test,
-        grid=tuple(_grid(test, enrolled, thumbnails)),
+        grid=tuple(_grid(test, enrolled, embeddings, thumbnails)),
         confusions=confusion_pairs(test.results, identifier.rule),
         map=_map(identifier, test, photo_of),
         reliability=reliability_of(test.results, identifier.calibrator),
         photo_of=photo_of,
-        suspects=suspects,
+        suspects=_suspects(embeddings, version, thumbnails),
     )
 
 
-def _suspects(identifier: Identifier, version: DatasetVersion, thumbnails: Thumbnails) -> tuple[SuspectPhoto, ...]:
+class _Embeddings:
+    """Embeddings of photos by one model; each photo is decoded and embedded once."""
+
+    def __init__(self, model: OnnxEmbedder) -> None:
+        self._model = model
+        self._vectors: dict[tuple[object, ...], NDArray[np.float32]] = {}
+
+    def keep(self, embedded: EmbeddedSplit) -> None:
+        """Take photos that the model embedded already."""
+        self._vectors |= zip(_shown_parts(embedded.rows), embedded.vectors, strict=True)
+
+    def of(self, rows: DatasetVersion, title: str) -> EmbeddedSplit:
+        """Return the embeddings of `rows`; `title` is what the progress of decoding is called."""
+        parts = _shown_parts(rows)
+        missing = {part: row for row, part in enumerate(parts) if part not in self._vectors}
+        if missing:
+            new = rows.take(list(missing.values()))
+            pixels = load_photos(new, self._model.preprocessing, title).pixels
+            self.keep(DecodedSplit(new, pixels).embed(self._model))
+        return EmbeddedSplit(rows, np.stack([self._vectors[part] for part in parts]))
+
+
+def _shown_parts(rows: DatasetVersion) -> list[tuple[object, ...]]:
+    """Return what each row shows: its picture, and what its box and margin cut out of it."""
+    boxes = (tuple(box or ()) for box in rows.column("box"))
+    return list(zip(rows.column("sha256"), boxes, rows.column("margin"), strict=True))
+
+
+def _suspects(embeddings: _Embeddings, version: DatasetVersion, thumbnails: Thumbnails) -> tuple[SuspectPhoto, ...]:
     """Find photos that look like another class; of a large version among some that are spread over it."""
     numbers = np.unique(np.linspace(0, len(version) - 1, min(LOOKED_AT, len(version))).astype(int))
-    embedded = _embed(identifier, version.take(numbers.tolist()), "decoding photos")
+    embedded = embeddings.of(version.take(numbers.tolist()), "decoding photos")
     rows, names = embedded.rows, embedded.rows.column("source")
     found = find_suspects(embedded.vectors, embedded.labels, rows.column("near_duplicates"))
     return tuple(
@@ -224,14 +255,16 @@ def _answer(identifier: Identifier, version: DatasetVersion) -> AnsweredTest:
     return AnsweredTest(identifier, queries, results, results.answers(identifier.rule), probabilities)
 
 
-def _grid(test: AnsweredTest, enrolled: DatasetVersion, thumbnails: Thumbnails) -> list[GridRow]:
+def _grid(
+    test: AnsweredTest, enrolled: DatasetVersion, embeddings: _Embeddings, thumbnails: Thumbnails
+) -> list[GridRow]:
     """Return the worst queries, each beside its nearest classes."""
     rule, results = test.identifier.rule, test.results
     qualities = answer_qualities(results, rule)
     worst = worst_first(results, rule)[:ROWS]
     classes, scores = test.identifier.index.best_classes(test.queries.vectors[worst], TOP_K)
     shown = {results.labels[number] for number in np.unique(classes) if number != NO_CLASS}
-    gallery = _embed(test.identifier, enrolled.select(labels=shown), "decoding gallery")
+    gallery = embeddings.of(enrolled.select(labels=shown), "decoding gallery")
     rows = []
     for query, numbers, cosines in zip(worst.tolist(), classes, scores, strict=True):
         labels = [results.labels[number] for number in numbers if number != NO_CLASS]
@@ -254,11 +287,6 @@ def _grid(test: AnsweredTest, enrolled: DatasetVersion, thumbnails: Thumbnails) 
             )
         )
     return rows
-
-
-def _embed(identifier: Identifier, rows: DatasetVersion, title: str) -> EmbeddedSplit:
-    photos = load_photos(rows, identifier.model.preprocessing, title)
-    return DecodedSplit(rows, photos.pixels).embed(identifier.model)
 
 
 def _nearest_row(gallery: EmbeddedSplit, label: str, query: NDArray[np.float32]) -> int:

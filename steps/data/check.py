@@ -37,7 +37,7 @@ def check(
     rejected: RejectedPhotos,
     use_case: str,
     checks: CheckConfig,
-    max_rejected_share: float = 1.0,
+    max_rejected_share: float,
     preview: PreviewConfig | None = None,
     previous: str = "",
     sources: Sequence[str] = (),

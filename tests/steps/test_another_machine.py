@@ -48,7 +48,7 @@ fingerprint = fingerprint_source.entrypoint(source)
 parameters = {"source": source, "splits": splits.model_dump()}
 previous = previous_version.entrypoint("USE_CASE", fingerprint, parameters)
 version, rejected = ingest.entrypoint(source, fingerprint, splits, CleaningConfig(), previous=previous)
-check.entrypoint(version, rejected, "USE_CASE", CheckConfig(samples_per_split=32))
+check.entrypoint(version, rejected, "USE_CASE", CheckConfig(samples_per_split=32), 0.01)
 store = Client().active_stack.artifact_store
 candidate = ReleaseMaterializer("s3://BUCKET/zenml/candidate", store).load(Release)
 before = production_release.entrypoint(None, "production")

@@ -17,7 +17,7 @@ from discern.evaluation.metrics import Metrics
 from discern.evaluation.plots.embedding_map import EmbeddingMap, MapPoints, embedding_map
 from discern.evaluation.plots.retrieval_grid import GridRow
 from discern.reports import candidate_plots
-from discern.reports.candidate_plots import NO_QUERIES, Depiction, _suspects, depict_release
+from discern.reports.candidate_plots import NO_QUERIES, Depiction, _Embeddings, _suspects, depict_release
 from discern.reports.thumbnails import Thumbnails
 from edge_runtime.core.identify import Answer, Identifier
 from edge_runtime.core.images import Pixels
@@ -146,15 +146,13 @@ def test_the_map_holds_the_index_and_the_queries(
     )
 
 
-def test_depict_release_reads_a_photo_once_for_each_of_its_uses(
+def test_depict_release_decodes_a_photo_once_a_size_and_embeds_it_once(
     candidate: Candidate, toy_version: DatasetVersion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = PhotoCounts(monkeypatch)
     depict_release(candidate[0], toy_version)
-    assert (
-        max(counts.decoded.values()) == 3
-    )  # for the model among all photos, as a query or gallery photo, as a thumbnail
-    assert max(counts.embedded.values()) == 2  # among all photos, and as a query or gallery photo
+    assert max(counts.decoded.values()) == 2  # for the model, and as a thumbnail
+    assert set(counts.embedded.values()) == {1}
     assert counts.photos_of_each_model() == [len(toy_version)]
 
 
@@ -216,7 +214,7 @@ def test_photos_that_look_like_another_class_stand_beside_it(candidate: Candidat
     column = pa.array(swapped, toy_version.table["label"].type)
     wrong = toy_version.table.set_column(toy_version.table.schema.get_field_index("label"), "label", column)
     version = dataclasses.replace(toy_version, table=wrong)
-    suspects = _suspects(Identifier(candidate[0]), version, Thumbnails())
+    suspects = _suspects(_Embeddings(Identifier(candidate[0]).model), version, Thumbnails())
     names = toy_version.column("source")
     found = {one.name: (one.label, one.other) for one in suspects}
     assert found.get(names[first]) == (labels[other], labels[first])

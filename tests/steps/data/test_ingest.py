@@ -49,7 +49,7 @@ def test_check_puts_the_report_where_people_find_it_and_gate_acts_on_it(tmp_path
     source = {"kind": "folder", "path": str(tmp_path)}
     version, rejected = ingest.entrypoint(source, fingerprint_source.entrypoint(source), SPLITS, CleaningConfig())
     config = CheckConfig(samples_per_split=32, min_photos_per_class=100)
-    report, html = check.entrypoint(version, rejected, "checked", config)
+    report, html = check.entrypoint(version, rejected, "checked", config, CleaningConfig().max_rejected_share)
     folder = local_stack / "reports" / "data" / "checked" / version.id
     assert (folder / "index.html").read_text().startswith("<!doctype html>")
     assert (local_stack / "reports" / "plotly.min.js").is_file()
