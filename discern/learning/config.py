@@ -40,8 +40,21 @@ class ModelConfig(_Config):
     weights: str | None = Field(
         default=None,
         description="path or s3:// URL of a state dict, saved by torch.save or as .safetensors: of a model that was "
-        "trained here, its head included, or timm's of the backbone",
+        "trained here, its head included, or timm's of the backbone; or package:NAME, of discern[weights]",
     )
+    normalisation: Literal["imagenet", "backbone"] | None = Field(
+        default=None,
+        description="mean and deviation that the input is normalised by: ImageNet's, or those of timm's weights of the "
+        "backbone; without it the backbone's where `pretrained` is set or `weights` names a package, else ImageNet's",
+    )
+
+    @property
+    def stated_normalisation(self) -> Literal["imagenet", "backbone"]:
+        """The normalisation that follows where none is set."""
+        if self.normalisation is not None:
+            return self.normalisation
+        from_timm = self.pretrained or (self.weights or "").startswith("package:")
+        return "backbone" if from_timm else "imagenet"
 
 
 class AugmentConfig(_Config):

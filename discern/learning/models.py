@@ -24,11 +24,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
+from discern.learning.packaged_weights import PackagedWeights, packaged, read_packaged, renamed
 from discern.learning.safe_load import load_tensors
 from discern.suggestions import suggest
 from edge_runtime.core.images import Preprocessing
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)  # timm's default, so that its pretrained weights fit
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # timm's default
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HUB_PATIENCE = 5.0  # seconds until the hub counts as out of reach; its own client would try for most of a minute
 CHECKPOINT_KEYS = ("state_dict", "model_state_dict", "model")  # under which training scripts keep the state dict
@@ -66,15 +67,18 @@ class TorchEmbedder(nn.Module):
         # Some timm models have a head between features and pooled output that changes the width.
         width = getattr(self.backbone, "head_hidden_size", None) or self.backbone.num_features
         self.head = nn.Linear(width, config.embedding_dim)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        mean, std = _normalisation(self.config, self.backbone)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         if config.weights is not None:
             load_weights(self, config.weights)
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed `images` [n, 3, H, W], float in [0, 1]; returns [n, embedding_dim] of unit length."""
         features = self.backbone((images - self.mean) / self.std)
-        return functional.normalize(self.head(features), dim=1)
+        # In float32 under mixed precision too: bfloat16 rounds cosines by up to .0014, and look-alikes differ by less.
+        with torch.autocast(features.device.type, enabled=False):
+            return functional.normalize(self.head(features.float()), dim=1)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of config, preprocessing and weights: equal for models that embed photos alike."""
@@ -128,6 +132,9 @@ def load_weights(model: TorchEmbedder, url: str) -> None:
     Raises:
         TrainingError: it cannot be read, or its keys or shapes do not fit.
     """
+    if (package := packaged(url)) is not None:
+        _load_package(model, package, url)
+        return
     state = _unwrapped(_read_state(url))
     part: nn.Module = model
     if isinstance(state, dict) and not any(str(key).startswith("backbone.") for key in state):
@@ -140,8 +147,30 @@ def load_weights(model: TorchEmbedder, url: str) -> None:
         ) from None
 
 
+def _load_package(model: TorchEmbedder, package: PackagedWeights, url: str) -> None:
+    """Load the weights of the backbone from an installed package."""
+    if model.config.backbone != package.backbone:
+        raise TrainingError(
+            f"The weights {url} are those of {package.backbone}, and the backbone is {model.config.backbone}: set "
+            f"`backbone: {package.backbone}`."
+        )
+    try:
+        model.backbone.load_state_dict(renamed(read_packaged(package), model.backbone.state_dict()))
+    except ValueError as error:
+        raise TrainingError(f"The weights {url} do not fit this model ({error}): leave out its `options`.") from None
+
+
+def _normalisation(config: ModelConfig, backbone: Any) -> tuple[Sequence[float], Sequence[float]]:
+    """Return mean and standard deviation of the backbone's input, a number for each channel, of values in [0, 1]."""
+    if config.normalisation == "imagenet":
+        return IMAGENET_MEAN, IMAGENET_STD
+    return backbone.pretrained_cfg["mean"], backbone.pretrained_cfg["std"]
+
+
 def _without_source(config: ModelConfig) -> ModelConfig:
-    return config.model_copy(update={"pretrained": False, "weights": None})
+    """Return the config without the origin of its weights; the normalisation that they want stays."""
+    normalisation = "backbone" if config.stated_normalisation == "backbone" else config.normalisation
+    return config.model_copy(update={"pretrained": False, "weights": None, "normalisation": normalisation})
 
 
 def _without_classifier(state: dict[Any, Any], names: str | Sequence[str] | None) -> dict[Any, Any]:
@@ -171,7 +200,11 @@ def weights_fingerprint(config: ModelConfig) -> str:
     Raises:
         TrainingError: it cannot be read.
     """
-    return "" if config.weights is None else hashlib.sha256(_read_bytes(config.weights)).hexdigest()
+    if config.weights is None:
+        return ""
+    package = packaged(config.weights)
+    data = _read_bytes(config.weights) if package is None else read_packaged(package)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _read_state(url: str) -> Any:
