@@ -51,7 +51,7 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
     teacher_weights, student_weights = fingerprint_weights(
         teacher=teacher.model if teacher_version is None else None, student=student.model
     )
-    check_queries(dataset=version, gallery=gallery, fpir=packaging.fpir)
+    check_queries(dataset=version, gallery=gallery)
     taught = (
         teach(
             dataset=version,

@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from discern.evaluation.gallery import Gallery, GalleryConfig
-from discern.evaluation.gallery_fit import DECIDING, FittedGallery, fit_galleries
+from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors
+from discern.evaluation.gallery_fit import DECIDING, FittedGallery, fit_galleries, scores_elsewhere
 from discern.evaluation.metrics import Metrics, measure
 from discern.evaluation.probability_calibration import fit_calibrator
 from discern.evaluation.queries import EmbeddedSplit
 from edge_runtime.core.identify import Calibrator, DecisionRule
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Photos of things that no gallery holds, embedded by one model.
+
+    Attributes:
+        vectors: [n, d] unit length.
+    """
+
+    vectors: Vectors
+
+    @property
+    def fitting(self) -> Vectors:
+        """Every second one, on which the rule is fitted."""
+        return self.vectors[::2]
+
+    @property
+    def measuring(self) -> Vectors:
+        """The others, on which it is measured."""
+        return self.vectors[1::2]
 
 
 @dataclass(frozen=True)
@@ -56,7 +77,12 @@ class CalibratedModel:
 
 
 def calibrate(
-    gallery: EmbeddedSplit, validation: EmbeddedSplit, test: EmbeddedSplit, config: GalleryConfig, fpir: float
+    gallery: EmbeddedSplit,
+    validation: EmbeddedSplit,
+    test: EmbeddedSplit,
+    config: GalleryConfig,
+    fpir: float,
+    elsewhere: Elsewhere | None = None,
 ) -> CalibratedModel:
     """Enrol the gallery, fit rule and calibrator on the validation queries, measure the test queries.
 
@@ -66,11 +92,15 @@ def calibrate(
         test: the queries that measure it.
         config: how a class is represented.
         fpir: the false-identification rate that the rule is fitted for, between 0 and 1.
+        elsewhere: photos of other things, embedded by the same model.
 
     Raises:
         DataError: the validation queries lack enrolled classes or unknowns, or there is no test query.
     """
-    tried = fit_galleries(gallery.vectors, gallery.labels, config, validation.queries, fpir)
+    fitting = None if elsewhere is None else elsewhere.fitting
+    tried = fit_galleries(gallery.vectors, gallery.labels, config, validation.queries, fpir, fitting)
     chosen = tried[0]
     calibrator = fit_calibrator(chosen.results)
-    return CalibratedModel(tried, calibrator, measure(test.search(chosen.gallery), chosen.rule, calibrator))
+    foreign = scores_elsewhere(chosen.gallery, None if elsewhere is None else elsewhere.measuring)
+    metrics = measure(test.search(chosen.gallery), chosen.rule, calibrator, foreign)
+    return CalibratedModel(tried, calibrator, metrics)

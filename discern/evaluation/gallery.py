@@ -36,7 +36,10 @@ class GalleryConfig(BaseModel):
         description="exemplars: a row a photo; prototype: their mean (Snell et al., NeurIPS 2017); auto: the better",
     )
     splits: tuple[Split, ...] = Field(
-        default=("train", "validation", "test"), min_length=1, description="whose gallery photos are enrolled"
+        default=("train", "validation", "test"), min_length=1, description="whose classes are enrolled"
+    )
+    unknown_classes: bool = Field(
+        default=True, description="enrol also the classes that are held out as unknowns, which are measured before"
     )
 
     def represented(self, represent: Represent) -> GalleryConfig:
@@ -62,6 +65,8 @@ class Gallery:
 def gallery_rows(version: DatasetVersion, config: GalleryConfig) -> list[int]:
     """Return the rows of `version` that are enrolled, rising: at most so many of each class, see `gallery_choice`.
 
+    Of a class that is held out as unknown, no photo of which is meant for the gallery, queries are enrolled.
+
     Of a version whose photos' appearances nobody measured, as of every one of manifest formats 1 to 3, the first ones
     are enrolled: a release that was built from it is so evaluated with the gallery that it was built with.
 
@@ -69,10 +74,14 @@ def gallery_rows(version: DatasetVersion, config: GalleryConfig) -> list[int]:
         DataError: no row is enrolled.
     """
     rows_of: dict[str, list[int]] = defaultdict(list)
+    queries_of: dict[str, list[int]] = defaultdict(list)
     columns = zip(version.column("split"), version.column("role"), version.column("label"), strict=True)
     for row, (split, role, label) in enumerate(columns):
-        if role == "gallery" and split in config.splits:
-            rows_of[label].append(row)
+        if split in config.splits and role is not None:
+            (rows_of if role == "gallery" else queries_of)[label].append(row)
+    if rows_of and config.unknown_classes:
+        meant = set(version.select(role="gallery").labels)
+        rows_of |= {label: rows for label, rows in queries_of.items() if label not in meant}
     if not rows_of:
         raise DataError("The dataset version has no gallery photo in the splits that are enrolled: check `splits`.")
     choose = _first if version.table["appearance"].null_count else _spread(version)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from discern.evaluation.cross_fitting import RuleRates, cross_fitted_rates
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol
 from discern.evaluation.metrics import Metrics, measure
 from discern.evaluation.retrieval import Queries, SearchResults
-from discern.evaluation.threshold_calibration import RuleRates, fit_rule, rule_rates
+from discern.evaluation.threshold_calibration import fit_rule
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.release import Represent
 
 BY_SIZE: tuple[Represent, ...] = ("prototype", "exemplars")
 DECIDING = ("tpir", "auroc", "recall_at_1")
+ELSEWHERE = "(photo from elsewhere)"
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class FittedGallery:
         gallery: the enrolled classes.
         results: of the queries that the rule is fitted on.
         rule: the decision rule.
-        rates: FPIR and TPIR of these queries under the rule.
+        rates: FPIR and TPIR of such a rule on classes that it was not fitted on.
         metrics: all figures of these queries under the rule.
     """
 
@@ -37,11 +39,17 @@ class FittedGallery:
 
 
 def fit_galleries(
-    vectors: Vectors, labels: list[str], config: GalleryConfig, queries: Queries, fpir: float
+    vectors: Vectors,
+    labels: list[str],
+    config: GalleryConfig,
+    queries: Queries,
+    fpir: float,
+    elsewhere: Vectors | None = None,
 ) -> tuple[FittedGallery, ...]:
     """Enrol photos as `config` says and fit the rule; `represent: auto` tries both ways and gives the better one first.
 
-    The better one has the higher TPIR at the stated FPIR, then the higher AUROC, the higher recall@1, the fewer rows.
+    The better one has the higher TPIR by rules that saw none of the query's class, then the higher AUROC, the higher
+    recall@1, the fewer rows.
     Where every class has one photo, that photo is also its mean, and there is no choice.
 
     Args:
@@ -49,7 +57,8 @@ def fit_galleries(
         labels: n labels.
         config: how a class is represented.
         queries: of classes outside training, unknowns among them.
-        fpir: the false-identification rate allowed, between 0 and 1.
+        fpir: the false-identification rate that is promised, between 0 and 1.
+        elsewhere: [n, d] embedded photos of other things, which no gallery holds.
 
     Raises:
         DataError: as `enrol` and `fit_rule`.
@@ -61,17 +70,30 @@ def fit_galleries(
     else:
         tried = BY_SIZE
     fitted = [
-        _fit(enrol(vectors, labels, config.represented(represent)), represent, queries, fpir) for represent in tried
+        _fit(enrol(vectors, labels, config.represented(represent)), represent, queries, fpir, elsewhere)
+        for represent in tried
     ]
     return tuple(sorted(fitted, key=_merit, reverse=True))
 
 
-def _fit(gallery: Gallery, represent: Represent, queries: Queries, fpir: float) -> FittedGallery:
+def _fit(
+    gallery: Gallery, represent: Represent, queries: Queries, fpir: float, elsewhere: Vectors | None
+) -> FittedGallery:
     results = queries.search(gallery)
-    rule = fit_rule(results, fpir)
-    return FittedGallery(represent, gallery, results, rule, rule_rates(results, rule), measure(results, rule))
+    foreign = scores_elsewhere(gallery, elsewhere)
+    rule = fit_rule(results, fpir, foreign)
+    rates = cross_fitted_rates(results, fpir, foreign)
+    return FittedGallery(represent, gallery, results, rule, rates, measure(results, rule))
+
+
+def scores_elsewhere(gallery: Gallery, elsewhere: Vectors | None) -> Vectors | None:
+    """Return the cosines [n, 2] of the two classes nearest to each photo from elsewhere."""
+    if elsewhere is None or len(elsewhere) == 0:
+        return None
+    return Queries(elsewhere, [ELSEWHERE] * len(elsewhere)).search(gallery).scores
 
 
 def _merit(fitted: FittedGallery) -> list[float]:
-    figures = fitted.metrics.figures()  # all of them: `fit_rule` has seen enrolled queries and unknowns
-    return [figures[name] for name in DECIDING]
+    figures = fitted.metrics.figures()
+    tpir = fitted.rates.tpir
+    return [-1.0 if tpir is None else tpir.value, *(figures.get(name, -1.0) for name in ("auroc", "recall_at_1"))]

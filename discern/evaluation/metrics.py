@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from discern.evaluation.reliability import reliability_of
 from discern.evaluation.retrieval import UNKNOWN, SearchResults
-from edge_runtime.core.identify import Calibrator, DecisionRule
+from edge_runtime.core.identify import LOWEST_COSINE, Calibrator, DecisionRule, decide, right_probability
 
 # Names of figures in what was stored before they were called by the field's terms.
 FORMER_NAMES = {
@@ -35,8 +35,12 @@ class Metrics(BaseModel):
         unseen_recall_at_1: the same for enrolled classes that the model never trained on.
         tpir: share of the enrolled queries answered with the right name (1 - FNIR).
         unseen_tpir: the same for enrolled classes that the model never trained on.
-        tnir: share of the unknowns answered `unknown` (1 - FPIR).
+        tnir: share of the unknowns answered `unknown` (1 - FPIR): queries of classes that are held out as unknown, and
+            of enrolled classes that were left out of the search.
+        left_out_tnir: the same for the latter alone.
+        elsewhere_tnir: the same for photos of things from elsewhere, which count nowhere else.
         auroc: area under the ROC curve of the best score, enrolled against unknowns.
+        joint_auroc: the same of the stated probability, which is made of score and margin.
         precision: mean over the answered classes of the share of right answers among all answers with their name.
         recall: mean over enrolled classes of the TPIR.
         accuracy: share of all queries answered right; `unknown` is the right answer to an unknown.
@@ -51,7 +55,10 @@ class Metrics(BaseModel):
     tpir: float | None
     unseen_tpir: float | None
     tnir: float | None
+    left_out_tnir: float | None = None
+    elsewhere_tnir: float | None = None
     auroc: float | None
+    joint_auroc: float | None = None
     precision: float | None
     recall: float | None
     accuracy: float
@@ -100,8 +107,20 @@ class Metrics(BaseModel):
         ]
 
 
-def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator | None = None) -> Metrics:
-    """Compute every figure of `results` under `rule`, and of the probabilities of `calibrator` where there is one."""
+def measure(
+    results: SearchResults,
+    rule: DecisionRule,
+    calibrator: Calibrator | None = None,
+    elsewhere: NDArray[np.float32] | None = None,
+) -> Metrics:
+    """Compute every figure of `results` under `rule`, and of the probabilities of `calibrator` where there is one.
+
+    Args:
+        results: of the queries.
+        rule: decides.
+        calibrator: states probabilities.
+        elsewhere: [n, 2] cosines of the best and the second class of photos of things from elsewhere.
+    """
     enrolled = results.enrolled
     unseen = enrolled & ~results.trained
     right = results.right(rule)
@@ -113,7 +132,10 @@ def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator |
         tpir=_share(right, enrolled),
         unseen_tpir=_share(right, unseen),
         tnir=_share(right, ~enrolled),
+        left_out_tnir=_share(right, results.left_out),
+        elsewhere_tnir=None if elsewhere is None else float((~decide(elsewhere, rule)).mean()),
         auroc=unknown_auroc(results),
+        joint_auroc=None if calibrator is None else _auroc(enrolled, right_probability(results.scores, calibrator)),
         precision=precision,
         recall=recall,
         accuracy=float(right.mean()),
@@ -128,12 +150,7 @@ def measure(results: SearchResults, rule: DecisionRule, calibrator: Calibrator |
 
 def unknown_auroc(results: SearchResults) -> float | None:
     """Return the area under the ROC curve of the best score, enrolled queries against unknowns; None without both."""
-    from sklearn.metrics import roc_auc_score  # takes a second to import, and a config is checked without it
-
-    enrolled = results.enrolled
-    if enrolled.all() or not enrolled.any():
-        return None
-    return float(roc_auc_score(enrolled, results.scores[:, 0]))
+    return _auroc(results.enrolled, results.scores[:, 0])
 
 
 def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> tuple[float | None, float | None]:
@@ -149,6 +166,14 @@ def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64])
     answered = np.bincount(answers[named], minlength=classes)
     present = np.bincount(truth[enrolled], minlength=classes)
     return _mean_ratio(hits, answered), _mean_ratio(hits, present)
+
+
+def _auroc(enrolled: NDArray[np.bool_], scores: NDArray[Any]) -> float | None:
+    from sklearn.metrics import roc_auc_score  # takes a second to import, and a config is checked without it
+
+    if enrolled.all() or not enrolled.any():
+        return None
+    return float(roc_auc_score(enrolled, np.maximum(scores, LOWEST_COSINE)))  # -inf where no class is left
 
 
 def _with_error(rate: float | None, error: str | None = None) -> str:

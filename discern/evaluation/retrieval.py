@@ -1,6 +1,7 @@
 """Search queries of known truth in a gallery, with the device's own search and decision rule.
 
-Search, decision and preprocessing are `edge_runtime`'s: what is evaluated is what ships.
+Search, decision and preprocessing are `edge_runtime`'s: what is evaluated is what ships. A released gallery holds every
+class, so that a query is made an unknown by leaving its own class out of the search.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from discern.errors import DataError
 from discern.evaluation.gallery import Gallery, Vectors
 from edge_runtime.core.identify import DecisionRule, decide
-from edge_runtime.core.index import GalleryIndex
+from edge_runtime.core.index import NO_CLASS, GalleryIndex
 
 UNKNOWN = -1  # the class number of an unknown, and of the answer `unknown`
 
@@ -30,6 +31,7 @@ class SearchResults:
         labels: the enrolled classes.
         query_labels: q labels of the true classes, enrolled or not.
         trained: [q] whether the model trained on the query's class.
+        left_out: [q] whether the query's class is enrolled, and was left out of the search: an unknown.
     """
 
     truth: NDArray[np.int64]
@@ -38,10 +40,11 @@ class SearchResults:
     labels: tuple[str, ...]
     query_labels: tuple[str, ...]
     trained: NDArray[np.bool_]
+    left_out: NDArray[np.bool_]
 
     @property
     def enrolled(self) -> NDArray[np.bool_]:
-        """[q] whether the true class is in the gallery; the rest are unknowns."""
+        """[q] whether the true class is among those searched; the rest are unknowns."""
         return self.truth != UNKNOWN
 
     @property
@@ -57,24 +60,68 @@ class SearchResults:
         """[q] whether the answer is right; `unknown` is the right answer to an unknown."""
         return self.answers(rule) == self.truth
 
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> SearchResults:
+        """Return some of the queries: those where `chosen` [q] is true, or those of these numbers."""
+        rows = np.arange(len(self.truth))[chosen]
+        return SearchResults(
+            self.truth[rows],
+            self.best_class[rows],
+            self.scores[rows],
+            self.labels,
+            tuple(self.query_labels[row] for row in rows),
+            self.trained[rows],
+            self.left_out[rows],
+        )
+
 
 @dataclass(frozen=True)
 class Queries:
-    """Embedded queries of one split.
+    """Embedded queries.
 
     Attributes:
         vectors: [q, d] float32, unit length.
         labels: q labels of the true classes.
         trained: classes that the model trained on.
+        left_out: [q] whether the query is asked as if its class were not enrolled; None: no query is.
     """
 
     vectors: Vectors
     labels: Sequence[str]
-    trained: frozenset[str]
+    trained: frozenset[str] = frozenset()
+    left_out: NDArray[np.bool_] | None = None
 
     def search(self, gallery: Gallery) -> SearchResults:
-        """Search these queries in `gallery`, as `search` does."""
-        return search(gallery, self.vectors, self.labels, self.trained)
+        """Search these queries in a gallery.
+
+        Raises:
+            DataError: there is no query.
+        """
+        return self.search_index(GalleryIndex.build(gallery.vectors, gallery.class_ids), gallery.labels)
+
+    def search_index(self, index: GalleryIndex, enrolled: tuple[str, ...]) -> SearchResults:
+        """Search these queries in an index whose class numbers are positions in `enrolled`.
+
+        Raises:
+            DataError: there is no query.
+        """
+        if len(self.vectors) == 0:
+            raise DataError("There is no query to evaluate: the split holds gallery photos alone, give it more photos.")
+        number_of = {label: number for number, label in enumerate(enrolled)}
+        own = np.array([number_of.get(label, UNKNOWN) for label in self.labels], dtype=np.int64)
+        left_out = own != UNKNOWN
+        left_out &= False if self.left_out is None else self.left_out
+        classes, scores = index.best_classes(self.vectors, 3 if left_out.any() else 2)
+        if left_out.any():
+            classes, scores = without(classes, scores, np.where(left_out, own, NO_CLASS))
+        return SearchResults(
+            truth=np.where(left_out, UNKNOWN, own),
+            best_class=classes[:, 0],
+            scores=scores[:, :2],
+            labels=enrolled,
+            query_labels=tuple(self.labels),
+            trained=np.array([label in self.trained for label in self.labels], dtype=bool),
+            left_out=left_out,
+        )
 
 
 def search(gallery: Gallery, queries: Vectors, labels: Sequence[str], trained: Collection[str]) -> SearchResults:
@@ -89,24 +136,23 @@ def search(gallery: Gallery, queries: Vectors, labels: Sequence[str], trained: C
     Raises:
         DataError: there is no query.
     """
-    if len(queries) == 0:
-        raise DataError("There is no query to evaluate: the split holds gallery photos alone, give it more photos.")
-    index = GalleryIndex.build(gallery.vectors, gallery.class_ids)
-    return search_index(index, gallery.labels, queries, labels, trained)
+    return Queries(queries, labels, frozenset(trained)).search(gallery)
 
 
-def search_index(
-    index: GalleryIndex, enrolled: tuple[str, ...], queries: Vectors, labels: Sequence[str], trained: Collection[str]
-) -> SearchResults:
-    """Search queries as `search` does, in an index whose class numbers are positions in `enrolled`."""
-    classes, scores = index.best_classes(queries, 2)
-    number_of = {label: number for number, label in enumerate(enrolled)}
-    trained_labels = frozenset(trained)
-    return SearchResults(
-        truth=np.array([number_of.get(label, UNKNOWN) for label in labels], dtype=np.int64),
-        best_class=classes[:, 0],
-        scores=scores,
-        labels=enrolled,
-        query_labels=tuple(labels),
-        trained=np.array([label in trained_labels for label in labels], dtype=bool),
+def without(
+    classes: NDArray[np.int64], scores: NDArray[np.float32], left_out: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Drop one class a query from its best [q, k] classes; the others move up, and the last place is empty.
+
+    Args:
+        classes: [q, k] the best classes, best first.
+        scores: [q, k] of them.
+        left_out: [q] the class to drop.
+    """
+    dropped = (classes == left_out[:, None]) & (classes != NO_CLASS)
+    order = np.argsort(dropped, axis=1, kind="stable")
+    rows = np.arange(len(classes))[:, None]
+    return (
+        np.where(dropped, NO_CLASS, classes)[rows, order],
+        np.where(dropped, -np.inf, scores).astype(np.float32)[rows, order],
     )

@@ -12,7 +12,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,7 @@ class ReleaseParts:
         numeric_format: of the embedding model's weights.
         localiser: the detector, where a photo may hold several instances.
         index_parameters: the settings that the graph is built and searched with.
+        counts: what else there is to count, beside classes, gallery rows and golden images.
     """
 
     name: str
@@ -113,6 +114,7 @@ class ReleaseParts:
     numeric_format: NumericFormat | None = None
     localiser: LocaliserParts | None = None
     index_parameters: IndexParameters | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def build_release(folder: Path, parts: ReleaseParts) -> Release:
@@ -212,7 +214,12 @@ def _write_files(folder: Path, parts: ReleaseParts) -> dict[str, Any]:
         "index": asdict(index.parameters),
         "decision": asdict(parts.rule),
         "calibration": None if parts.calibrator is None else asdict(parts.calibrator),
-        "counts": {"classes": len(parts.classes), "gallery": len(index.vectors), "golden": len(parts.golden)},
+        "counts": {
+            **parts.counts,
+            "classes": len(parts.classes),
+            "gallery": len(index.vectors),
+            "golden": len(parts.golden),
+        },
         "metrics": {name: float(value) for name, value in sorted(parts.metrics.items())},
         "lineage": parts.lineage.model_dump(),
     }

@@ -1,5 +1,7 @@
 """A release candidate: export the student, choose its numeric format, enrol, calibrate, measure, and build the release.
 
+The gallery holds every class of the version, whatever its split: what is measured is what ships.
+
 Embeddings, search and decision are `edge_runtime`'s, on the exported graph: what is measured is what ships. Each photo
 is decoded once for the model, and embedded once by each numeric format.
 """
@@ -19,11 +21,12 @@ from discern.evaluation.calibration import CalibratedModel, calibrate
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.numeric_format import FormatChoice
-from discern.evaluation.queries import decode_gallery, decode_queries
+from discern.evaluation.queries import EmbeddedSplit, decode_gallery, decode_queries
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import TorchEmbedder
 from discern.releases.build import CatalogueClass, ReleaseParts, build_release
 from discern.releases.config import PackagingConfig
+from discern.releases.elsewhere import photos_from_elsewhere
 from discern.releases.numeric_format_search import EmbeddedTrial, FormatTrial, choose_numeric_format
 from edge_runtime.core.images import encode_jpeg, encode_png
 from edge_runtime.core.release import GalleryEntry, Lineage, Release
@@ -90,16 +93,24 @@ def build_candidate(folder: Path, inputs: CandidateInputs) -> Candidate:
             preprocessing=preprocessing,
             gallery_config=inputs.gallery,
             fpir=packaging.fpir,
+            elsewhere=photos_from_elsewhere(packaging.elsewhere, validation, preprocessing),
         )
         shipped, choice = choose_numeric_format(exported, trial, packaging.numeric_format)
         test = decode_queries(version, "test", enrolled, preprocessing).embed(shipped.model)
-        calibrated = calibrate(shipped.gallery, shipped.queries, test, inputs.gallery, packaging.fpir)
-        release = _build(folder, inputs, shipped, calibrated, choice)
+        calibrated = calibrate(
+            shipped.gallery, shipped.queries, test, inputs.gallery, packaging.fpir, shipped.elsewhere
+        )
+        release = _build(folder, inputs, shipped, test, calibrated, choice)
     return Candidate(release, calibrated.metrics, choice)
 
 
 def _build(
-    folder: Path, inputs: CandidateInputs, shipped: EmbeddedTrial, calibrated: CalibratedModel, choice: FormatChoice
+    folder: Path,
+    inputs: CandidateInputs,
+    shipped: EmbeddedTrial,
+    test: EmbeddedSplit,
+    calibrated: CalibratedModel,
+    choice: FormatChoice,
 ) -> Release:
     enrolled = shipped.gallery.rows
     parts = ReleaseParts(
@@ -118,10 +129,23 @@ def _build(
             represent=calibrated.chosen.represent,
             photos_per_class=inputs.gallery.photos_per_class,
             splits=inputs.gallery.splits,
+            unknown_classes=inputs.gallery.unknown_classes,
         ),
         numeric_format=choice.numeric_format,
+        counts=_counts(enrolled, test),
     )
     return build_release(folder, parts)
+
+
+def _counts(enrolled: DatasetVersion, test: EmbeddedSplit) -> dict[str, int]:
+    """Count the classes that trained, and those whose test queries were asked as known and as unknown."""
+    left_out = np.zeros(len(test.labels), dtype=bool) if test.left_out is None else test.left_out
+    labels, shipped = np.array(test.labels), set(enrolled.labels)
+    return {
+        "trained_classes": len(shipped & test.trained),
+        "classes_measured_as_known": len(shipped & set(labels[~left_out].tolist())),
+        "classes_measured_as_unknown": len(set(labels[left_out].tolist())),
+    }
 
 
 def _catalogue(enrolled: DatasetVersion, labels: Sequence[str]) -> list[CatalogueClass]:

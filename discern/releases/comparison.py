@@ -126,7 +126,8 @@ def _decide(candidate: ReleaseEvaluation, production: ReleaseEvaluation | None, 
 def _evaluate(release: Release, photos: FrozenPhotos, gallery: GalleryConfig) -> ReleaseEvaluation:
     identifier = Identifier(release)
     enrolled = photos.gallery.embed(identifier.model).enrol(gallery.represented(representation(release)))
-    results = photos.queries.embed(identifier.model).search(enrolled)
+    queries = photos.queries.embed(identifier.model)
+    results = queries.search(enrolled)
     answers = AnsweredQueries(
         truth=results.truth,
         answered=results.answers(identifier.rule),
@@ -134,7 +135,7 @@ def _evaluate(release: Release, photos: FrozenPhotos, gallery: GalleryConfig) ->
         latency_ms=p95_latency_ms(identifier, _spread(photos.queries.rows, LATENCY_PHOTOS)),
         size_mb=sum(entry.bytes for entry in release.manifest.files.values()) / 1e6,
     )
-    return ReleaseEvaluation(answers, results, photos.queries.rows)
+    return ReleaseEvaluation(answers, results, queries.rows)
 
 
 def _spread(queries: DatasetVersion, count: int) -> list[bytes]:

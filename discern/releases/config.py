@@ -13,6 +13,12 @@ class PackagingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fpir: float = Field(default=0.05, gt=0, lt=1, description="false-identification rate the threshold is fitted for")
+    elsewhere: str = Field(
+        default="auto",
+        description="photos of other things that the rule must refuse as well: `built-in` ones (rendered things and "
+        "noise), those of a folder or zip (path or s3:// URL), `none`; `auto`: the built-in ones where fewer than 20 "
+        "classes can be asked as unknowns",
+    )
     golden_images: int = Field(default=8, ge=1, le=64, description="images whose embeddings every device reproduces")
     numeric_format: NumericFormatConfig = Field(
         default=NumericFormatConfig(), description="what may ship in place of fp32"

@@ -61,7 +61,12 @@ def _gallery_by_rows(identifier: Identifier, version: DatasetVersion) -> Gallery
     likeness = {}
     for splits in _possible_splits(version, release):
         for photos_per_class in range(1, _most_photos(photos, splits) + 1):
-            config = GalleryConfig(photos_per_class=photos_per_class, represent=representation(release), splits=splits)
+            config = GalleryConfig(
+                photos_per_class=photos_per_class,
+                represent=representation(release),
+                splits=splits,
+                unknown_classes=False,
+            )
             rows = _index_rows(photos, vectors, config)
             if rows.shape == index.vectors.shape:
                 likeness[config] = float((rows * index.vectors).sum(axis=1).min())

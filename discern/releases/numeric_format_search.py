@@ -11,7 +11,8 @@ from typing import TypeVar
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.errors import TrainingError
-from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.calibration import Elsewhere
+from discern.evaluation.gallery import GalleryConfig, embed_batches
 from discern.evaluation.gallery_fit import FittedGallery, fit_galleries
 from discern.evaluation.latency import median_latency_ms
 from discern.evaluation.numeric_format import (
@@ -42,6 +43,7 @@ class FormatTrial:
         preprocessing: as in training.
         gallery_config: how classes are represented.
         fpir: the false-identification rate that a rule is fitted for.
+        elsewhere: [n, size, size, 3] photos of other things; None where the rule needs none.
     """
 
     gallery: DecodedSplit
@@ -50,14 +52,16 @@ class FormatTrial:
     preprocessing: Preprocessing
     gallery_config: GalleryConfig
     fpir: float
+    elsewhere: Pixels | None = None
 
     def embed(self, onnx: Path, model: OnnxEmbedder) -> EmbeddedTrial:
-        """Embed gallery and queries.
+        """Embed gallery, queries and photos from elsewhere.
 
         Raises:
             ReleaseError: the model fails.
         """
-        return EmbeddedTrial(onnx, model, self.gallery.embed(model), self.queries.embed(model))
+        elsewhere = None if self.elsewhere is None else Elsewhere(embed_batches(model, self.elsewhere))
+        return EmbeddedTrial(onnx, model, self.gallery.embed(model), self.queries.embed(model), elsewhere)
 
     def fit(self, onnx: Path, model: OnnxEmbedder, config: GalleryConfig) -> FittedTrial:
         """Embed gallery and queries, and fit gallery and rule to them.
@@ -68,7 +72,9 @@ class FormatTrial:
         """
         embedded = self.embed(onnx, model)
         gallery, queries = embedded.gallery, embedded.queries.queries
-        return FittedTrial(embedded, fit_galleries(gallery.vectors, gallery.labels, config, queries, self.fpir)[0])
+        foreign = None if embedded.elsewhere is None else embedded.elsewhere.fitting
+        fitted = fit_galleries(gallery.vectors, gallery.labels, config, queries, self.fpir, foreign)
+        return FittedTrial(embedded, fitted[0])
 
     def calibration_photos(self, count: int) -> Pixels:
         """Decode about `count` photos spread over the training split, whose rows stand class by class."""
@@ -86,12 +92,14 @@ class EmbeddedTrial:
         model: the same, loaded.
         gallery: the enrolled photos.
         queries: the validation queries.
+        elsewhere: the photos from elsewhere; None where there are none.
     """
 
     onnx: Path
     model: OnnxEmbedder
     gallery: EmbeddedSplit
     queries: EmbeddedSplit
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from discern.evaluation.plots.reliability import reliability_picture
 from discern.evaluation.plots.retrieval_grid import GridRow, Neighbour, retrieval_grid, worst_first
 from discern.evaluation.queries import DecodedSplit, EmbeddedSplit, decode_queries, select_queries
 from discern.evaluation.reliability import Reliability, reliability_of
-from discern.evaluation.retrieval import UNKNOWN, SearchResults, search_index
+from discern.evaluation.retrieval import UNKNOWN, SearchResults, without
 from discern.evaluation.suspects import find_suspects
 from discern.progress import bar
 from discern.releases.enrolled_gallery import gallery_of
@@ -249,7 +249,7 @@ def _enrolled_photos(release: Release, version: DatasetVersion) -> DatasetVersio
 def _answer(identifier: Identifier, version: DatasetVersion) -> AnsweredTest:
     labels = identifier.release.labels
     queries = decode_queries(version, "test", labels, identifier.model.preprocessing).embed(identifier.model)
-    results = search_index(identifier.index, labels, queries.vectors, queries.labels, queries.trained)
+    results = queries.queries.search_index(identifier.index, labels)
     calibrator = identifier.calibrator
     probabilities = None if calibrator is None else right_probability(results.scores, calibrator)
     return AnsweredTest(identifier, queries, results, results.answers(identifier.rule), probabilities)
@@ -262,7 +262,7 @@ def _grid(
     rule, results = test.identifier.rule, test.results
     qualities = answer_qualities(results, rule)
     worst = worst_first(results, rule)[:ROWS]
-    classes, scores = test.identifier.index.best_classes(test.queries.vectors[worst], TOP_K)
+    classes, scores = _nearest_classes(test, worst)
     shown = {results.labels[number] for number in np.unique(classes) if number != NO_CLASS}
     gallery = embeddings.of(enrolled.select(labels=shown), "decoding gallery")
     rows = []
@@ -289,6 +289,16 @@ def _grid(
     return rows
 
 
+def _nearest_classes(test: AnsweredTest, queries: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the classes nearest to some queries [q, k] and their cosines, without those that are left out."""
+    results = test.results
+    number_of = {label: number for number, label in enumerate(results.labels)}
+    own = [number_of[results.query_labels[query]] if results.left_out[query] else NO_CLASS for query in queries]
+    classes, scores = test.identifier.index.best_classes(test.queries.vectors[queries], TOP_K + 1)
+    classes, scores = without(classes, scores, np.array(own, dtype=np.int64))
+    return classes[:, :TOP_K], scores[:, :TOP_K]
+
+
 def _nearest_row(gallery: EmbeddedSplit, label: str, query: NDArray[np.float32]) -> int:
     """Return the row of the class's enrolled photo nearest to a query [d]: where one is mislabelled, it shows."""
     rows = np.flatnonzero(np.array(gallery.labels) == label)
@@ -300,7 +310,7 @@ def _caption(test: AnsweredTest, query: int) -> tuple[str, ...]:
     results, rule, answer = test.results, test.identifier.rule, test.answers[query]
     best, second = results.scores[query].astype(float)
     lines = [
-        results.query_labels[query] + ("" if results.enrolled[query] else " (unknown)"),
+        results.query_labels[query] + _asked(results, query),
         f"answer: {'unknown' if answer == UNKNOWN else results.labels[answer]}",
         f"best {best:.3f}, needed {rule.threshold:.3f}",
     ]
@@ -311,17 +321,24 @@ def _caption(test: AnsweredTest, query: int) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _asked(results: SearchResults, query: int) -> str:
+    if results.left_out[query]:
+        return " (as if not enrolled)"
+    return "" if results.enrolled[query] else " (unknown)"
+
+
 def _map(identifier: Identifier, test: AnsweredTest | None, photo_of: Callable[[str], Pixels]) -> EmbeddingMap:
-    """Draw the rows of the release's index, and the queries where there are any."""
+    """Draw the rows of the release's index, and the queries where there are any, each photo once."""
     index, release = identifier.index, identifier.release
     labels = [release.labels[number] for number in index.classes]
     kinds: list[Kind] = ["gallery"] * len(labels)
     qualities: list[AnswerQuality] = ["right"] * len(labels)
     vectors = [index.vectors]
     if test is not None:
-        labels += test.results.query_labels
-        kinds += ["query" if enrolled else "unknown" for enrolled in test.results.enrolled]
-        qualities += answer_qualities(test.results, identifier.rule)
-        vectors.append(test.queries.vectors)
+        results = test.results.take(np.arange(len(test.answers))[: test.queries.photos])
+        labels += results.query_labels
+        kinds += ["query" if enrolled else "unknown" for enrolled in results.enrolled]
+        qualities += answer_qualities(results, identifier.rule)
+        vectors.append(test.queries.vectors[: test.queries.photos])
     points = MapPoints(np.concatenate(vectors), tuple(labels), tuple(kinds), tuple(qualities))
     return embedding_map(points, photo_of)

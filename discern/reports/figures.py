@@ -8,24 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from discern.evaluation.confidence import Rate, exact_rate
+from discern.evaluation.confidence import Rate, class_rate
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.retrieval import SearchResults
 from discern.reports.summary import Verdict
 from edge_runtime.core.release import Release
 
 NOT_COMPUTED, NOT_STATED = "not computed", "not stated"
+OVER_CLASSES = "95 % over classes"
 # Figure -> (name, meaning). The words are the glossary's.
 FIGURES = {
     "recall_at_1": ("recall@1", "Queries of enrolled classes whose nearest class is the right one."),
     "tpir": ("TPIR", "True-positive identification rate: queries of enrolled classes that get the right name."),
     "tnir": ("TNIR", "Unknown queries that are refused. The rest, FPIR, get a name, which is always wrong."),
+    "left_out_tnir": ("TNIR, left out", "The same for enrolled classes that are asked as if they were not enrolled."),
+    "elsewhere_tnir": ("TNIR, elsewhere", "The same for photos of other things, from elsewhere."),
     "accuracy": ("accuracy", "All queries answered right; for an unknown query, unknown is right."),
     "latency_ms": ("latency", "95 % of identifications take at most this, on one thread of the machine that compared."),
     "size_mb": ("size", "All files of the release."),
     "unseen_recall_at_1": ("recall@1, unseen", "The same for classes that the model never trained on."),
     "unseen_tpir": ("TPIR, unseen", "The same for classes that the model never trained on."),
     "auroc": ("AUROC", "How well the best score tells enrolled from unknown queries: 0.5 is chance, 1 is perfect."),
+    "joint_auroc": ("AUROC, joint", "The same of the stated probability, which is made of score and margin."),
     "precision": ("precision", "Right answers among all answers with a name, mean over classes."),
     "recall": ("recall", "Right answers among all queries of a class, mean over classes."),
     "expected_calibration_error": (
@@ -33,8 +37,11 @@ FIGURES = {
         "Mean distance between the stated probability and the share that is right; 0 is perfect.",
     ),
     "brier_score": ("Brier score", "Mean squared distance between stated probability and outcome; 0 is perfect."),
-    "validation_fpir": ("FPIR, validation", "Unknown queries that get a name, where the decision rule was fitted."),
-    "validation_tpir": ("TPIR, validation", "Enrolled queries that get the right name, where the rule was fitted."),
+    "validation_fpir": (
+        "FPIR, validation",
+        "Validation unknowns that get a name, by rules that saw none of their class.",
+    ),
+    "validation_tpir": ("TPIR, validation", "Validation queries that get the right name by such rules."),
     "enrolled_queries": ("enrolled queries", "Queries of classes that are in the gallery."),
     "unseen_queries": ("unseen queries", "Enrolled queries of classes that the model never trained on."),
     "unknown_queries": ("unknown queries", "Queries of classes that are not in the gallery."),
@@ -135,7 +142,7 @@ def percent(share: float) -> str:
 
 def _value(name: str, evaluated: Evaluated) -> Value:
     if name in RATES:
-        return _rate(exact_rate(*_counts(name, evaluated)))
+        return _rate(_class_rate(name, evaluated))
     if name in VALIDATION:
         return _validation(evaluated.release, name)
     if name in OTHERS:
@@ -146,19 +153,20 @@ def _value(name: str, evaluated: Evaluated) -> Value:
     return Value(f"{value:.3f}" if isinstance(value, float) else f"{value:,}")
 
 
-def _counts(name: str, evaluated: Evaluated) -> tuple[int, int]:
-    """Return how many queries are hits, and among how many."""
+def _class_rate(name: str, evaluated: Evaluated) -> Rate | None:
+    """Return a share of queries with its interval over classes."""
     results = evaluated.results
     right = evaluated.answers == results.truth
     among = {"accuracy": np.ones_like(right), "tnir": ~results.enrolled}.get(name, results.enrolled)
     hits = results.retrieved if name == "recall_at_1" else right
-    return int((hits & among).sum()), int(among.sum())
+    return class_rate(hits[among], np.array(results.query_labels)[among].tolist())
 
 
 def _rate(rate: Rate | None) -> Value:
     if rate is None:
         return Value(NOT_COMPUTED)
-    return Value(f"{rate.value:.3f}", rate, f"95 %: {rate.low:.3f} to {rate.high:.3f}, {rate.queries:,} queries")
+    interval = f"{OVER_CLASSES}: {rate.low:.3f} to {rate.high:.3f}"
+    return Value(f"{rate.value:.3f}", rate, f"{interval}, {rate.queries:,} queries")
 
 
 def _validation(release: Release, name: str) -> Value:
@@ -168,7 +176,7 @@ def _validation(release: Release, name: str) -> Value:
     if not stated.keys() >= set(keys):
         return Value(NOT_STATED)
     value, low, high = (stated[key] for key in keys)
-    return Value(f"{value:.3f}", note=f"95 %: {low:.3f} to {high:.3f}")
+    return Value(f"{value:.3f}", note=f"{OVER_CLASSES}: {low:.3f} to {high:.3f}")
 
 
 def _latency(evaluated: Evaluated) -> str:

@@ -128,12 +128,14 @@ class GalleryEntry(_Strict):
     Attributes:
         represent: whether the gallery holds every enrolled photo, or one mean embedding a class.
         photos_per_class: photos of a class that were enrolled at most.
-        splits: the splits of the dataset version whose gallery photos were enrolled.
+        splits: the splits of the dataset version whose classes were enrolled.
+        unknown_classes: whether the classes that were held out as unknowns were enrolled too.
     """
 
     represent: Represent
     photos_per_class: Annotated[int, Field(ge=1)] | None = None
     splits: tuple[str, ...] | None = None
+    unknown_classes: bool = False
 
 
 class IndexEntry(_Strict):

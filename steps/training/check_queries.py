@@ -16,6 +16,6 @@ def code() -> str:
 
 
 @step(cache_policy=by_code(code))
-def check_queries(dataset: DatasetVersion, gallery: GalleryConfig, fpir: float) -> None:
+def check_queries(dataset: DatasetVersion, gallery: GalleryConfig) -> None:
     """Refuse a version of which no release could come, before anything is trained on it."""
-    check_calibratable(dataset, gallery, fpir)
+    check_calibratable(dataset, gallery)

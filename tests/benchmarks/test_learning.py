@@ -71,9 +71,8 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 def results(truth: list[int], found: list[int], scores: list[float]) -> SearchResults:
     best = np.array(scores, dtype=np.float32)
     names = tuple(str(number) for number in truth)
-    return SearchResults(
-        np.array(truth), np.array(found), np.stack([best, best - 1], 1), ("0", "1"), names, np.zeros(len(truth), bool)
-    )
+    none = np.zeros(len(truth), bool)
+    return SearchResults(np.array(truth), np.array(found), np.stack([best, best - 1], 1), ("0", "1"), names, none, none)
 
 
 @pytest.mark.parametrize("use_case", USE_CASES)

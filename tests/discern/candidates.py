@@ -21,8 +21,8 @@ from tests.discern import toy
 from tests.edge_runtime import toy_release
 
 NAME = "toy <pills>"
-GALLERY = GalleryConfig(photos_per_class=2, splits=("validation", "test"))
-CONFIG = PackagingConfig(fpir=0.25, golden_images=3, numeric_format=NumericFormatConfig(variants=()))
+GALLERY = GalleryConfig(photos_per_class=2, splits=("validation", "test"), unknown_classes=False)
+CONFIG = PackagingConfig(fpir=0.25, elsewhere="none", golden_images=3, numeric_format=NumericFormatConfig(variants=()))
 LINEAGE = Lineage(dataset_version="0123456789abcdef", git_commit="c0ffee", pipeline_run="run <1>")
 
 

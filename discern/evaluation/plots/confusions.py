@@ -83,32 +83,43 @@ def confusion_pairs(results: SearchResults, rule: DecisionRule) -> ConfusionTabl
 
     An unknown always has some nearest class, so its class is listed only with the classes whose name it gets.
     """
-    wrong = ~results.retrieved
-    nearest = _directions(results, wrong)
-    named = _directions(results, wrong & (results.answers(rule) != UNKNOWN))
-    enrolled = frozenset(results.labels)
-    queries = Counter(results.query_labels)
-    pairs = []
-    for first, second in {_ordered(truth, taken_for, enrolled) for truth, taken_for in nearest}:
-        forth, back = (first, second), (second, first)
-        if first not in enrolled and not named[forth]:
-            continue
-        pair = ConfusionPair(
+    named = results.answers(rule) != UNKNOWN
+    wrong, enrolled = ~results.retrieved, results.enrolled
+    pairs = [
+        *_pairs(results, wrong & enrolled, wrong & enrolled & named, unknown=False),
+        *_pairs(results, ~enrolled & named, ~enrolled & named, unknown=True),
+    ]
+    pairs.sort(key=lambda pair: (-pair.named, -pair.nearest, pair.first, pair.second, pair.unknown))
+    return ConfusionTable(pairs=tuple(pairs))
+
+
+def _pairs(
+    results: SearchResults, nearest_wrong: NDArray[np.bool_], named_wrong: NDArray[np.bool_], *, unknown: bool
+) -> list[ConfusionPair]:
+    """Return the pairs among enrolled queries, or among unknowns, which nothing can be taken for."""
+    nearest, named = _directions(results, nearest_wrong), _directions(results, named_wrong)
+    asked, enrolled = np.array(results.query_labels), results.enrolled
+    first_queries = Counter(asked[enrolled != unknown].tolist())
+    second_queries = Counter(asked[enrolled].tolist())
+    pairs = {(first, second) if unknown or first < second else (second, first) for first, second in nearest}
+    nothing: Counter[tuple[str, str]] = Counter()
+    back_named, back_nearest = (nothing, nothing) if unknown else (named, nearest)
+    return [
+        ConfusionPair(
             first=first,
             second=second,
-            unknown=first not in enrolled,
-            named=named[forth] + named[back],
-            nearest=nearest[forth] + nearest[back],
-            first_named_second=named[forth],
-            second_named_first=named[back],
-            first_nearest_second=nearest[forth],
-            second_nearest_first=nearest[back],
-            first_queries=queries[first],
-            second_queries=queries[second],
+            unknown=unknown,
+            named=named[first, second] + back_named[second, first],
+            nearest=nearest[first, second] + back_nearest[second, first],
+            first_named_second=named[first, second],
+            second_named_first=back_named[second, first],
+            first_nearest_second=nearest[first, second],
+            second_nearest_first=back_nearest[second, first],
+            first_queries=first_queries[first],
+            second_queries=second_queries[second],
         )
-        pairs.append(pair)
-    pairs.sort(key=lambda pair: (-pair.named, -pair.nearest, pair.first, pair.second))
-    return ConfusionTable(pairs=tuple(pairs))
+        for first, second in pairs
+    ]
 
 
 def confusion_picture(pairs: Sequence[ConfusionPair], photo_of: Callable[[str], Pixels], heading: str) -> Image.Image:
@@ -158,10 +169,3 @@ def _directions(results: SearchResults, chosen: NDArray[np.bool_]) -> Counter[tu
     """Count the pairs of true and best class among the `chosen` queries [q]."""
     rows = np.flatnonzero(chosen)
     return Counter((results.query_labels[row], results.labels[results.best_class[row]]) for row in rows)
-
-
-def _ordered(truth: str, taken_for: str, enrolled: frozenset[str]) -> tuple[str, str]:
-    """Order two classes: an unknown's first, else by name."""
-    if truth not in enrolled or truth < taken_for:
-        return truth, taken_for
-    return taken_for, truth

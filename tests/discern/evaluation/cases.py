@@ -32,15 +32,13 @@ def results(
         tuple(f"class {number}" for number in range(classes)),
         tuple("unknown" if number == UNKNOWN else f"class {number}" for number in truth),
         np.array([False] * len(truth) if trained is None else trained, dtype=bool),
+        np.zeros(len(truth), dtype=bool),
     )
 
 
 def subset(whole: SearchResults, chosen: np.ndarray) -> SearchResults:
     """The queries where `chosen` [q] is true."""
-    labels = tuple(np.array(whole.query_labels)[chosen].tolist())
-    return SearchResults(
-        whole.truth[chosen], whole.best_class[chosen], whole.scores[chosen], whole.labels, labels, whole.trained[chosen]
-    )
+    return whole.take(chosen)
 
 
 @st.composite

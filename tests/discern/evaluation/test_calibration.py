@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from edge_runtime.core.embedder import OnnxEmbedder
 from tests.discern import candidates, toy
 from tests.edge_runtime import toy_release
 
-AUTO = GalleryConfig(photos_per_class=2, splits=("validation", "test"), represent="auto")
+AUTO = GalleryConfig(photos_per_class=2, splits=("validation", "test"), represent="auto", unknown_classes=False)
 Splits = tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]
 
 
@@ -44,7 +46,7 @@ def test_calibrate_fits_on_validation_and_measures_test(splits: Splits) -> None:
 def test_calibrate_does_not_see_the_test_queries(splits: Splits) -> None:
     """With the test queries in another order of vectors, rule and calibrator stay and only figures change."""
     gallery, validation, test = splits
-    turned = EmbeddedSplit(test.rows, np.roll(test.vectors, 5, axis=0), test.trained)
+    turned = replace(test, vectors=np.roll(test.vectors, 5, axis=0))
     before, after = (calibrate(gallery, validation, part, AUTO, 0.25) for part in (test, turned))
     assert (after.rule, after.calibrator, after.chosen.represent) == (
         before.rule,
@@ -61,7 +63,8 @@ def test_figures_begin_with_validation_where_they_are_of_the_validation_queries(
     of_test = {name: value for name, value in figures.items() if not name.startswith("validation_")}
     assert of_test == calibrated.metrics.figures()
     assert figures["validation_tpir_queries"] == 16
-    assert figures["validation_fpir_queries"] == 12
+    assert figures["validation_fpir_queries"] == 12 + 16  # the enrolled ones are asked as unknowns too
+    assert figures["validation_fpir_classes"] == 7
     for fitted in calibrated.tried:
         assert figures[f"validation_auroc_{fitted.represent}"] == fitted.metrics.auroc
     (stated,) = calibrate(gallery, validation, test, candidates.GALLERY, 0.25).tried

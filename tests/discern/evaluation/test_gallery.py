@@ -19,8 +19,17 @@ def labels_of(version: DatasetVersion, rows: list[int]) -> list[str]:
     return version.take(rows).column("label")
 
 
-def test_only_gallery_photos_are_enrolled(toy_version: DatasetVersion) -> None:
-    rows = gallery_rows(toy_version, GalleryConfig(photos_per_class=100))
+def test_every_class_is_enrolled_those_that_are_held_out_as_unknowns_too(toy_version: DatasetVersion) -> None:
+    rows = gallery_rows(toy_version, GalleryConfig(photos_per_class=3))
+    labels = labels_of(toy_version, rows)
+    assert set(labels) == set(toy.LABELS)
+    assert [labels.count(label) for label in toy.TEST_UNKNOWNS] == [3, 3]
+    of_test = gallery_rows(toy_version, GalleryConfig(photos_per_class=3, splits=("test",)))
+    assert set(labels_of(toy_version, of_test)) == {*toy.TEST, *toy.TEST_UNKNOWNS}
+
+
+def test_only_gallery_photos_are_enrolled_where_unknown_classes_are_not(toy_version: DatasetVersion) -> None:
+    rows = gallery_rows(toy_version, GalleryConfig(photos_per_class=100, unknown_classes=False))
     assert set(toy_version.take(rows).column("role")) == {"gallery"}
     assert len(rows) == len(toy_version.select(role="gallery"))
     assert set(labels_of(toy_version, rows)) == {*toy.TRAINED, *toy.VALIDATION, *toy.TEST}
@@ -65,7 +74,7 @@ def test_the_first_photos_are_taken_where_nobody_measured_their_looks(toy_versio
 
 
 def test_only_the_splits_that_are_named_are_enrolled(toy_version: DatasetVersion) -> None:
-    rows = gallery_rows(toy_version, GalleryConfig(splits=("test",)))
+    rows = gallery_rows(toy_version, GalleryConfig(splits=("test",), unknown_classes=False))
     assert set(labels_of(toy_version, rows)) == set(toy.TEST)
     assert set(toy_version.take(rows).column("split")) == {"test"}
 

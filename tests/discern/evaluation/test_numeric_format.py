@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -188,7 +189,7 @@ FP32_RULE, INT8_RULE = DecisionRule(0.5, 0.0, 0.25), DecisionRule(0.55, 0.0, 0.2
 def two(best_class: tuple[int, ...], best: tuple[float, ...]) -> SearchResults:
     made = results(TRUTH, best_class, best)
     labels = (*made.query_labels[:4], "unknown a", "unknown a", "unknown b", "unknown b")
-    return SearchResults(made.truth, made.best_class, made.scores, made.labels, labels, made.trained)
+    return replace(made, query_labels=labels)
 
 
 BEFORE = two((0, 0, 1, 1, 0, 0, 1, 1), (0.9, 0.8, 0.7, 0.4, 0.6, 0.1, 0.2, 0.3))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -66,9 +68,7 @@ def test_what_is_no_rate_is_an_error(fpir: float) -> None:
 @settings(deadline=None, max_examples=100)
 @given(drawn(), st.floats(0.01, 1))
 def test_where_every_enrolled_query_is_right_it_is_scikit_learns_roc_curve(found: SearchResults, fpir: float) -> None:
-    right = SearchResults(
-        found.truth, np.maximum(found.truth, 0), found.scores, found.labels, found.query_labels, found.trained
-    )
+    right = replace(found, best_class=np.maximum(found.truth, 0))
     false_positive, true_positive, _ = roc_curve(right.enrolled, right.scores[:, 0], drop_intermediate=False)
     rate = tpir_at_fpir(right, fpir)
     if allowed_false_positives(int((~right.enrolled).sum()), fpir) < 1:

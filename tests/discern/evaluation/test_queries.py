@@ -9,7 +9,7 @@ import pytest
 
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
-from discern.evaluation.gallery import embed_batches
+from discern.evaluation.gallery import GalleryConfig, embed_batches
 from discern.evaluation.queries import check_calibratable, decode_gallery, decode_queries, select_queries
 from edge_runtime.core.embedder import OnnxEmbedder
 from tests.discern import candidates, toy
@@ -53,9 +53,33 @@ def test_an_embedded_split_is_enrolled_and_searched(toy_version: DatasetVersion,
     assert not results.trained.any()
 
 
+def test_a_query_is_asked_twice_and_one_of_an_unknown_class_once(toy_version: DatasetVersion, tmp_path: Path) -> None:
+    model = OnnxEmbedder(toy_release.write_model(tmp_path / "model.onnx"), PREPROCESSING)
+    everything = GalleryConfig(photos_per_class=2)
+    gallery = decode_gallery(toy_version, everything, PREPROCESSING).embed(model).enrol(everything)
+    assert set(gallery.labels) == set(toy.LABELS)
+    queries = decode_queries(toy_version, "test", gallery.labels, PREPROCESSING).embed(model)
+    results = queries.search(gallery)
+    assert queries.photos == 24
+    assert len(queries.rows) == len(results.truth) == 24 + 16
+    known, unknown = results.take(results.enrolled), results.take(~results.enrolled)
+    assert set(known.query_labels) == set(toy.TEST)
+    assert set(unknown.query_labels) == {*toy.TEST, *toy.TEST_UNKNOWNS}
+    assert unknown.left_out.all()
+    named = [gallery.labels[number] for number in unknown.best_class]
+    assert all(name != label for name, label in zip(named, unknown.query_labels, strict=True))
+    for row in (0, 30):
+        photo = PREPROCESSING.apply(queries.rows.pixels(row))
+        np.testing.assert_allclose(model.embed(photo[None])[0], queries.vectors[row], atol=1e-5)
+
+
+def test_one_enrolled_class_is_not_left_out_of_a_gallery_of_its_own(toy_version: DatasetVersion) -> None:
+    only = toy_version.select(labels={toy.TEST[0]})
+    assert decode_queries(only, "test", [toy.TEST[0]], PREPROCESSING).asked_twice == frozenset()
+
+
 LACKING = {
     "no gallery photo": ("gallery", None),
-    "16 enrolled and 0 unknown queries": (None, toy.VALIDATION_UNKNOWNS),
     "validation split has no query": ("validation", None),
     "test split has no query": ("test", None),
     "test split has no query of an enrolled class": (None, toy.TEST),
@@ -72,12 +96,11 @@ def test_check_calibratable_refuses_a_version_that_lacks(toy_version: DatasetVer
         if part not in {split, role} and label not in (labels or ())
     ]
     with pytest.raises(DataError, match=message):
-        check_calibratable(toy_version.take(left), candidates.GALLERY, candidates.CONFIG.fpir)
+        check_calibratable(toy_version.take(left), GalleryConfig())
 
 
-def test_check_calibratable_accepts_a_version_for_rates_that_its_unknowns_can_resolve(
+def test_check_calibratable_accepts_a_version_without_classes_that_are_held_out_as_unknowns(
     toy_version: DatasetVersion,
 ) -> None:
-    check_calibratable(toy_version, candidates.GALLERY, candidates.CONFIG.fpir)
-    with pytest.raises(DataError, match=r"0\.01 cannot be measured on 12 unknown queries"):
-        check_calibratable(toy_version, candidates.GALLERY, 0.01)
+    check_calibratable(toy_version, GalleryConfig())
+    check_calibratable(toy_version.select(labels={*toy.TRAINED, *toy.VALIDATION, *toy.TEST}), GalleryConfig())

@@ -9,15 +9,17 @@ import pytest
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.errors import DataError, PublicationError, TrainingError
-from discern.evaluation.confidence import exact_rate
+from discern.evaluation.cross_fitting import cross_fitted_rates
 from discern.evaluation.gallery import GalleryConfig, gallery_rows
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.numeric_format import NumericFormatConfig
+from discern.evaluation.probability_calibration import fit_calibrator
+from discern.evaluation.queries import decode_queries
 from discern.learning.models import TorchEmbedder
 from discern.releases import numeric_format_search
 from discern.releases.candidate import build_candidate
 from discern.releases.config import PackagingConfig
-from edge_runtime.core.identify import Answer, Identifier
+from edge_runtime.core.identify import Answer, Identifier, right_probability
 from edge_runtime.core.images import Pixels, decode
 from edge_runtime.core.release import Release, Represent, open_release
 from edge_runtime.core.selftest import run_selftest
@@ -33,6 +35,28 @@ def answered(release: Release, version: DatasetVersion, split: str) -> list[tupl
     queries = version.select(split=split, role="query")
     labels = queries.column("label")
     return [(labels[row], identifier.identify(queries.image_bytes(row))) for row in range(len(queries))]
+
+
+def left_out(
+    release: Release, version: DatasetVersion, split: str, labels: tuple[str, ...]
+) -> list[tuple[bool, float, str]]:
+    """What it would answer to the queries of `labels` if their class were not enrolled: (known, score, nearest)."""
+    identifier = Identifier(open_release(release.folder, release.id))
+    answers = []
+    for label in labels:
+        queries = version.select(split=split, role="query", labels={label})
+        for row in range(len(queries)):
+            cosines = identifier.index.vectors @ identifier.embed([queries.image_bytes(row)])[0]
+            best = {
+                other: float(cosines[identifier.index.classes == number].max())
+                for number, other in enumerate(release.labels)
+                if other != label
+            }
+            first, second = sorted(best.values(), reverse=True)[:2]
+            rule = identifier.rule
+            nearest = max(best, key=best.__getitem__)
+            answers.append((first >= rule.threshold and first - second >= rule.margin, first, nearest))
+    return answers
 
 
 def test_the_release_is_whole_and_tests_itself(candidate: Candidate) -> None:
@@ -53,17 +77,20 @@ def test_what_is_evaluated_is_what_ships(candidate: Candidate, toy_version: Data
     release, metrics = candidate
     answers = answered(release, toy_version, "test")
     enrolled = [(truth, answer) for truth, answer in answers if truth in release.labels]
-    unknowns = [answer for truth, answer in answers if truth not in release.labels]
+    unknowns = [(answer.known, answer.score) for truth, answer in answers if truth not in release.labels]
+    again = [(known, score) for known, score, _ in left_out(release, toy_version, "test", toy.TEST)]
+    unknowns += again
     nearest = [answer.matches[0].label == truth for truth, answer in enrolled]
     right = [answer.known and answer.label == truth for truth, answer in enrolled]
-    refused = [not answer.known for answer in unknowns]
+    refused = [not known for known, _ in unknowns]
     assert metrics.recall_at_1 == metrics.unseen_recall_at_1 == pytest.approx(np.mean(nearest))
     assert metrics.tpir == metrics.unseen_tpir == pytest.approx(np.mean(right))
     assert metrics.recall == pytest.approx(np.mean(right))  # as many queries a class
     assert metrics.tnir == pytest.approx(np.mean(refused))
     assert metrics.accuracy == pytest.approx(np.mean(right + refused))
-    assert (metrics.enrolled_queries, metrics.unknown_queries) == (16, 8)
-    wins = [np.sign(a.score - s.score) / 2 + 0.5 for _, a in enrolled for s in unknowns]
+    assert metrics.left_out_tnir == pytest.approx(np.mean([not known for known, _ in again]))
+    assert (metrics.enrolled_queries, metrics.unknown_queries) == (16, 8 + 16)
+    wins = [np.sign(a.score - score) / 2 + 0.5 for _, a in enrolled for _, score in unknowns]
     assert metrics.auroc == pytest.approx(np.mean(wins))
     # The case shows something: neither everything nor nothing is right.
     assert 0.2 < metrics.accuracy < 1
@@ -75,42 +102,49 @@ def test_the_manifest_carries_the_same_figures(candidate: Candidate) -> None:
     assert {name: value for name, value in travelling.items() if "validation" not in name} == metrics.figures()
 
 
-def test_the_manifest_carries_the_rates_of_the_rule_where_it_was_fitted(
+def test_the_manifest_carries_the_rates_of_such_a_rule_on_classes_that_it_did_not_see(
     candidate: Candidate, toy_version: DatasetVersion
 ) -> None:
     release, _ = candidate
-    answers = answered(release, toy_version, "validation")
-    named = [answer.known for truth, answer in answers if truth in toy.VALIDATION_UNKNOWNS]
-    right = [answer.label == truth for truth, answer in answers if truth in toy.VALIDATION]
-    rates = {"fpir": exact_rate(sum(named), len(named)), "tpir": exact_rate(sum(right), len(right))}
-    for name, rate in rates.items():
-        assert rate is not None
-        assert release.manifest.metrics[f"validation_{name}"] == pytest.approx(rate.value)
-        assert release.manifest.metrics[f"validation_{name}_low"] == pytest.approx(rate.low)
-        assert release.manifest.metrics[f"validation_{name}_high"] == pytest.approx(rate.high)
-        assert release.manifest.metrics[f"validation_{name}_queries"] == rate.queries
+    identifier = Identifier(release)
+    queries = decode_queries(toy_version, "validation", release.labels, release.preprocessing).embed(identifier.model)
+    rates = cross_fitted_rates(queries.queries.search_index(identifier.index, release.labels), candidates.CONFIG.fpir)
+    assert rates.classes == len(toy.VALIDATION) + len(toy.VALIDATION_UNKNOWNS)
+    stated = release.manifest.metrics
+    for name, value in rates.figures().items():
+        assert stated[f"validation_{name}"] == pytest.approx(value, abs=1e-6)
+    assert (stated["validation_tpir_queries"], stated["validation_fpir_queries"]) == (16, 12 + 16)
 
 
 def test_the_probability_is_fitted_on_validation_and_judged_on_test(
     candidate: Candidate, toy_version: DatasetVersion
 ) -> None:
     release, metrics = candidate
-    stated = [(answer, truth) for truth, answer in answered(release, toy_version, "validation")]
-    right = [answer.matches[0].label == truth for answer, truth in stated]
-    # The mean of Platt's targets, which the intercept keeps to.
-    hits, misses = sum(right), len(right) - sum(right)
-    targets = hits * (hits + 1) / (hits + 2) + misses / (misses + 2)
-    assert sum(answer.probability or 0 for answer, _ in stated) == pytest.approx(targets, rel=1e-3)
-    tested = answered(release, toy_version, "test")
-    squares = [((answer.probability or 0) - (answer.matches[0].label == truth)) ** 2 for truth, answer in tested]
-    assert metrics.brier_score == pytest.approx(np.mean(squares), rel=1e-4)
+    identifier = Identifier(release)
+    of_split = {}
+    for split in ("validation", "test"):
+        asked = decode_queries(toy_version, split, release.labels, release.preprocessing)
+        of_split[split] = asked.embed(identifier.model).queries.search_index(identifier.index, release.labels)
+    expected = fit_calibrator(of_split["validation"])
+    assert identifier.calibrator is not None
+    assert expected is not None
+    assert vars(identifier.calibrator) == pytest.approx(vars(expected), rel=1e-3)
+    tested = of_split["test"]
+    squares = (right_probability(tested.scores, identifier.calibrator) - tested.retrieved) ** 2
+    assert metrics.brier_score == pytest.approx(squares.mean(), rel=1e-4)
+    stated = [answer.probability or 0 for _, answer in answered(release, toy_version, "test")]
+    np.testing.assert_allclose(
+        stated, right_probability(tested.scores[: len(stated)], identifier.calibrator), atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("photos", [1, 2])
 def test_what_validation_prefers_is_enrolled_and_said(
     toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path, photos: int
 ) -> None:
-    auto = GalleryConfig(photos_per_class=photos, splits=("validation", "test"), represent="auto")
+    auto = GalleryConfig(
+        photos_per_class=photos, splits=("validation", "test"), represent="auto", unknown_classes=False
+    )
     release, metrics = _build(tmp_path / "auto", toy_version, toy_model, gallery=auto)
     chosen, travelling = release.manifest.represent, release.manifest.metrics
     assert chosen is not None
@@ -126,15 +160,15 @@ def test_what_validation_prefers_is_enrolled_and_said(
         f"validation_{name}_{way}" for name in ("tpir", "auroc", "recall_at_1") for way in get_args(Represent)
     }
     (other,) = set(get_args(Represent)) - {chosen}
-    assert travelling["validation_tpir"] == travelling[f"validation_tpir_{chosen}"]
-    assert travelling[f"validation_tpir_{chosen}"] >= travelling[f"validation_tpir_{other}"]
+    assert travelling[f"validation_tpir_{other}"] <= 1
 
 
 def test_the_rule_keeps_the_rate_on_the_validation_unknowns(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
     answers = answered(release, toy_version, "validation")
     named = [answer.known for truth, answer in answers if truth in toy.VALIDATION_UNKNOWNS]
-    assert len(named) == 12
+    named += [known for known, *_ in left_out(release, toy_version, "validation", toy.VALIDATION)]
+    assert len(named) == 12 + 16
     assert np.mean(named) <= candidates.CONFIG.fpir == release.manifest.decision.fpir
     detected = [answer.label == truth for truth, answer in answers if truth in toy.VALIDATION]
     assert sum(detected) > 0
@@ -166,7 +200,6 @@ def test_a_version_without_what_is_needed_is_an_error_and_leaves_nothing(
     everything = set(toy.LABELS)
     lacking = {
         "no gallery photo": toy_version.select(role="query"),
-        "16 enrolled and 0 unknown queries": toy_version.select(labels=everything - set(toy.VALIDATION_UNKNOWNS)),
         "validation split has no query": toy_version.take(
             [row for row, split in enumerate(toy_version.column("split")) if split != "validation"]
         ),
@@ -181,11 +214,40 @@ def test_a_version_without_what_is_needed_is_an_error_and_leaves_nothing(
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_rate_that_cannot_be_told_is_an_error(
+def test_every_class_ships_and_the_counts_say_what_was_measured_on_which(
     toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path
 ) -> None:
-    with pytest.raises(DataError, match=r"0\.01 cannot be measured on 12 unknown queries: at least 100 are needed"):
-        _build(tmp_path / "release", toy_version, toy_model, config=PackagingConfig(fpir=0.01))
+    release, metrics = _build(tmp_path / "release", toy_version, toy_model, gallery=GalleryConfig(photos_per_class=2))
+    assert release.labels == tuple(sorted(toy.LABELS))
+    assert metrics.gallery_classes == len(toy.LABELS)
+    assert release.manifest.counts.model_dump() == {
+        "classes": len(toy.LABELS),
+        "gallery": 2 * len(toy.LABELS),
+        "golden": 3,
+        "trained_classes": len(toy.TRAINED),
+        "classes_measured_as_known": len(toy.TEST),
+        "classes_measured_as_unknown": len(toy.TEST) + len(toy.TEST_UNKNOWNS),
+    }
+
+
+def test_a_rate_that_the_unknowns_cannot_resolve_is_said_by_its_interval(
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path
+) -> None:
+    config = candidates.CONFIG.model_copy(update={"fpir": 0.01})
+    release, _ = _build(tmp_path / "release", toy_version, toy_model, config=config)
+    known = [answer.known for truth, answer in answered(release, toy_version, "validation") if "unknown" in truth]
+    assert not any(known)
+    assert release.manifest.metrics["validation_fpir_high"] > 0.1
+
+
+def test_photos_from_elsewhere_are_refused_too(
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path
+) -> None:
+    config = candidates.CONFIG.model_copy(update={"elsewhere": "built-in"})
+    release, metrics = _build(tmp_path / "release", toy_version, toy_model, config=config)
+    assert metrics.elsewhere_tnir is not None
+    assert metrics.elsewhere_tnir >= 1 - 2 * config.fpir
+    assert release.manifest.metrics["elsewhere_tnir"] == metrics.elsewhere_tnir
 
 
 def test_build_candidate_decodes_a_photo_once_a_size_and_embeds_it_once_a_format(

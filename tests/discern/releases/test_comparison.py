@@ -32,7 +32,8 @@ def test_evaluate_release_gives_the_answers_of_the_device(production: Release, t
     queries = toy_version.select(split="test", role="query")
     names = [identifier.identify(queries.image_bytes(row)).label for row in range(len(queries))]
     labels = [None if number < 0 else evaluation.results.labels[number] for number in evaluation.answers.answered]
-    assert names == labels
+    assert names == labels[: len(names)]  # then come those that are asked as if their class were not enrolled
+    assert len(labels) == len(names) + 4 * len(toy.TEST)
     assert evaluation.answers.latency_ms > 0
     size = sum(path.stat().st_size for path in production.folder.iterdir() if path.name != "release.json")
     assert evaluation.answers.size_mb == pytest.approx(size / 1e6)
@@ -43,7 +44,7 @@ def test_classes_of_the_test_set_that_a_release_never_enrolled_are_enrolled_for_
 ) -> None:
     wider = GalleryConfig(photos_per_class=1)
     evaluation = evaluate_release(candidate[0], toy_version, wider)
-    assert set(evaluation.results.labels) == {*toy.TRAINED, *toy.VALIDATION, *toy.TEST}
+    assert set(evaluation.results.labels) == set(toy.LABELS)
     assert set(candidate[0].labels) < set(evaluation.results.labels)
 
 
@@ -111,14 +112,23 @@ def test_where_nothing_is_in_production_floors_decide(candidate: Candidate, toy_
     assert not compare_releases(release, None, toy_version, missed).decision.promote
 
 
-def test_a_test_set_without_unknowns_promotes_nothing(
+def test_without_classes_held_out_as_unknowns_classes_are_left_out(
     candidate: Candidate, production: Release, toy_version: DatasetVersion
 ) -> None:
     known = toy_version.select(labels=set(toy.LABELS) - set(toy.TEST_UNKNOWNS))
     for compared in (production, None):
-        decision = compare_releases(candidate[0], compared, known, GATES).decision
-        assert not decision.promote
-        assert any("TNIR" in gate.name and not gate.passed for gate in decision.gates)
+        metrics = compare_releases(candidate[0], compared, known, GATES).candidate.answers.metrics
+        assert metrics.unknown_queries == 16
+        assert metrics.tnir == metrics.left_out_tnir
+
+
+def test_of_one_class_no_unknown_is_known_and_nothing_is_promoted(
+    candidate: Candidate, production: Release, toy_version: DatasetVersion
+) -> None:
+    one = toy_version.select(labels={toy.TEST[1]})
+    decision = compare_releases(candidate[0], None, one, GATES).decision
+    assert not decision.promote
+    assert any("TNIR" in gate.name and not gate.passed for gate in decision.gates)
 
 
 def test_a_release_of_other_things_is_not_replaced(

@@ -72,6 +72,8 @@ def test_confusions_are_counted_from_the_answers_of_the_device(
     named = Counter((truth, answer.label) for truth, answer in answers if answer.known and answer.label != truth)
     counted: Counter[tuple[str, str | None]] = Counter()
     for pair in seen.confusions.pairs:
+        if pair.unknown and pair.first in toy.TEST:  # asked as if it were not enrolled, which no device can do
+            continue
         counted[pair.first, pair.second] += pair.first_named_second
         counted[pair.second, pair.first] += pair.second_named_first
     assert +counted == named
@@ -85,8 +87,13 @@ def rows(seen: Depiction) -> tuple[GridRow, ...]:
 
 def test_the_grid_shows_what_the_device_answers(rows: tuple[GridRow, ...], answers: list[tuple[str, Answer]]) -> None:
     told = [(truth, "unknown" if answer.label is None else answer.label, answer) for truth, answer in answers]
-    assert len(rows) == candidate_plots.ROWS == len(answers)
+    assert len(rows) == candidate_plots.ROWS
+    again = [row for row in rows if "as if not enrolled" in row.caption[0]]
+    assert again, "the case shows something"
+    assert not any(near.own for row in again for near in row.neighbours)
     for row in rows:
+        if row in again:
+            continue
         truth, said, best, *_ = row.caption
         key, nearest = (truth.removesuffix(" (unknown)"), said.removeprefix("answer: ")), row.neighbours[0]
         match = min((one for one in told if one[:2] == key), key=lambda one: abs(one[2].score - nearest.score))
@@ -98,7 +105,7 @@ def test_the_grid_shows_what_the_device_answers(rows: tuple[GridRow, ...], answe
         assert [one.own for one in row.neighbours] == [one.label == key[0] for one in row.neighbours]
         assert (" (unknown)" in truth) == (key[0] in toy.TEST_UNKNOWNS)
         assert f"right with probability {match[2].probability:.2f}" in row.caption
-    assert told == []
+    assert len(told) == len(answers) - len(rows) + len(again)
 
 
 def embedded(identifier: Identifier, photos: Sequence[Pixels]) -> NDArray[np.float32]:
@@ -167,7 +174,7 @@ def test_without_unknowns_everything_is_shown(candidate: Candidate, toy_version:
     seen = depict_release(candidate[0], without(toy_version, unknowns=True))
     assert set(seen.pictures) == NAMES
     assert seen.confusions is not None
-    assert not any(pair.unknown for pair in seen.confusions.pairs)
+    assert {pair.first for pair in seen.confusions.pairs if pair.unknown} <= set(toy.TEST)
 
 
 def test_what_cannot_be_shown_says_why(production: Release, toy_version: DatasetVersion) -> None:

@@ -39,7 +39,7 @@ def test_an_answer_is_told_as_the_device_gives_it(
     book = AnswerBook(release, evaluation.results, evaluation.answers.answered, picture_of)
     identifier = Identifier(release)
     reasons = set()
-    for row in range(len(evaluation.queries)):
+    for row in np.flatnonzero(~evaluation.results.left_out).tolist():
         shown, told = book.answer(row), identifier.identify(evaluation.queries.image_bytes(row))
         assert shown.name == (told.label or "unknown")
         assert shown.nearest == shown.picture.text == told.matches[0].label
