@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from discern.evaluation.cross_fitting import RuleRates, cross_fitted_rates
+from discern.evaluation.cross_fitting import RuleRates, fit_promised_rule
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol
 from discern.evaluation.metrics import Metrics, measure
 from discern.evaluation.retrieval import Queries, SearchResults
-from discern.evaluation.threshold_calibration import fit_rule
 from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.release import Represent
 
@@ -81,9 +80,8 @@ def _fit(
 ) -> FittedGallery:
     results = queries.search(gallery)
     foreign = scores_elsewhere(gallery, elsewhere)
-    rule = fit_rule(results, fpir, foreign)
-    rates = cross_fitted_rates(results, fpir, foreign)
-    return FittedGallery(represent, gallery, results, rule, rates, measure(results, rule))
+    promised = fit_promised_rule(results, fpir, foreign)
+    return FittedGallery(represent, gallery, results, promised.rule, promised.rates, measure(results, promised.rule))
 
 
 def scores_elsewhere(gallery: Gallery, elsewhere: Vectors | None) -> Vectors | None:

@@ -7,11 +7,11 @@ import pytest
 
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.calibration import CalibratedModel, calibrate
+from discern.evaluation.cross_fitting import fit_promised_rule
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import measure
 from discern.evaluation.probability_calibration import fit_calibrator
 from discern.evaluation.queries import EmbeddedSplit, decode_gallery, decode_queries
-from discern.evaluation.threshold_calibration import fit_rule
 from edge_runtime.core.embedder import OnnxEmbedder
 from tests.discern import candidates, toy
 from tests.edge_runtime import toy_release
@@ -38,7 +38,7 @@ def test_calibrate_fits_on_validation_and_measures_test(splits: Splits) -> None:
     gallery, validation, test = splits
     calibrated = calibrate(gallery, validation, test, candidates.GALLERY, 0.25)
     fitted_on = validation.search(calibrated.gallery)
-    assert calibrated.rule == fit_rule(fitted_on, 0.25)
+    assert calibrated.rule == fit_promised_rule(fitted_on, 0.25).rule
     assert calibrated.calibrator == fit_calibrator(fitted_on)
     assert calibrated.metrics == measure(test.search(calibrated.gallery), calibrated.rule, calibrated.calibrator)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from discern.evaluation.confidence import class_rate
-from discern.evaluation.cross_fitting import cross_fitted_names, cross_fitted_rates
+from discern.evaluation.cross_fitting import cross_fitted_names, cross_fitted_rates, fit_promised_rule
 from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from discern.evaluation.threshold_calibration import fit_rule
 from edge_runtime.core.identify import decide
@@ -58,6 +58,17 @@ def test_rates_are_honest_where_the_rule_is_fitted_on_few_classes() -> None:
     assert max(within) <= 0.05
     assert np.mean(truth) > 0.06
     assert np.mean(crossed) == pytest.approx(np.mean(truth), abs=0.04)
+
+
+def test_a_promised_rule_keeps_its_rate_on_other_classes() -> None:
+    plain, promised = [], []
+    for seed in range(40):
+        found, others = world(seed, classes=30), world(1000 + seed, classes=200)
+        unknown = others.scores[~others.enrolled]
+        plain.append(decide(unknown, fit_rule(found, 0.05)).mean())
+        promised.append(decide(unknown, fit_promised_rule(found, 0.05).rule).mean())
+    assert np.mean(promised) < np.mean(plain)
+    assert np.mean(promised) <= 0.055
 
 
 def test_figures_say_how_many_classes_stand_behind_them() -> None:

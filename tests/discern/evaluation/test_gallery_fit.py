@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from discern.errors import DataError
-from discern.evaluation.cross_fitting import cross_fitted_rates
+from discern.evaluation.cross_fitting import fit_promised_rule
 from discern.evaluation.gallery import GalleryConfig, Vectors, enrol
 from discern.evaluation.gallery_fit import Queries, fit_galleries
 from discern.evaluation.metrics import measure
 from discern.evaluation.retrieval import search
-from discern.evaluation.threshold_calibration import fit_rule
 
 AUTO = GalleryConfig(represent="auto")
 
@@ -64,8 +63,8 @@ def test_each_comes_with_the_rule_fitted_to_it() -> None:
         expected = enrol(gallery, labels, AUTO.represented(fitted.represent))
         np.testing.assert_array_equal(fitted.gallery.vectors, expected.vectors)
         found = search(expected, queries.vectors, queries.labels, frozenset())
-        assert fitted.rule == fit_rule(found, 0.5)
-        assert fitted.rates == cross_fitted_rates(found, 0.5)
+        promised = fit_promised_rule(found, 0.5)
+        assert (fitted.rule, fitted.rates) == (promised.rule, promised.rates)
         assert fitted.metrics == measure(found, fitted.rule)
 
 

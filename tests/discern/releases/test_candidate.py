@@ -9,7 +9,7 @@ import pytest
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.errors import DataError, PublicationError, TrainingError
-from discern.evaluation.cross_fitting import cross_fitted_rates
+from discern.evaluation.cross_fitting import fit_promised_rule
 from discern.evaluation.gallery import GalleryConfig, gallery_rows
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.numeric_format import NumericFormatConfig
@@ -108,7 +108,8 @@ def test_the_manifest_carries_the_rates_of_such_a_rule_on_classes_that_it_did_no
     release, _ = candidate
     identifier = Identifier(release)
     queries = decode_queries(toy_version, "validation", release.labels, release.preprocessing).embed(identifier.model)
-    rates = cross_fitted_rates(queries.queries.search_index(identifier.index, release.labels), candidates.CONFIG.fpir)
+    results = queries.queries.search_index(identifier.index, release.labels)
+    rates = fit_promised_rule(results, candidates.CONFIG.fpir).rates
     assert rates.classes == len(toy.VALIDATION) + len(toy.VALIDATION_UNKNOWNS)
     stated = release.manifest.metrics
     for name, value in rates.figures().items():
