@@ -16,25 +16,29 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from benchmarks.photos import fill
-from benchmarks.results import REPOSITORY, save
+from benchmarks.results import REPOSITORY
+from benchmarks.run import BenchmarkParser, positive_int
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import load_manifest, save_manifest
 from discern.sources.folder import FolderConfig, FolderSource
 
-COMMAND = "python -m benchmarks.dataset_growth"
 SIZES = (10_000, 100_000)
 ADDED, PER_CLASS, SIDE = 100, 100, 224
+FEWEST_CLASSES = 8  # that a version can be split into training, validation and test
+BUILD = "import sys, pathlib, benchmarks.dataset_growth as b; b.build(pathlib.Path(sys.argv[1]), sys.argv[2])"
 
 
 def main() -> None:
     """Make photos, build, add, and compare."""
-    figures: dict[str, float | int] = {"photos": SIZES[-1], "added": ADDED, "side": SIDE}
+    run = command_line().start()
+    sizes = sorted(run.options.sizes)
+    figures: dict[str, float | int] = {"photos": sizes[-1], "added": ADDED, "side": SIDE}
     with tempfile.TemporaryDirectory() as temporary:
-        for size in SIZES:
-            place = Path(temporary) / str(size)
-            _make(place / "photos", range(size), size // PER_CLASS)
+        for size in sizes:
+            place, classes = Path(temporary) / str(size), max(FEWEST_CLASSES, size // PER_CLASS)
+            _make(place / "photos", range(size), classes)
             built = _measured(place, "first")
-            _make(place / "photos", range(size, size + ADDED), size // PER_CLASS)
+            _make(place / "photos", range(size, size + ADDED), classes)
             added = _measured(place, "second")
             figures[f"peak_rss_mb_{size}"] = round(built["rss_mb"])
         figures |= {
@@ -43,7 +47,16 @@ def main() -> None:
             "time_ratio": round(added["seconds"] / built["seconds"], 4),
             "bytes_ratio": round(added["bytes"] / built["bytes"], 5),
         }
-    save("dataset_growth", figures, COMMAND)
+    run.save(figures)
+
+
+def command_line() -> BenchmarkParser:
+    """The options of this benchmark."""
+    parser = BenchmarkParser("dataset_growth", __doc__)
+    parser.add_trial(
+        "--sizes", type=positive_int, nargs="+", default=list(SIZES), help="photos of each version that is built"
+    )
+    return parser
 
 
 def _make(folder: Path, numbers: range, classes: int) -> None:
@@ -56,7 +69,7 @@ def _make(folder: Path, numbers: range, classes: int) -> None:
 
 def _measured(place: Path, step: str) -> dict[str, float]:
     """Build the version in a fresh interpreter."""
-    command = [sys.executable, "-m", "benchmarks.dataset_growth", str(place), step]
+    command = [sys.executable, "-c", BUILD, str(place), step]
     output = subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout
     figures: dict[str, float] = json.loads(output)
     return figures
@@ -82,7 +95,4 @@ def _size(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        build(Path(sys.argv[1]), sys.argv[2])
-    else:
-        main()
+    main()

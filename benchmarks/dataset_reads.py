@@ -10,19 +10,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from benchmarks.photos import jpeg
-from benchmarks.results import save
+from benchmarks.run import BenchmarkParser
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.ingest.writer import ShardLimits
 from discern.sources.base import Photo
 from edge_runtime.core.images import decode
 
-COMMAND = "python -m benchmarks.dataset_reads"
 PHOTOS, SIDE = 20_000, 96  # small photos: the larger they are, the less anything but decoding counts
 ROUND = 200  # photos read in one way before they are read in the other
 
 
 def main() -> None:
     """Take turns, so that a busy machine slows both."""
+    run = BenchmarkParser("dataset_reads", __doc__).start()
     encoded = [jpeg(number, SIDE) for number in range(PHOTOS)]
     with tempfile.TemporaryDirectory() as shards:
         photos = (Photo(f"{i}.jpg", f"{i % 100}", data, split="train") for i, data in enumerate(encoded))
@@ -41,7 +41,7 @@ def main() -> None:
         "photos": PHOTOS,
         "side": SIDE,
     }
-    save("dataset_reads", figures, COMMAND)
+    run.save(figures)
 
 
 def _seconds(read: Callable[[int], object], rows: Sequence[int]) -> float:

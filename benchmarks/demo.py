@@ -6,7 +6,6 @@ settings were chosen on the pills of its own seed, so that the others tell what 
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -21,46 +20,69 @@ from typing import Any
 import numpy as np
 import yaml
 
-from benchmarks.learning import positive_int, sample_std
-from benchmarks.results import REPOSITORY, save
+from benchmarks.intervals import share_figures
+from benchmarks.learning import precision_of, read_recipe, sample_std
+from benchmarks.results import REPOSITORY
+from benchmarks.run import BenchmarkParser, Run, positive_int
 from cli.demo import CONFIGS
 
-COMMAND = "python -m benchmarks.demo"
-SHARES = ("unseen_recall_at_1", "unseen_tpir", "tnir")
+# A share, what it counts, and of the queries of enrolled classes or of unknowns.
+SHARES = {
+    "unseen_recall_at_1": ("nearest_right", True),
+    "unseen_tpir": ("answered_right", True),
+    "tnir": ("answered_right", False),
+}
 
 
 def main() -> None:
     """Run the demo as `make demo` does, set-up aside, and once more; then with the other seeds."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = BenchmarkParser("demo", __doc__, use_cases=("pills",), modules=("edge_runtime.service.cli",))
     parser.add_argument("--seeds", type=positive_int, default=1, help="demos that differ by their seeds")
-    seeds = parser.parse_args().seeds
+    run = parser.start()
     with tempfile.TemporaryDirectory(prefix="discern-demo-") as home:
         first, seconds = _demo(Path(home))
         _, cached_seconds = _demo(Path(home))
     times = {"seconds": round(seconds, 1), "cached_seconds": round(cached_seconds, 1)}
     demos = [first]
-    _save(times, demos)
-    for seed in range(1, seeds):
+    _save(run, times, demos)
+    for seed in range(1, run.options.seeds):
         demos.append(_other_demo(seed))
-        _save(times, demos)  # what took minutes is kept, should a later one be stopped
+        _save(run, times, demos)  # what took minutes is kept, should a later one be stopped
 
 
-def _save(times: dict[str, float], demos: list[dict[str, Any]]) -> None:
-    seeds = f" --seeds {len(demos)}" if len(demos) > 1 else ""
-    save("demo", times | figures_of(demos), COMMAND + seeds)
+def _save(run: Run, times: dict[str, float], demos: list[dict[str, Any]]) -> None:
+    recipe = read_recipe("pills")
+    run.save(times | figures_of(demos), seeds=len(demos), precision=precision_of(recipe.teacher, recipe.student))
 
 
 def figures_of(demos: list[dict[str, Any]]) -> dict[str, float | int]:
-    """Return means over demos, with their standard deviation where there are several, and the queries of all."""
+    """Return means over demos with their 95 % intervals over the classes of all, and the queries of all.
+
+    Of several demos there are the standard deviation and the worst too.
+    """
     figures: dict[str, float | int] = {}
     for name in SHARES:
         values = [demo[name] for demo in demos]
         figures[name] = round(float(np.mean(values)), 4)
+        ends = _interval(name, demos)
+        figures |= {key: round(end, 4) for key, end in ends.items() if key != name}
         if len(values) > 1:
             figures |= {f"{name}_spread": round(sample_std(values), 4), f"{name}_worst": round(min(values), 4)}
     for name in ("enrolled_queries", "unknown_queries"):
         figures[name] = sum(demo[name] for demo in demos)
     return figures
+
+
+def _interval(name: str, demos: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the 95 % interval of a share; a class of another demo is another class, even with the same name."""
+    counted, enrolled = SHARES[name]
+    right, groups = [], []
+    for number, demo in enumerate(demos):
+        for label, counts in demo["by_class"].items():
+            if counts["enrolled"] == enrolled:
+                right += [1] * counts[counted] + [0] * (counts["queries"] - counts[counted])
+                groups += [f"{number}/{label}"] * counts["queries"]
+    return share_figures(name, right, groups)
 
 
 def reseeded(data: Mapping[str, Any], training: Mapping[str, Any], seed: int) -> tuple[dict[str, Any], dict[str, Any]]:

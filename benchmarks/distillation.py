@@ -5,7 +5,6 @@ Every learning benchmark gives teacher and student the same queries and saves th
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,25 +13,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.results import FOLDER, save
+from benchmarks.results import FOLDER
+from benchmarks.run import BenchmarkParser
 from discern.evaluation.significance import paired_gap
 
-COMMAND = "python -m benchmarks.distillation"
 SETS = ("omniglot_lake", "omniglot_vinyals", "grocery_closed", "grocery_heldout", "pills_lookalike")
 
 
 def gap_figures(
-    teacher: NDArray[np.bool_], student: NDArray[np.bool_], classes: Sequence[str], macs_ratio: float
+    teacher: NDArray[np.bool_], student: NDArray[np.bool_], groups: Sequence[str], macs_ratio: float
 ) -> dict[str, float]:
     """Measure the loss of a student against its teacher on the same queries, in points of 100, with its 95 % interval.
 
     Args:
         teacher: [q] whether the teacher's nearest class is right.
         student: [q] whether the student's nearest class is right.
-        classes: the true class of each query: whole classes are drawn for the interval.
+        groups: of each query, its class or what else is right and wrong together: whole groups are drawn for the
+            interval.
         macs_ratio: multiply-adds of the teacher over the student's.
     """
-    gap = paired_gap(student, teacher, classes)
+    gap = paired_gap(student, teacher, groups)
     return {
         "gap_points": 100 * gap.difference,
         "gap_low": 100 * gap.low,
@@ -43,9 +43,10 @@ def gap_figures(
 
 def main() -> None:
     """Gather the gaps of all sets that were measured."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = BenchmarkParser("distillation", __doc__)
     parser.add_argument("--results", type=Path, default=FOLDER, help="where the figures lie, and go")
-    folder = parser.parse_args().results
+    run = parser.start()
+    folder = run.options.results
     figures: dict[str, Any] = {}
     for name in SETS:
         path = folder / f"{name}.json"
@@ -56,7 +57,7 @@ def main() -> None:
             f"{name}_gap_interval": None if None in interval else interval,
             f"{name}_macs_ratio": measured.get("macs_ratio"),
         }
-    save("distillation", figures, COMMAND, folder)
+    run.save(figures, folder=folder)
 
 
 if __name__ == "__main__":

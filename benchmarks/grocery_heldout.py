@@ -2,6 +2,8 @@
 
 For each of ten draws 30 of the 81 products are held out of training: 20 are enrolled, by their catalogue picture alone,
 by 1 or by 5 photos, and 10 by nobody. Photos of all 30 are queries. Means over the draws, with standard deviations.
+
+`--development` makes other draws, but of the same 81 products, so that its figures are not independent of those.
 """
 
 from __future__ import annotations
@@ -14,12 +16,12 @@ from numpy.typing import NDArray
 from benchmarks.distillation import gap_figures
 from benchmarks.learning import (
     Embed,
+    LearningParser,
     Part,
     Recipe,
     keep,
     learn,
     open_set_figures,
-    options,
     read_recipe,
     read_version,
     sample_std,
@@ -29,21 +31,29 @@ from discern.datasets.photo_set import load_photos
 from discern.evaluation.gallery import GalleryConfig, enrol
 from discern.evaluation.retrieval import SearchResults, search
 
-COMMAND = "python -m benchmarks.grocery_heldout --photos PATH"
 DRAWS = 10
+DEVELOPMENT = 100  # the number of the first draw that settings are chosen by
 GALLERIES = {"catalogue": (True, 0), "1shot": (False, 1), "5shot": (False, 5)}  # catalogue picture, photos
 OPEN_SET = "5shot"  # AUROC and TPIR without a suffix are of this gallery
 
 
 def main() -> None:
     """Train once a draw; search its held-out products in three galleries."""
-    chosen = options(__doc__, "folder or zip of the Grocery Store Dataset")
+    run = LearningParser(
+        "grocery_heldout",
+        __doc__,
+        use_cases=("groceries",),
+        photos="folder or zip of the Grocery Store Dataset",
+        development="ten other draws, though of the same 81 products",
+    ).start()
+    chosen = run.options
     recipe = read_recipe("groceries", {"GROCERY_PHOTOS": chosen.photos}).with_trainings(steps=chosen.steps)
     work = chosen.work / "grocery_heldout"
     draws: dict[str, list[float]] = defaultdict(list)
     right: dict[Part, list[NDArray[np.bool_]]] = {"teacher": [], "student": []}
     classes: list[str] = []
-    for draw in range(DRAWS if chosen.steps is None else 1):
+    first = DEVELOPMENT if chosen.development else 0
+    for draw in range(first, first + (DRAWS if chosen.steps is None else 1)):
         versions = {
             name: read_version(recipe, work, seed=draw, catalogue=catalogue, shots=shots)
             for name, (catalogue, shots) in GALLERIES.items()
@@ -68,7 +78,7 @@ def main() -> None:
     }
     teacher, student = (np.concatenate(hits) for hits in right.values())
     figures |= gap_figures(teacher, student, classes, models.macs_ratio)
-    keep("grocery_heldout", figures, COMMAND, chosen)
+    keep(run, figures, recipe)
 
 
 def _search(embed: Embed, version: DatasetVersion, recipe: Recipe) -> SearchResults:

@@ -6,11 +6,10 @@ stopped, and trains nothing twice.
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,8 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from benchmarks.results import FOLDER, REPOSITORY, save
+from benchmarks.results import REPOSITORY
+from benchmarks.run import BenchmarkParser, Run, positive_int
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
@@ -31,7 +31,8 @@ from discern.evaluation.metrics import unknown_auroc
 from discern.evaluation.openset import tpir_at_fpir
 from discern.evaluation.retrieval import SearchResults
 from discern.learning.checkpoints import Checkpoint, training_fingerprint
-from discern.learning.config import DistillConfig, ImageConfig, ModelConfig, TrainingConfig
+from discern.learning.config import DistillConfig, ImageConfig, LoopConfig, ModelConfig, TrainingConfig
+from discern.learning.device import mixed_precision
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import TorchEmbedder, count_multiply_adds, restored, weights_fingerprint
 from discern.learning.ports import Log
@@ -91,34 +92,51 @@ class Models:
         return ("teacher", self.teacher), ("student", self.student)
 
 
-def options(description: str | None, photos: str = "", *, seeds: bool = False) -> argparse.Namespace:
+class LearningParser(BenchmarkParser):
     """The command line of a learning benchmark.
 
     Args:
-        description: of the benchmark.
+        name: of the benchmark.
+        description: its docstring.
+        use_cases: whose recipes it trains.
         photos: what `--photos` wants; without it there is no such option.
         seeds: whether the training can be repeated with other seeds.
+        development: what `--development` measures in place of the test; without it there is no such option.
     """
-    parser = argparse.ArgumentParser(description=description)
-    if photos:
-        parser.add_argument("--photos", required=True, help=photos)
-    parser.add_argument("--work", type=Path, default=REPOSITORY / "logs", help="logs, checkpoints, models")
-    parser.set_defaults(seeds=1)
-    if seeds:
-        parser.add_argument("--seeds", type=positive_int, help="trainings that differ by their seed")
-    parser.add_argument("--steps", type=positive_int, help="of each training, for a trial; its figures stay in --work")
-    return parser.parse_args()
+
+    def __init__(
+        self,
+        name: str,
+        description: str | None,
+        *,
+        use_cases: Sequence[str],
+        photos: str = "",
+        seeds: bool = False,
+        development: str = "",
+    ) -> None:
+        super().__init__(name, description, use_cases=use_cases)
+        if photos:
+            self.add_place("--photos", photos)
+        self.set_defaults(seeds=1, development=False)
+        if seeds:
+            self.add_argument("--seeds", type=positive_int, help="trainings that differ by their seed")
+        if development:
+            self.add_trial("--development", action="store_true", help=f"to choose settings by: {development}")
+        self.add_trial("--steps", type=positive_int, help="of each training, to try the benchmark itself")
 
 
-def keep(name: str, figures: Mapping[str, float | int | None], command: str, chosen: argparse.Namespace) -> None:
-    """Save rounded figures for `docs/results.md`; a trial's stay in the work folder. One training has no spread."""
+def keep(run: Run, figures: Mapping[str, float | int | None], recipe: Recipe | None = None) -> None:
+    """Save rounded figures of the models of `recipe`, if they are of some. One training has no spread."""
     rounded = {key: _rounded(value) for key, value in figures.items()}
     rounded = {key: value for key, value in rounded.items() if value is not None or not key.endswith("_spread")}
-    if chosen.seeds > 1:
-        command += f" --seeds {chosen.seeds}"
-    if chosen.steps is not None:
-        command += f" --steps {chosen.steps}"
-    save(name, rounded, command, FOLDER if chosen.steps is None else chosen.work)
+    precision = None if recipe is None else precision_of(recipe.teacher, recipe.student)
+    run.save(rounded, seeds=run.options.seeds, precision=precision)
+
+
+def precision_of(*trainings: LoopConfig) -> str:
+    """Return the numbers that trainings compute with on this machine: `float32`, or what they are mixed with."""
+    used = dict.fromkeys(mixed_precision(config) for config in trainings)
+    return ", ".join("float32" if short == "no" else short for short in used)
 
 
 def read_recipe(use_case: str, environment: Mapping[str, str] | None = None) -> Recipe:
@@ -174,14 +192,6 @@ def sample_std(values: list[float]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
 
 
-def positive_int(text: str) -> int:
-    """A number of the command line that is at least 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
-
-
 def _rounded(value: float | int | None) -> float | int | None:
     """Five digits; what is not finite could not be computed."""
     if value is None or isinstance(value, int):
@@ -190,7 +200,7 @@ def _rounded(value: float | int | None) -> float | int | None:
 
 
 def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> TorchEmbedder:
-    config, preprocessing = recipe.teacher, recipe.image.preprocessing
+    config, preprocessing = _as_computed(recipe.teacher), recipe.image.preprocessing
     fingerprint = training_fingerprint(
         config, version.id, preprocessing, weights_fingerprint(config.model), code_fingerprint(LEARNING, REPOSITORY)
     )
@@ -198,11 +208,16 @@ def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> TorchEmbedder
     def train(checkpoint: Checkpoint, log: Log) -> TrainingResult[TorchEmbedder]:
         return train_teacher(version, preprocessing, config, log=log, checkpoint=checkpoint)
 
-    return _trained_once("teacher", fingerprint, recipe.teacher.model, preprocessing, work, train)
+    return _trained_once("teacher", fingerprint, config.model, preprocessing, work, train)
+
+
+def _as_computed(config: TrainingConfig) -> TrainingConfig:
+    """Say the precision that `auto` comes to here: a model of another machine's is not taken for one of this."""
+    return config.model_copy(update={"mixed_precision": mixed_precision(config)})
 
 
 def _distil(recipe: Recipe, version: DatasetVersion, teacher: TorchEmbedder, work: Path) -> TorchEmbedder:
-    config, distillation = recipe.student, recipe.distillation
+    config, distillation = _as_computed(recipe.student), recipe.distillation
     fingerprint = training_fingerprint(
         config,
         version.id,

@@ -3,45 +3,94 @@
 Trained on the background alphabets alone. In every run a drawing of each of 20 characters is enrolled and another of
 each is asked, and compared within its run. Published errors: ProtoNet .137, a simple ConvNet .135, RCN .073, people
 .045, BPL .033 (Lake, Salakhutdinov, Tenenbaum, Current Opinion in Behavioral Sciences 29, 2019).
+
+The intervals draw whole runs: the characters of a run are answered from one another. `--development` holds background
+alphabets out of training and makes runs of them.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 
 from benchmarks.distillation import gap_figures
-from benchmarks.learning import keep, learn, options, read_recipe, read_version, sample_std
-from discern.datasets.photo_set import load_photos
+from benchmarks.intervals import share_figures
+from benchmarks.learning import LearningParser, Part, keep, learn, read_recipe, read_version, sample_std
+from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.evaluation.episodes import within_group_error
+from edge_runtime.core.images import Preprocessing
 
-COMMAND = "python -m benchmarks.omniglot_lake --photos PATH"
+HELD_OUT = 5  # background alphabets that `--development` asks about; the 25 others train
+RUNS, WAYS = 20, 20  # of `--development`, as in Lake's test
 
 
 def main() -> None:
     """Train teacher and student, and measure both on the 400 questions."""
-    chosen = options(__doc__, "folder or zip of Omniglot", seeds=True)
+    run = LearningParser(
+        "omniglot_lake",
+        __doc__,
+        use_cases=("omniglot",),
+        photos="folder or zip of Omniglot",
+        seeds=True,
+        development=f"runs of {HELD_OUT} background alphabets, which are held out of training",
+    ).start()
+    chosen = run.options
     recipe = read_recipe("omniglot", {"OMNIGLOT": chosen.photos}).with_trainings(steps=chosen.steps)
     work = chosen.work / "omniglot_lake"
-    version = read_version(recipe, work)
-    test = version.select(split="test")
-    gallery, queries = (
-        load_photos(test.select(role=role), recipe.image.preprocessing) for role in ("gallery", "query")
-    )
-    runs_of_seeds = []
+    version = read_version(recipe, work, **({"validation_alphabets": HELD_OUT} if chosen.development else {}))
+    questions = development_questions if chosen.development else lake_questions
+    gallery, queries = questions(version, recipe.image.preprocessing)
+    runs = [run_of(label) for label in queries.labels]
+    wrong: dict[Part, list[list[bool]]] = {"teacher": [], "student": []}
     for seed in range(chosen.seeds):
         models = learn(recipe.with_trainings(seed=seed), version, work / str(seed))
-        runs = [
-            within_group_error(embed(gallery.pixels), gallery.labels, embed(queries.pixels), queries.labels, run_of)
-            for _, embed in models.parts()
-        ]
-        runs_of_seeds.append(runs)
+        for part, embed in models.parts():
+            answers = within_group_error(
+                embed(gallery.pixels), gallery.labels, embed(queries.pixels), queries.labels, run_of
+            )
+            wrong[part].append([not right for right in answers.right])
     figures: dict[str, float | int | None] = {"questions": len(queries.labels), "seeds": chosen.seeds}
-    for number, name in enumerate(("teacher", "student")):
-        errors = [runs[number].error for runs in runs_of_seeds]
-        figures |= {f"{name}_error": float(np.mean(errors)), f"{name}_error_spread": sample_std(errors)}
-    teacher, student = (np.array(run.right) for run in runs_of_seeds[0])
-    figures |= gap_figures(teacher, student, queries.labels, models.macs_ratio)
-    keep("omniglot_lake", figures, COMMAND, chosen)
+    for part, of_seeds in wrong.items():
+        figures |= share_figures(f"{part}_error", np.mean(of_seeds, axis=0), runs)
+        figures[f"{part}_error_spread"] = sample_std(np.mean(of_seeds, axis=1).tolist())
+    teacher, student = (~np.array(of_seeds[0]) for of_seeds in wrong.values())
+    figures |= gap_figures(teacher, student, runs, models.macs_ratio)
+    keep(run, figures, recipe)
+
+
+def lake_questions(version: DatasetVersion, preprocessing: Preprocessing) -> tuple[PhotoSet, PhotoSet]:
+    """Return the enrolled and the asked pictures of Lake's runs."""
+    test = version.select(split="test")
+    gallery, queries = (load_photos(test.select(role=role), preprocessing) for role in ("gallery", "query"))
+    return gallery, queries
+
+
+def development_questions(version: DatasetVersion, preprocessing: Preprocessing) -> tuple[PhotoSet, PhotoSet]:
+    """Return the enrolled and the asked pictures of runs that are made of the validation alphabets, as Lake's are.
+
+    A run takes up to 20 characters of one alphabet, and the drawings of one person to enrol and of another to ask: the
+    drawings of every character are in the order of the 20 people who drew the alphabet.
+    """
+    heldout = version.select(split="validation")
+    rows_of: dict[str, list[int]] = defaultdict(list)
+    for row, label in enumerate(heldout.column("label")):
+        rows_of[label].append(row)
+    alphabets = sorted({run_of(label) for label in rows_of})
+    rng = np.random.default_rng(0)
+    rows: tuple[list[int], list[int]] = ([], [])
+    labels: list[str] = []
+    for number in range(RUNS):
+        alphabet = alphabets[number % len(alphabets)]
+        characters = [label for label in sorted(rows_of) if run_of(label) == alphabet]
+        drawn = rng.choice(len(characters), min(WAYS, len(characters)), replace=False)
+        people = rng.choice(min(len(rows_of[label]) for label in characters), 2, replace=False)
+        for part, person in zip(rows, people, strict=True):
+            part += [rows_of[characters[character]][person] for character in drawn]
+        labels += [f"run{number:02d}/{characters[character].rpartition('/')[2]}" for character in drawn]
+    gallery, queries = (load_photos(heldout.take(part), preprocessing) for part in rows)
+    return PhotoSet(gallery.pixels, tuple(labels)), PhotoSet(queries.pixels, tuple(labels))
 
 
 def run_of(label: str) -> str:

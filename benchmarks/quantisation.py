@@ -6,12 +6,11 @@ is built of it as the pipeline does. Latency is of one photo on one thread, accu
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks.learning import Recipe, read_recipe
-from benchmarks.results import REPOSITORY, save
+from benchmarks.learning import Recipe, precision_of, read_recipe
+from benchmarks.run import BenchmarkParser, positive_int
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
@@ -25,7 +24,6 @@ from discern.sources.folder import FolderConfig
 from discern.sources.registry import open_source
 from edge_runtime.core.release import Lineage
 
-COMMAND = "python -m benchmarks.quantisation"
 STEPS = 600  # depthwise nets learn slower than the recipe's own
 FIGURES = {
     "latency_ms": "ms",
@@ -40,12 +38,12 @@ PACKAGING = PackagingConfig(fpir=0.05, numeric_format=NumericFormatConfig(repeti
 
 def main() -> None:
     """Train each net, build its release, and keep what was measured on the way."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", help="folder or zip with a folder a class, instead of sample pills")
-    parser.add_argument("--work", type=Path, default=REPOSITORY / "logs", help="shards, and the figures of a trial")
-    parser.add_argument("--steps", type=int, help=f"of each training, for a trial; {STEPS} otherwise")
-    chosen = parser.parse_args()
-    recipe = read_recipe("pills").with_trainings(steps=chosen.steps or STEPS)
+    parser = BenchmarkParser("quantisation", __doc__, use_cases=("pills",))
+    parser.add_trial("--photos", metavar="PATH", help="folder or zip with a folder a class, instead of sample pills")
+    parser.add_trial("--steps", type=positive_int, default=STEPS, help="of each training")
+    run = parser.start()
+    chosen = run.options
+    recipe = read_recipe("pills").with_trainings(steps=chosen.steps)
     if chosen.photos:
         recipe = recipe.model_copy(update={"source": FolderConfig(path=chosen.photos)})
     version = _version(recipe, chosen.work / "quantisation")
@@ -53,11 +51,7 @@ def main() -> None:
     for name, model in nets(recipe).items():
         choice = _choice(name, model, recipe, version)
         figures |= {f"{name}_{figure}": value for figure, value in format_figures(choice).items()}
-    command = COMMAND + (" --photos PATH" if chosen.photos else "")
-    if chosen.steps is None:
-        save("quantisation", figures, command)
-    else:
-        save("quantisation", figures, f"{command} --steps {chosen.steps}", chosen.work)
+    run.save(figures, precision=precision_of(recipe.teacher))
 
 
 def nets(recipe: Recipe) -> dict[str, ModelConfig]:

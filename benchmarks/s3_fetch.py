@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import socket
@@ -20,11 +19,10 @@ import boto3
 import numpy as np
 from PIL import Image
 
-from benchmarks.results import save
+from benchmarks.run import BenchmarkParser, positive_int
 from discern.datasets.shards import ShardStore
 from tests.proxies import Proxy
 
-COMMAND = "python -m benchmarks.s3_fetch"
 PROCESSES = 2
 SIDE = 480  # pixels of a photo
 # Imports are done, and the store is open, when the start is given.
@@ -40,10 +38,8 @@ store.fetch(sys.argv[2:])
 
 def main() -> None:
     """Write shards to a bucket; fetch them through a counting proxy, then once more without it for the time."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--shards", type=int, default=40)
-    parser.add_argument("--megabytes", type=float, default=8.0, help="of a shard")
-    options = parser.parse_args()
+    run = command_line().start()
+    options = run.options
     with _server() as endpoint, _bucket() as url, tempfile.TemporaryDirectory() as cache:
         os.environ["DISCERN_CACHE"] = cache
         store = ShardStore(url)
@@ -63,7 +59,15 @@ def main() -> None:
         "requests": gets,
         "refetched_bytes": fetched - size,
     }
-    save("s3_fetch", figures, COMMAND)
+    run.save(figures)
+
+
+def command_line() -> BenchmarkParser:
+    """The options of this benchmark."""
+    parser = BenchmarkParser("s3_fetch", __doc__)
+    parser.add_trial("--shards", type=positive_int, default=40, help="of the version")
+    parser.add_trial("--megabytes", type=float, default=8.0, help="of a shard")
+    return parser
 
 
 def _fetch(url: str, names: list[str], cache: Path, endpoint: str) -> float:

@@ -2,8 +2,9 @@
 
 A table stands between `<!-- figures: NAME -->` and `<!-- /figures -->`, a figure a line. With rows and columns, as in
 `<!-- figures: NAME; rows: teacher, student=*; columns: recall, auroc -->`, the cell of a row and a column is the figure
-`ROW_COLUMN`, or the figure that the row's pattern gives with the column in place of `*`. Figures of no cell stand in a
-line below. With `--check` nothing is written, and a table that differs from its file is an error.
+`ROW_COLUMN`, or the figure that the row's pattern gives with the column in place of `*`. A column without a figure in
+any row is left out. Figures of no cell stand in a line below. With `--check` nothing is written, and a table that
+differs from its file is an error.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ BLOCK = re.compile(
     re.DOTALL,
 )
 SPREADS = ("_spread", "_half_width")  # of the figure whose name they lengthen; shown behind it as ±
-INTERVALS = (("_interval",), ("_low", "_high"))  # of the figure whose name ends in `_points` instead
+INTERVALS = (("_interval",), ("_low", "_high"))  # of the figure whose name they lengthen, or that ends in `_points`
 
 
 def render(text: str, folder: Path = FOLDER) -> str:
@@ -61,26 +62,32 @@ def table(content: dict[str, Any], rows: Sequence[str] = (), columns: Sequence[s
         made = _grid(texts, rows, columns)
     else:
         made = _lines(["figure", "value"], ([f"`{name}`", text] for name, text in texts.items()))
-    machine = content["machine"]
-    return (
-        f"{made}\n"
-        f"`{content['command']}`, {content['date']}, commit `{content['commit']}`, {machine['cores']} cores "
-        f"({machine['processor']}), {machine['memory_gb']:.0f} GB\n"
-    )
+    return f"{made}\n{_caption(content)}\n"
+
+
+def _caption(content: Mapping[str, Any]) -> str:
+    """Say how figures came about; earlier results files say less."""
+    machine, threads = content["machine"], content.get("threads", {})
+    told = [f"`{content['command']}`", content["date"], f"commit `{content['commit']}`"]
+    told += [f"code `{content['code_mark']}`"] if "code_mark" in content else []
+    told += [content["precision"]] if "precision" in content else []
+    told += [f"{threads['torch']} threads of torch"] if "torch" in threads else []
+    return ", ".join([*told, f"{machine['cores']} cores ({machine['processor']})", f"{machine['memory_gb']:.0f} GB"])
 
 
 def _grid(texts: Mapping[str, str], rows: Sequence[str], columns: Sequence[str]) -> str:
     """Write rows and columns, and below them the figures of no cell."""
-    lines, names = [], set()
-    for row in rows:
-        name, _, pattern = row.partition("=")
-        figures = [(pattern or f"{name}_*").replace("*", column) for column in columns]
+    patterns = {name: pattern or f"{name}_*" for name, _, pattern in (row.partition("=") for row in rows)}
+    names = {pattern.replace("*", column) for pattern in patterns.values() for column in columns}
+    shown = [column for column in columns if any(p.replace("*", column) in texts for p in patterns.values())]
+    lines = []
+    for name, pattern in patterns.items():
+        figures = [pattern.replace("*", column) for column in shown]
         if not any(figure in texts for figure in figures):
             raise ValueError(f"no figure is of row {name}: name rows, patterns and columns as the figures are named.")
         lines.append([f"`{name}`", *(texts.get(figure, "") for figure in figures)])
-        names.update(figures)
     below = ", ".join(f"`{name}` {text}" for name, text in texts.items() if name not in names)
-    return _lines(["", *(f"`{column}`" for column in columns)], lines) + (f"\n{below}\n" if below else "")
+    return _lines(["", *(f"`{column}`" for column in shown)], lines) + (f"\n{below}\n" if below else "")
 
 
 def _texts(figures: Mapping[str, Any]) -> dict[str, str]:
@@ -91,7 +98,7 @@ def _texts(figures: Mapping[str, Any]) -> dict[str, str]:
             if f"{name}{ending}" in figures:
                 texts[name] += f" ± {figures[f'{name}{ending}']:.2g}"
                 del texts[f"{name}{ending}"]
-        for endings in INTERVALS if name.endswith("_points") else ():
+        for endings in INTERVALS:
             ends = [name.removesuffix("_points") + ending for ending in endings]
             if all(figures.get(end) is not None for end in ends):
                 texts[name] += " [{:.3g}, {:.3g}]".format(*np.ravel([figures[end] for end in ends]))

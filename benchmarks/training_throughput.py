@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.learning import keep, options, read_recipe
+from benchmarks.learning import LearningParser, keep, read_recipe
 from discern.datasets.photo_set import PhotoSet
 from discern.learning.config import TrainingConfig
 from discern.learning.device import mixed_precision
@@ -19,7 +19,6 @@ from discern.learning.trainer import TrainingResult
 from discern.sources.pills import PillsConfig, PillSource
 from edge_runtime.core.images import Preprocessing, decode
 
-COMMAND = "python -m benchmarks.training_throughput"
 FAMILIES, PHOTOS = 60, 6
 STEPS = 40
 USE_CASES = ("pills", "pills_lookalike")
@@ -27,8 +26,8 @@ USE_CASES = ("pills", "pills_lookalike")
 
 def main() -> None:
     """Train the models of two use cases for a few steps each."""
-    chosen = options(__doc__)
-    steps = chosen.steps or STEPS
+    run = LearningParser("training_throughput", __doc__, use_cases=USE_CASES).start()
+    steps = run.options.steps or STEPS
     figures: dict[str, float | int | None] = {}
     for use_case in USE_CASES:
         recipe = read_recipe(use_case)
@@ -40,7 +39,7 @@ def main() -> None:
                 timed = config.model_copy(update={"mixed_precision": short, "steps": steps})
                 result = _train_timed(timed, preprocessing, photos, name)
                 figures |= {f"{name}_photos_per_second": result.photos_per_second, f"{name}_waiting": result.waiting}
-    keep("training_throughput", figures, COMMAND, chosen)
+    keep(run, figures)
 
 
 def _photos(preprocessing: Preprocessing) -> PhotoSet:

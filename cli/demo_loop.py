@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,23 @@ SHOWN = 24  # queries on the picture
 
 
 @dataclass(frozen=True)
+class ClassAnswers:
+    """Numbers of queries of one class.
+
+    Attributes:
+        enrolled: whether the class is; all its queries are unknowns otherwise.
+        queries: all of them.
+        nearest_right: those whose nearest class is theirs.
+        answered_right: those answered with their class, or, of an unknown, with `unknown`.
+    """
+
+    enrolled: bool
+    queries: int
+    nearest_right: int
+    answered_right: int
+
+
+@dataclass(frozen=True)
 class Result:
     """What the demo found; shares between 0 and 1.
 
@@ -39,6 +57,7 @@ class Result:
         unseen_tpir: of the device's answers on the same queries.
         tnir: share of queries of classes that nobody enrolled which the device called unknown.
         milliseconds: one identification on the device, all included, on average.
+        by_class: the same queries by their class.
     """
 
     seconds: float
@@ -48,6 +67,7 @@ class Result:
     milliseconds: float
     enrolled_queries: int
     unknown_queries: int
+    by_class: dict[str, ClassAnswers]
 
 
 def run(home: Path, console: Console, configs: Path) -> Result:
@@ -134,19 +154,35 @@ def _result(
     dataset: DatasetVersion, photos: list[_Photo], answers: list[dict[str, Any]], seconds: float, milliseconds: float
 ) -> Result:
     trained = set(dataset.select(split="train").column("label"))
-    pairs = list(zip(photos, answers, strict=True))
-    unseen = [(photo, answer) for photo, answer in pairs if photo.enrolled and photo.label not in trained]
-    unknowns = [answer for photo, answer in pairs if not photo.enrolled]
+    answers_of: dict[str, list[tuple[_Photo, dict[str, Any]]]] = defaultdict(list)
+    for photo, answer in zip(photos, answers, strict=True):
+        if not photo.enrolled or photo.label not in trained:
+            answers_of[photo.label].append((photo, answer))
+    by_class = {label: _class_answers(pairs) for label, pairs in answers_of.items()}
+    unseen = [counts for counts in by_class.values() if counts.enrolled]
+    unknowns = [counts for counts in by_class.values() if not counts.enrolled]
     if not unseen or not unknowns:
         raise DiscernError("The test split has no enrolled or no unknown queries: check configs/pills/data.yaml.")
+    enrolled_queries, unknown_queries = (sum(counts.queries for counts in part) for part in (unseen, unknowns))
     return Result(
         seconds=seconds,
-        unseen_recall_at_1=sum(answer["matches"][0]["label"] == photo.label for photo, answer in unseen) / len(unseen),
-        unseen_tpir=sum(answer["label"] == photo.label for photo, answer in unseen) / len(unseen),
-        tnir=sum(not answer["known"] for answer in unknowns) / len(unknowns),
+        unseen_recall_at_1=sum(counts.nearest_right for counts in unseen) / enrolled_queries,
+        unseen_tpir=sum(counts.answered_right for counts in unseen) / enrolled_queries,
+        tnir=sum(counts.answered_right for counts in unknowns) / unknown_queries,
         milliseconds=milliseconds,
-        enrolled_queries=len(unseen),
-        unknown_queries=len(unknowns),
+        enrolled_queries=enrolled_queries,
+        unknown_queries=unknown_queries,
+        by_class=by_class,
+    )
+
+
+def _class_answers(pairs: list[tuple[_Photo, dict[str, Any]]]) -> ClassAnswers:
+    """Count the answers to the queries of one class."""
+    return ClassAnswers(
+        enrolled=pairs[0][0].enrolled,
+        queries=len(pairs),
+        nearest_right=sum(answer["matches"][0]["label"] == photo.label for photo, answer in pairs),
+        answered_right=sum(answer["label"] == (photo.label if photo.enrolled else None) for photo, answer in pairs),
     )
 
 

@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discern.evaluation.retrieval import SearchResults
 
 
-def family_recall_at_1(results: SearchResults, family: Callable[[str], str]) -> float | None:
-    """Return the share of the enrolled queries whose nearest class is of the right family, whatever the decision.
+def family_right(results: SearchResults, family: Callable[[str], str]) -> NDArray[np.bool_]:
+    """Return whether the nearest class of each query is of the right family, whatever the decision, [q].
 
-    It is never below recall@1; the difference is errors among siblings.
+    It is wherever that class is the right one; the others are errors among siblings. No unknown is right.
 
     Args:
         results: of the queries.
         family: the family of a class.
-
-    Returns:
-        The share; None where there is no enrolled query.
     """
-    enrolled = results.enrolled
-    if not enrolled.any():
-        return None
     families = np.array([family(label) for label in results.labels])
-    return float((families[results.best_class] == families[results.truth])[enrolled].mean())
+    right: NDArray[np.bool_] = families[results.best_class] == families[results.truth]
+    return results.enrolled & right

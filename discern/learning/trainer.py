@@ -36,6 +36,7 @@ from discern.learning.ports import BatchT, Figures, History, Log, Sampler, State
 from discern.progress import bar
 
 LOG_EVERY = 10  # steps
+CHECKPOINT_SECONDS = 600.0  # after which a checkpoint is due before `checkpoint_every` steps are taken
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Trainer(Generic[BatchT, ModelT]):
         self.step = 0
         self.history: History = []
         self.photos_seen, self.seconds_preparing = 0, 0.0  # by this process since it started
+        self.saved_at = time.perf_counter()
 
     def run(self, name: str, checkpoint: Checkpoint | None = None) -> TrainingResult[ModelT]:
         """Train to the end, from the state in `checkpoint` where it holds one.
@@ -110,7 +112,7 @@ class Trainer(Generic[BatchT, ModelT]):
                 self.advance()
                 if self.monitor.validation is not None and self._is_due(self.config.validate_every):
                     self._report(self.monitor.validate(self.learner.ema))
-                if checkpoint is not None and self._is_due(self.config.checkpoint_every):
+                if checkpoint is not None and self._checkpoint_is_due():
                     self.save(checkpoint)
                 for _, figures in self.history[logged:]:
                     latest |= figures
@@ -146,6 +148,7 @@ class Trainer(Generic[BatchT, ModelT]):
     def save(self, checkpoint: Checkpoint) -> None:
         """Keep the state, in the main process."""
         collectives.from_main(lambda: checkpoint.save(self.state()))
+        self.saved_at = time.perf_counter()
 
     def state(self) -> State:
         """Return tensors and plain values from which `resume` makes this training again."""
@@ -210,6 +213,14 @@ class Trainer(Generic[BatchT, ModelT]):
 
     def _is_due(self, every: int) -> bool:
         return self.step == self.config.steps or (every > 0 and self.step % every == 0)
+
+    def _checkpoint_is_due(self) -> bool:
+        """Return whether enough steps were taken, or enough time passed, which the main process alone measures."""
+        if self._is_due(self.config.checkpoint_every):
+            return True
+        if not self._is_due(LOG_EVERY):  # processes meet there anyway
+            return False
+        return collectives.from_main(lambda: time.perf_counter() - self.saved_at >= CHECKPOINT_SECONDS)
 
 
 def _shown(figures: Figures) -> dict[str, str]:

@@ -41,7 +41,7 @@ def test_a_gap_over_one_class_is_an_error() -> None:
 
 
 def gathered(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    monkeypatch.setattr("sys.argv", ["distillation", "--results", str(folder)])
+    monkeypatch.setattr("sys.argv", ["distillation", "--results", str(folder), "--work", str(folder)])
     before = trials.published()
     distillation.main()
     assert trials.published() == before

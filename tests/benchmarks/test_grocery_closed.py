@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmarks import grocery_closed
 from tests.benchmarks import trials
 from tests.benchmarks.trials import Trial
 
-CLASSES, TEST = 8, 3
+CLASSES, TEST, VALIDATION = 8, 3, 1
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    photos = trials.small_grocery(tmp_path_factory.mktemp("data"), CLASSES, TEST)
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trials.small_grocery(tmp_path_factory.mktemp("data"), CLASSES, TEST)
+
+
+@pytest.fixture(scope="module")
+def trial(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
     return trials.twice(grocery_closed, tmp_path_factory.mktemp("work"), "--photos", str(photos))
 
 
 def test_the_figures_are_there(trial: Trial) -> None:
     for prefix in ("", "teacher_"):
-        trials.check_shares(trial.figures, (f"{prefix}fine_accuracy", f"{prefix}coarse_accuracy"))
+        trials.check_intervals(trial.figures, (f"{prefix}fine_accuracy", f"{prefix}coarse_accuracy"))
         assert trial.figures[f"{prefix}coarse_accuracy"] >= trial.figures[f"{prefix}fine_accuracy"]
         assert f"{prefix}fine_accuracy_spread" not in trial.figures
     trials.check_gap(trial.figures)
     assert trial.figures["queries"] == CLASSES * TEST
     gap = trial.figures["teacher_fine_accuracy"] - trial.figures["fine_accuracy"]
     assert trial.figures["gap_points"] == pytest.approx(100 * gap, abs=1e-2)
+
+
+def test_development_asks_about_the_validation_list(photos: Path, tmp_path: Path) -> None:
+    assert trials.development(grocery_closed, tmp_path, "--photos", str(photos))["queries"] == CLASSES * VALIDATION
 
 
 def test_no_query_answers_itself(trial: Trial) -> None:

@@ -47,6 +47,11 @@ def test_a_trial_is_one_draw(trial: Trial) -> None:
     assert "auroc_5shot_spread" not in trial.figures
 
 
+def test_development_makes_other_draws(photos: Path, tmp_path: Path) -> None:
+    trials.development(grocery_heldout, tmp_path, "--photos", str(photos))
+    assert {path.parent.name for path in trials.models_in(tmp_path)} == {"100"}
+
+
 def test_no_query_answers_itself(trial: Trial) -> None:
     # The photos of a class have nothing in common here: who does much better than 1 in 20 saw the queries.
     for name in ("catalogue", "1shot", "5shot"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 
 from benchmarks import learning
 from benchmarks.learning import Recipe
+from benchmarks.run import Run
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
@@ -245,60 +245,43 @@ def test_spread() -> None:
     assert np.isnan(learning.sample_std([2.0]))
 
 
+def started(work: Path, *arguments: str) -> Run:
+    parser = learning.LearningParser("distillation", "x", use_cases=("pills",), seeds=True, development="other pills")
+    return parser.start(["--work", str(work), *arguments])
+
+
 def test_figures_are_kept_rounded_and_what_is_no_number_is_null(tmp_path: Path) -> None:
-    figures = {"a": 1 / 3, "b": np.nan, "c": np.inf, "d": None, "e": 20_000_001, "f": float(np.float32(0.5))}
-    learning.keep("toy", figures, "python -m toy", argparse.Namespace(work=tmp_path, seeds=1, steps=2))
-    text = (tmp_path / "toy.json").read_text()
+    figures = {"a": 1 / 3, "b": np.nan, "c": np.inf, "d": None, "e": 20_000_001, "f": 0.5, "a_spread": np.nan}
+    learning.keep(started(tmp_path, "--steps", "2"), figures)
+    text = (tmp_path / "distillation-steps-2.json").read_text()
     assert json.loads(text)["figures"] == {"a": 0.33333, "b": None, "c": None, "d": None, "e": 20_000_001, "f": 0.5}
     assert "NaN" not in text
 
 
-@pytest.mark.parametrize(
-    ("seeds", "steps", "command"),
-    [
-        (1, None, "python -m toy"),
-        (3, None, "python -m toy --seeds 3"),
-        (1, 2, "python -m toy --steps 2"),
-        (2, 1, "python -m toy --seeds 2 --steps 1"),
-    ],
-)
-def test_figures_go_where_they_belong_with_their_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seeds: int, steps: int | None, command: str
+def test_figures_tell_how_many_trainings_and_what_they_computed_with(tmp_path: Path) -> None:
+    learning.keep(started(tmp_path, "--development", "--seeds", "2"), {"a": 1}, RECIPE)
+    content = json.loads((tmp_path / "distillation-development.json").read_text())
+    assert content["command"] == "python -m benchmarks.distillation --development --seeds 2"
+    assert content["precision"] == "float32"
+
+
+def test_trainings_of_two_precisions_tell_both() -> None:
+    both = [RECIPE.teacher.model_copy(update={"mixed_precision": short}) for short in ("bf16", "no", "bf16")]
+    assert learning.precision_of(*both) == "bf16, float32"
+
+
+def test_a_model_of_another_precision_is_not_taken_for_this_one(
+    version: DatasetVersion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(learning, "FOLDER", tmp_path / "results")
-    learning.keep(
-        "toy", {"a": 1}, "python -m toy", argparse.Namespace(work=tmp_path / "work", seeds=seeds, steps=steps)
-    )
-    (path,) = tmp_path.rglob("*.json")
-    assert path == tmp_path / ("work" if steps else "results") / "toy.json"
-    assert json.loads(path.read_text())["command"] == command
+    short = RECIPE.with_trainings(steps=1, mixed_precision="auto")
+    for number in ("no", "bf16"):
+        monkeypatch.setattr(learning, "mixed_precision", lambda _, number=number: number)
+        learning.learn(short, version, tmp_path)
+    assert len(trials.models_in(tmp_path)) == 4
 
 
-def test_options_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["toy"])
-    assert vars(learning.options("x", seeds=True)) == {
-        "work": learning.REPOSITORY / "logs",
-        "seeds": 1,
-        "steps": None,
-    }
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "required: --photos"),
-        (["--photos", "x", "--seeds", "0"], "argument --seeds: 0 is less than 1"),
-        (["--photos", "x", "--steps", "-1"], "argument --steps: -1 is less than 1"),
-        (["--photos", "x", "--steps", "few"], "argument --steps: invalid"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(
-    arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["toy", *arguments])
-    with pytest.raises(SystemExit):
-        learning.options("x", "folder", seeds=True)
-    assert message in capsys.readouterr().err
+def test_options_unless_told_otherwise(tmp_path: Path) -> None:
+    assert vars(started(tmp_path).options) == {"work": tmp_path, "seeds": 1, "steps": None, "development": False}
 
 
 @pytest.mark.long

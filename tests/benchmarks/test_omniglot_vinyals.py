@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks import omniglot_vinyals
+from discern.errors import DataError
 from tests.benchmarks import trials
 from tests.benchmarks.trials import Trial
 
@@ -13,18 +16,33 @@ TASKS = ("5way_1shot", "5way_5shot", "20way_1shot", "20way_5shot")
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    photos = trials.small_omniglot(tmp_path_factory.mktemp("data"))
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trials.small_omniglot(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def trial(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Trial:
     return trials.twice(omniglot_vinyals, tmp_path_factory.mktemp("work"), "--photos", str(photos))
 
 
 def test_the_figures_are_there(trial: Trial) -> None:
     names = [f"{part}_{task}" for part in ("teacher", "student") for task in TASKS]
-    trials.check_shares(trial.figures, [*names, *(f"{name}_half_width" for name in names)])
+    trials.check_shares(trial.figures, [f"{name}_half_width" for name in names])
+    trials.check_intervals(trial.figures, names)
     trials.check_gap(trial.figures)
     among_all = [trial.figures[f"among_all_gap_{name}"] for name in ("low", "points", "high")]
     assert among_all == sorted(among_all)
     assert (trial.figures["episodes"], trial.figures["queries_per_class"]) == (1000, 15)
+
+
+def test_development_asks_about_the_validation_characters(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The small set has one of them, four classes when it is turned, and one character shows no spread.
+    monkeypatch.setattr(omniglot_vinyals, "TASKS", ((4, 1),))
+    monkeypatch.setattr(omniglot_vinyals, "HARDEST", (4, 1))
+    with pytest.raises(DataError, match="A gap over 1 class has no interval"):
+        trials.development(omniglot_vinyals, tmp_path, "--photos", str(photos))
 
 
 def test_no_query_answers_itself(trial: Trial) -> None:

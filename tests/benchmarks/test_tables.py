@@ -59,6 +59,25 @@ def test_an_interval_stands_beside_its_figure(ends: dict[str, object]) -> None:
     assert "| `gap_points` | 0.5 [-0.25, 1.25] |\n\n" in made
 
 
+def test_an_interval_stands_behind_the_spread_of_its_figure_in_a_row() -> None:
+    figures = {"recall": 0.923, "recall_spread": 0.01, "recall_low": 0.895, "recall_high": 0.945, "seeds": 3}
+    made = tables.table(CONTENT | {"figures": figures}, ["student=*"], ["recall"])
+    assert "| `student` | 0.923 ± 0.01 [0.895, 0.945] |\n\n`seeds` 3\n" in made
+
+
+def test_a_column_without_a_figure_is_left_out() -> None:
+    made = tables.table(CONTENT | {"figures": {"student_recall": 0.5}}, ["student"], ["recall", "tpir"])
+    assert made.startswith("|  | `recall` |\n| --- | --- |\n| `student` | 0.5 |\n")
+
+
+def test_what_a_later_file_says_of_its_run_stands_below() -> None:
+    later = {"code_mark": "0123", "precision": "bf16", "threads": {"blas": 2, "torch": 2}}
+    assert tables.table(CONTENT).endswith("2026-01-02, commit `abc`, 2 cores (P), 4 GB\n")
+    assert tables.table(CONTENT | later).endswith(
+        "2026-01-02, commit `abc`, code `0123`, bf16, 2 threads of torch, 2 cores (P), 4 GB\n"
+    )
+
+
 def test_an_interval_that_was_not_computed_is_told_as_such() -> None:
     made = tables.table(CONTENT | {"figures": {"gap_points": None, "gap_interval": None}})
     assert "| `gap_points` | not computed |\n| `gap_interval` | not computed |\n" in made
@@ -87,6 +106,7 @@ def test_the_tables_of_the_readme_are_those_of_the_results_files() -> None:
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda path: path.stem)
 def test_every_results_file_has_the_format(path: Path) -> None:
     content = json.loads(path.read_text())
-    assert set(content) == {"command", "date", "commit", "machine", "figures"}
+    needed = {"command", "date", "commit", "machine", "figures"}
+    assert needed <= set(content) <= needed | {"code_mark", "precision", "threads"}
     assert content["figures"]
     assert set(content["machine"]) == set(machine())

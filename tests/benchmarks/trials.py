@@ -69,6 +69,11 @@ def twice(benchmark: ModuleType, work: Path, *arguments: str, shrink: Shrink = s
     return Trial(figures, run(benchmark, work, *arguments, shrink=shrink), models, models_in(work))
 
 
+def development(benchmark: ModuleType, work: Path, *arguments: str, shrink: Shrink = small) -> dict[str, Any]:
+    """The figures of a trial with `--development`, which stand beside those of the same trial without it."""
+    return run(benchmark, work / "development", *arguments, "--development", shrink=shrink)
+
+
 def run(benchmark: ModuleType, work: Path, *arguments: str, shrink: Shrink = small) -> dict[str, Any]:
     """The figures of a trial of two steps, which leaves the published ones as they are."""
     name = benchmark.__name__.rpartition(".")[2]
@@ -78,8 +83,10 @@ def run(benchmark: ModuleType, work: Path, *arguments: str, shrink: Shrink = sma
         patch.setattr(benchmark, "read_recipe", lambda *given: shrink(read_recipe(*given)))
         benchmark.main()
     assert published() == before
-    content = json.loads((work / f"{name}.json").read_text())
+    (path,) = work.glob(f"{name}-*.json")
+    content = json.loads(path.read_text())
     assert content["command"].startswith(f"python -m benchmarks.{name}")
+    assert content["command"].endswith(" --steps 2") or " --seeds " in content["command"]
     figures: dict[str, Any] = content["figures"]
     return figures
 
@@ -98,6 +105,12 @@ def check_shares(figures: dict[str, Any], names: Iterable[str]) -> None:
     """All of `names` are among the figures, and lie from 0 to 1."""
     for name in names:
         assert 0 <= figures[name] <= 1, name
+
+
+def check_intervals(figures: dict[str, Any], names: Iterable[str]) -> None:
+    """All of `names` lie in their intervals."""
+    for name in names:
+        assert 0 <= figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"] <= 1, name
 
 
 def check_gap(figures: dict[str, Any]) -> None:

@@ -34,6 +34,13 @@ def test_the_demo_tells_what_it_found(
     assert 0 < figures["enrolled_queries"] < len(queries)
     assert 0 <= figures["unseen_tpir"] <= figures["unseen_recall_at_1"] <= 1
     assert 0 <= figures["tnir"] <= 1
+    by_class = figures["by_class"].values()
+    for enrolled, queries in ((True, "enrolled_queries"), (False, "unknown_queries")):
+        assert sum(counts["queries"] for counts in by_class if counts["enrolled"] == enrolled) == figures[queries]
+    right = sum(counts["answered_right"] for counts in by_class if counts["enrolled"])
+    assert right == round(figures["unseen_tpir"] * figures["enrolled_queries"])
+    refused = sum(counts["answered_right"] for counts in by_class if not counts["enrolled"])
+    assert refused == round(figures["tnir"] * figures["unknown_queries"])
     with Image.open(tiny.home / "demo" / "answers.png") as picture:
         assert picture.width > 400
     assert "nearest class right" in written.err

@@ -133,6 +133,29 @@ def test_another_number_of_threads_is_a_warning(checkpoint: Checkpoint, caplog: 
     ]
 
 
+def test_a_slow_training_keeps_its_state_between_its_checkpoints(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = 20
+
+    def log(step: int, _: dict[str, float]) -> None:
+        if step == stop:
+            raise StopError
+
+    config = box_task.config(steps=30, checkpoint_every=25)
+    with pytest.raises(StopError):
+        train(config, checkpoint, log=log)
+    assert checkpoint.load() is None
+    monkeypatch.setattr("discern.learning.trainer.CHECKPOINT_SECONDS", 0.0)
+    with pytest.raises(StopError):
+        train(config, checkpoint, log=log)
+    state = checkpoint.load()
+    assert state is not None
+    assert state["step"] == 10
+    stop = 0
+    assert equal(train(config, checkpoint, log=log)[0], train(config)[0])
+
+
 class Broken(nn.Module):
     """An objective that is fine but for one step."""
 
