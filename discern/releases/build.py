@@ -26,6 +26,7 @@ from edge_runtime.core.embedder import OnnxEmbedder, check_loadable
 from edge_runtime.core.identify import Calibrator, DecisionRule
 from edge_runtime.core.images import Preprocessing, decode
 from edge_runtime.core.index import GalleryIndex, IndexParameters
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import (
     CATALOGUE_FILE,
     FORMAT,
@@ -94,6 +95,7 @@ class ReleaseParts:
         calibrator: states the probability of an answer, if one could be fitted.
         gallery: the enrolment settings that gave `vectors`.
         numeric_format: of the embedding model's weights.
+        photo_limits: the limits of a photo that can be used; None where every photo is answered.
         localiser: the detector, where a photo may hold several instances.
         index_parameters: the settings that the graph is built and searched with.
         counts: what else there is to count, beside classes, gallery rows and golden images.
@@ -112,6 +114,7 @@ class ReleaseParts:
     calibrator: Calibrator | None = None
     gallery: GalleryEntry | None = None
     numeric_format: NumericFormat | None = None
+    photo_limits: PhotoLimits | None = None
     localiser: LocaliserParts | None = None
     index_parameters: IndexParameters | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -148,6 +151,11 @@ def _check_parts(parts: ReleaseParts) -> None:
     _check_class_ids(np.asarray(parts.class_ids, dtype=np.int64), parts.classes)
     _check_thumbnails(parts.classes)
     _check_numbers(parts)
+    if parts.rule.least_probability > 0 and parts.calibrator is None:
+        raise PublicationError(
+            f"release {parts.name!r} has a rule with a least probability and no calibrator to state one: set "
+            "`least_probability` to 0."
+        )
     if not parts.golden:
         raise PublicationError(
             f"release {parts.name!r} has no golden images: give at least one PNG, devices test with it."
@@ -214,6 +222,7 @@ def _write_files(folder: Path, parts: ReleaseParts) -> dict[str, Any]:
         "index": asdict(index.parameters),
         "decision": asdict(parts.rule),
         "calibration": None if parts.calibrator is None else asdict(parts.calibrator),
+        "photo_limits": None if parts.photo_limits is None else asdict(parts.photo_limits),
         "counts": {
             **parts.counts,
             "classes": len(parts.classes),

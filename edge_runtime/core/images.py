@@ -97,6 +97,16 @@ class Preprocessing:
             return np.asarray(image.resize(target, Image.Resampling.BICUBIC))
         return np.asarray(ImageOps.pad(image, target, Image.Resampling.BICUBIC, color=LETTERBOX_FILL))
 
+    def filled(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Return where `apply` puts a photo of `width` x `height` pixels: left, top, right, bottom."""
+        if self.fit == "stretch":
+            return 0, 0, self.size, self.size
+        # As `ImageOps.pad` rounds.
+        across = self.size if width >= height else max(1, round(width / height * self.size))
+        down = self.size if height >= width else max(1, round(height / width * self.size))
+        left, top = round((self.size - across) * 0.5), round((self.size - down) * 0.5)
+        return left, top, left + across, top + down
+
 
 def decode(data: bytes, name: str = "the photo", limits: ImageLimits | None = None) -> Pixels:
     """Decode one encoded photo.

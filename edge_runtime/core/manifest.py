@@ -17,9 +17,10 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from edge_runtime.core.images import Fit, Preprocessing
 from edge_runtime.core.index import GRAPH_FILE, VECTORS_FILE
 from edge_runtime.core.manifest_migrations import migrate
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.errors import ReleaseError
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST_FILE = "release.json"
 MODEL_FILE = "model.onnx"
 LOCALISER_FILE = "localiser.onnx"
@@ -152,6 +153,7 @@ class DecisionEntry(_Strict):
     threshold: Finite
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     fpir: Annotated[float, Field(ge=0, le=1)]
+    least_probability: Share = 0.0
 
 
 class CalibrationEntry(_Strict):
@@ -160,6 +162,19 @@ class CalibrationEntry(_Strict):
     score: Finite
     margin: Finite
     intercept: Finite
+
+
+class PhotoLimitsEntry(_Strict):
+    """The limits of a photo that can be used, as `PhotoLimits` says; None where the model's answers set none."""
+
+    least_side: Annotated[int, Field(ge=1)] | None = None
+    least_brightness: Share | None = None
+    most_white: Share | None = None
+    least_sharpness: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+    def build(self) -> PhotoLimits:
+        """Return the limits that photos are compared with."""
+        return PhotoLimits(**self.model_dump())
 
 
 class Counts(BaseModel):
@@ -202,10 +217,11 @@ class ReleaseManifest(_Strict):
 
     Attributes:
         calibration: None where no probability could be fitted.
+        photo_limits: None where every photo is answered.
         gallery: None where a release made by format 1 does not say how it enrolled.
     """
 
-    format: Literal[3]
+    format: Literal[4]
     name: Annotated[str, Field(min_length=1, max_length=200)]
     created: AwareDatetime
     files: Mapping[FileName, FileEntry]
@@ -214,6 +230,7 @@ class ReleaseManifest(_Strict):
     index: IndexEntry
     decision: DecisionEntry
     calibration: CalibrationEntry | None = None
+    photo_limits: PhotoLimitsEntry | None = None
     counts: Counts
     metrics: Mapping[str, Finite]
     lineage: Lineage
@@ -229,6 +246,12 @@ class ReleaseManifest(_Strict):
         for name in self.models.files:
             if names.count(name) > 1:
                 raise ValueError(f"models: {name} is another file of the release")
+        return self
+
+    @model_validator(mode="after")
+    def _a_least_probability_has_a_calibrator(self) -> ReleaseManifest:
+        if self.decision.least_probability > 0 and self.calibration is None:
+            raise ValueError("decision.least_probability is stated, and no calibrator states a probability")
         return self
 
 

@@ -9,7 +9,9 @@ Formats:
 1. one model, described by `preprocessing` and `embedding`;
 2. added `calibration` and `represent`;
 3. put what a model needs beside its file in `models`, `represent` beside the other enrolment settings in `gallery`, and
-   renamed metrics and `lineage.precision`.
+   renamed metrics and `lineage.precision`;
+4. added `photo_limits` and `decision.least_probability`. They are optional, and still a format of their own: a device
+   that does not know them would not do what they say, and is told to update.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ Json = dict[str, Any]
 
 ADDED_BY_FORMAT_2 = frozenset({"calibration", "represent"})
 ADDED_BY_FORMAT_3 = frozenset({"models", "gallery"})
+ADDED_BY_FORMAT_4 = frozenset({"photo_limits"})
+DECISION_OF_FORMAT_3 = frozenset({"threshold", "margin", "fpir"})
 EMBEDDING_OF_FORMAT_2 = frozenset({"dim"})
 LINEAGE_OF_FORMAT_2 = frozenset({"dataset_version", "git_commit", "pipeline_run", "mlflow_run", "precision"})
 MODEL_OF_FORMAT_2 = "model.onnx"
@@ -42,7 +46,7 @@ def current_metric_name(name: str) -> str:
 
 
 def migrate(content: Json) -> Json:
-    """Return a manifest of any format up to 3 as one of format 3; what is no older format comes back as it is.
+    """Return a manifest of any format up to 4 as one of format 4; what is no older format comes back as it is.
 
     Raises:
         ValueError: a field does not belong to the format that the manifest states.
@@ -90,7 +94,18 @@ def from_format_2(content: Json) -> Json:
     }
 
 
-MIGRATIONS: Mapping[int, Callable[[Json], Json]] = {1: from_format_1, 2: from_format_2}
+def from_format_3(content: Json) -> Json:
+    """Return a manifest of format 3 as one of format 4, which states no limits of photos and no least probability.
+
+    Raises:
+        ValueError: a field came with format 4.
+    """
+    _refuse_later_fields(content, 3, ADDED_BY_FORMAT_4)
+    _fields(content.get("decision", {}), "decision", DECISION_OF_FORMAT_3)
+    return {**content, "format": 4}
+
+
+MIGRATIONS: Mapping[int, Callable[[Json], Json]] = {1: from_format_1, 2: from_format_2, 3: from_format_3}
 
 
 def _refuse_later_fields(content: Json, number: int, later: Collection[str]) -> None:

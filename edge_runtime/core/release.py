@@ -44,6 +44,7 @@ from edge_runtime.core.manifest import (
     first_problem,
     parse_manifest,
 )
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.errors import ReleaseError
 from edge_runtime.files import sha256_bytes, sha256_file
 
@@ -118,6 +119,12 @@ class Release:
     def preprocessing(self) -> Preprocessing:
         """The way from a photo to the input of the embedding model."""
         return self.manifest.models.embedding.preprocessing.build()
+
+    @property
+    def photo_limits(self) -> PhotoLimits | None:
+        """The limits of a photo that can be used; None where the release states none."""
+        entry = self.manifest.photo_limits
+        return None if entry is None else entry.build()
 
     @property
     def embedding_model(self) -> Path:

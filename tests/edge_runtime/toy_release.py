@@ -114,7 +114,7 @@ def build_toy(
     write_zip(folder / GOLDEN_IMAGES_FILE, "png", [encode_png(picture) for picture in golden])
     np.save(folder / GOLDEN_VECTORS_FILE, np.concatenate([embed(model, [picture]) for picture in golden]))
     manifest = {
-        "format": 3,
+        "format": 4,
         "name": name,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "files": {path.name: file_entry(path) for path in sorted(folder.iterdir())},
@@ -130,6 +130,7 @@ def build_toy(
         "index": asdict(IndexParameters()),
         "decision": asdict(rule),
         "calibration": asdict(CALIBRATOR),
+        "photo_limits": None,
         "counts": {"classes": len(colours), "gallery": len(pictures), "golden": len(golden)},
         "metrics": {"recall_at_1": 1.0},
         "lineage": {"dataset_version": "0123456789abcdef"},

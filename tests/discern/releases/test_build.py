@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from discern.releases.build import CatalogueClass, LocaliserParts, ReleaseParts,
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Calibrator, DecisionRule, Identifier
 from edge_runtime.core.images import Preprocessing, encode_jpeg
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import (
     FILES,
     LOCALISER_FILE,
@@ -72,13 +73,20 @@ def test_a_built_release_is_whole_and_answers(parts: ReleaseParts, tmp_path: Pat
 
 def test_the_manifest_states_every_part(parts: ReleaseParts, tmp_path: Path) -> None:
     manifest = build_release(tmp_path / "release", parts).manifest
-    assert manifest.decision.model_dump() == {"threshold": 0.97, "margin": 0.005, "fpir": 0.01}
+    assert manifest.decision.model_dump() == asdict(RULE)
     assert manifest.calibration is not None
     assert manifest.calibration.model_dump() == {"score": 40.0, "margin": 2.0, "intercept": -38.0}
     assert manifest.gallery == parts.gallery
     assert manifest.lineage == parts.lineage
     assert manifest.models.embedding.numeric_format == "fp32"
     assert manifest.counts.model_dump() == {"classes": 5, "gallery": 15, "golden": 3}
+
+
+def test_the_limits_of_photos_and_of_the_probability_reach_the_device(parts: ReleaseParts, tmp_path: Path) -> None:
+    limits, rule = PhotoLimits(least_side=20, most_white=0.5), replace(RULE, least_probability=0.75)
+    release = build_release(tmp_path / "release", replace(parts, photo_limits=limits, rule=rule))
+    assert release.photo_limits == Identifier(release).photo_limits == limits
+    assert Identifier(release).rule == rule
 
 
 def test_the_builder_writes_what_the_devices_tests_write(
@@ -147,6 +155,11 @@ WRONG: dict[str, tuple[Callable[[ReleaseParts], dict[str, Any]], str]] = {
     "metric": (lambda _: {"metrics": {"auroc": float("nan")}}, "auroc is nan"),
     "threshold": (lambda _: {"rule": DecisionRule(float("inf"), 0, 0.1)}, r"rule\.threshold is inf"),
     "margin": (lambda _: {"rule": DecisionRule(0.5, -1, 0.1)}, r"decision\.margin"),
+    "least probability": (
+        lambda _: {"rule": replace(RULE, least_probability=0.5), "calibrator": None},
+        "a least probability and no calibrator to state one: set `least_probability` to 0",
+    ),
+    "limit": (lambda _: {"photo_limits": PhotoLimits(least_brightness=4)}, r"photo_limits\.least_brightness"),
     "calibrator": (lambda _: {"calibrator": NOT_FINITE}, r"calibrator\.score is nan"),
     "size": (lambda _: {"preprocessing": Preprocessing(32)}, r"\[n, 32, 32, 3\] is needed"),
     "model": (lambda _: {"onnx": Path("/nowhere.onnx")}, "No such file"),
@@ -207,4 +220,4 @@ def test_the_manifest_is_readable_text(parts: ReleaseParts, tmp_path: Path) -> N
     release = build_release(tmp_path / "release", replace(parts, name="Würfel"))
     text = (release.folder / MANIFEST_FILE).read_text()
     assert '"name": "Würfel"' in text
-    assert json.loads(text)["format"] == 3
+    assert json.loads(text)["format"] == 4

@@ -1,27 +1,27 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
 
-from edge_runtime.core.identify import (
-    Calibrator,
-    DecisionRule,
-    Identifier,
-    Instance,
-    decide,
-    right_probability,
-    score_and_margin,
-)
+from edge_runtime.core.identify import DecisionRule, Identifier, Instance
+from edge_runtime.core.images import Pixels, encode_png
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import Release, open_release
 from edge_runtime.errors import ImageError, SettingsError
-from tests.edge_runtime.toy_release import CALIBRATOR, COLOURS, UNKNOWN, add_localiser, as_format, photo
+from tests.edge_runtime.toy_release import (
+    CALIBRATOR,
+    COLOURS,
+    RULE,
+    UNKNOWN,
+    add_localiser,
+    as_format,
+    photo,
+    square,
+)
 
 
 @pytest.mark.parametrize("label", COLOURS)
@@ -29,7 +29,7 @@ def test_an_enrolled_class_is_known(identifier: Identifier, label: str) -> None:
     answer = identifier.identify(photo(COLOURS[label], seed=99))
     assert answer.known
     assert answer.label == label
-    assert answer.reason == "match"
+    assert (answer.outcome, answer.reason) == ("match", "match")
     assert answer.matches[0].label == label
     assert answer.matches[0].score == answer.score > 0.99
     assert answer.margin == pytest.approx(answer.score - answer.matches[1].score)
@@ -40,9 +40,61 @@ def test_an_unknown_is_unknown(identifier: Identifier) -> None:
     answer = identifier.identify(photo(UNKNOWN))
     assert not answer.known
     assert answer.label is None
-    assert answer.reason == "below_threshold"
+    assert (answer.outcome, answer.reason) == ("unknown", "below_threshold")
     assert answer.matches
     assert "below the 0.970 needed" in answer.explanation
+
+
+def with_rule(identifier: Identifier, **changes: float) -> Identifier:
+    """The same release under another rule."""
+    other = copy(identifier)
+    other.rule = replace(RULE, **changes)
+    return other
+
+
+def test_two_classes_within_the_margin_are_to_be_looked_at_closely(identifier: Identifier) -> None:
+    answer = with_rule(identifier, margin=1.9).identify(photo(COLOURS["red"]))
+    assert (answer.outcome, answer.reason) == ("look_closely", "within_margin")
+    assert not answer.known
+    assert answer.label is None
+    first, second = answer.matches[:2]
+    assert first.label == "red"
+    assert answer.explanation.startswith(f"Look closely: red or {second.label}? They score {first.score:.3f} and ")
+
+
+def test_a_class_that_is_not_probable_enough_is_to_be_looked_at_closely(identifier: Identifier) -> None:
+    red = photo(COLOURS["red"])
+    probability = identifier.identify(red).probability
+    assert probability is not None
+    answer = with_rule(identifier, least_probability=probability + 1e-6).identify(red)
+    assert (answer.outcome, answer.reason, answer.label) == ("look_closely", "below_probability", None)
+    assert answer.probability == probability
+    assert with_rule(identifier, least_probability=probability).identify(red).outcome == "match"
+    outside = with_rule(identifier, least_probability=0.999).identify(red, candidates=["green"])
+    assert (outside.outcome, outside.reason) == ("unknown", "outside_candidates")
+
+
+def test_an_answer_is_written_with_its_outcome(identifier: Identifier) -> None:
+    answer = identifier.identify(photo(COLOURS["red"]))
+    written = answer.as_dict()
+    assert (written["outcome"], written["known"], written["label"]) == ("match", True, "red")
+    assert written["matches"][0] == {"label": "red", "score": answer.score}
+
+
+DARK: Pixels = (square(COLOURS["red"], side=8) * 0.05).astype(np.uint8)
+
+
+def test_a_photo_outside_the_limits_names_nothing(identifier: Identifier) -> None:
+    strict = copy(identifier)
+    strict.photo_limits = PhotoLimits(least_side=20, least_brightness=0.2)
+    assert strict.identify(photo(COLOURS["red"])) == identifier.identify(photo(COLOURS["red"]))
+    answer = strict.identify(encode_png(DARK))
+    assert (answer.outcome, answer.reason, answer.label) == ("unknown", "unusable_photo", None)
+    assert answer.probability is None
+    assert answer.matches == identifier.identify(encode_png(DARK)).matches
+    assert "too small (its shorter side has 8 pixels, at least 20 are needed) and too dark" in answer.explanation
+    assert strict.identify(encode_png(DARK), candidates=["green"]).reason == "unusable_photo"
+    assert identifier.identify(encode_png(DARK)).reason != "unusable_photo"
 
 
 def test_candidates_keep_the_right_answer(identifier: Identifier) -> None:
@@ -153,42 +205,3 @@ def test_threads_share_one_identifier(identifier: Identifier) -> None:
     with ThreadPoolExecutor(8) as pool:
         labels = [answer.label for answer in pool.map(identifier.identify, photos)]
     assert labels == list(COLOURS) * 10
-
-
-def test_decide_on_the_borders() -> None:
-    rule = DecisionRule(threshold=0.5, margin=0.25, fpir=0.01)
-    scores = np.array(
-        [[0.5, 0.25], [0.5, 0.375], [0.4375, 0.0], [0.5, -np.inf], [-np.inf, -np.inf], [np.nan, 0.0]], np.float32
-    )
-    assert decide(scores, rule).tolist() == [True, False, False, True, False, False]
-    assert decide(scores[:, :1], rule).tolist() == [True, True, False, True, False, False]
-
-
-def test_without_a_second_class_the_margin_reaches_down_to_the_lowest_cosine() -> None:
-    scores = np.array([[0.5, 0.25], [0.5, -0.5], [0.5, -np.inf], [-1.0, -np.inf]], np.float32)
-    assert score_and_margin(scores).tolist() == [[0.5, 0.25], [0.5, 1.0], [0.5, 1.5], [-1.0, 0.0]]
-    assert score_and_margin(scores[:, :1]).tolist() == [[0.5, 1.5]] * 3 + [[-1.0, 0.0]]
-
-
-def test_probabilities_by_hand() -> None:
-    scores = np.array([[0.5, 0.25], [0.75, 0.25], [0.75, -np.inf]], np.float32)
-    # Log-odds: 2 - 1 - 1 = 0; 3 - 2 - 1 = 0; 3 - 7 - 1 = -5.
-    probabilities = right_probability(scores, Calibrator(score=4.0, margin=-4.0, intercept=-1.0))
-    np.testing.assert_allclose(probabilities, [0.5, 0.5, 1 / (1 + np.exp(5))])
-    sure = right_probability(scores, Calibrator(score=1e5, margin=0.0, intercept=-6e4))
-    assert sure.tolist() == [0.0, 1.0, 1.0]  # without an overflow
-
-
-@given(
-    arrays(np.float32, (6, 3), elements=st.floats(-1, 1, width=32)),
-    st.floats(-1, 1),
-    st.floats(0, 1),
-    st.floats(0, 0.5),
-)
-def test_a_stricter_rule_knows_no_more(
-    scores: NDArray[np.float32], threshold: float, margin: float, more: float
-) -> None:
-    scores = -np.sort(-scores, axis=1)
-    loose = decide(scores, DecisionRule(threshold, margin, 0.1))
-    strict = decide(scores, DecisionRule(threshold + more, margin + more, 0.1))
-    assert not (strict & ~loose).any()

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import FORMAT, LOCALISER_FILE, MANIFEST_FILE, MODEL_FILE, Release, parse_manifest
 from edge_runtime.errors import ReleaseError
 from tests.edge_runtime.toy_release import add_localiser, read_manifest
@@ -51,8 +52,19 @@ def test_counts_may_grow_without_another_format(toy_release: Release) -> None:
 
 
 def test_a_newer_format_asks_for_an_update(toy_release: Release) -> None:
-    with pytest.raises(ReleaseError, match=r"format 4, .* reads up to 3: update discern-edge\."):
+    with pytest.raises(ReleaseError, match=r"format 5, .* reads up to 4: update discern-edge\."):
         parse_manifest(changed(toy_release, format=FORMAT + 1, something_new=True))
+
+
+def test_limits_of_photos_are_read_as_they_are_stated(toy_release: Release) -> None:
+    assert toy_release.photo_limits is None
+    limits = {"least_side": 40, "least_brightness": 0.09, "most_white": 0.6, "least_sharpness": 0.02}
+    entry = parse_manifest(changed(toy_release, photo_limits=limits)).photo_limits
+    assert entry is not None
+    assert entry.build() == PhotoLimits(**limits)  # type: ignore[arg-type]  # one of them is an int
+    none = parse_manifest(changed(toy_release, photo_limits={})).photo_limits
+    assert none is not None
+    assert none.build() == PhotoLimits()
 
 
 def test_a_model_has_a_file_of_its_own(release: Release) -> None:
@@ -90,6 +102,13 @@ def test_a_localiser_states_all_that_its_boxes_are_read_with(release: Release, f
         ({"calibration__score": None}, r"calibration\.score"),
         ({"calibration__slope": 1.0}, r"calibration\.slope"),
         ({"calibration__margin": float("inf")}, "is not a valid manifest"),
+        ({"decision__least_probability": 1.5}, r"decision\.least_probability"),
+        ({"decision__least_probability": 0.5, "calibration": None}, "no calibrator states a probability"),
+        ({"photo_limits": {"least_side": 0}}, r"photo_limits\.least_side"),
+        ({"photo_limits": {"least_brightness": 4}}, r"photo_limits\.least_brightness"),
+        ({"photo_limits": {"most_white": -0.1}}, r"photo_limits\.most_white"),
+        ({"photo_limits": {"least_sharpness": float("inf")}}, "is not a valid manifest"),
+        ({"photo_limits": {"least_contrast": 0.1}}, r"photo_limits\.least_contrast"),
         ({"gallery__represent": "auto"}, r"gallery\.represent"),
         ({"gallery__photos_per_class": 0}, r"gallery\.photos_per_class"),
         ({"gallery__splits": "test"}, r"gallery\.splits"),

@@ -11,6 +11,7 @@ from edge_runtime.core.manifest_migrations import (
     current_metric_name,
     from_format_1,
     from_format_2,
+    from_format_3,
     migrate,
 )
 from edge_runtime.errors import ReleaseError
@@ -36,8 +37,34 @@ def test_every_format_that_was_written_is_read(number: int) -> None:
     assert manifest.models.embedding.dim == content["embedding"]["dim"]
     assert manifest.models.embedding.file == "model.onnx"
     assert manifest.models.localiser is None
-    for field in ("files", "index", "decision", "counts", "name"):
+    for field in ("files", "index", "counts", "name"):
         assert manifest.model_dump()[field] == content[field]
+    assert manifest.decision.model_dump() == {**content["decision"], "least_probability": 0.0}
+    assert manifest.photo_limits is None
+
+
+def test_format_3_is_read_as_it_was_written() -> None:
+    content = written(3)
+    assert content["format"] == 3
+    manifest = read(content).model_dump(mode="json", exclude={"format", "created"})
+    assert manifest.pop("photo_limits") is None
+    assert manifest["decision"].pop("least_probability") == 0.0
+    assert manifest["models"].pop("localiser") is None
+    assert manifest == {name: value for name, value in content.items() if name not in {"format", "created"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"photo_limits": None}, "format 3 has no photo_limits"),
+        ({"decision": {"threshold": 0.9, "margin": 0.0, "fpir": 0.1, "least_probability": 0.5}}, "least_probability"),
+        ({"decision": 1}, "decision is not an object"),
+    ],
+)
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_field_of_format_4_does_not_stand_in_an_older_one(number: int, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ReleaseError, match=says):
+        read({**written(number), **changes})
 
 
 def test_format_1_states_neither_a_probability_nor_a_representation() -> None:
@@ -119,7 +146,7 @@ def test_an_older_manifest_is_read_as_strictly_as_a_new_one(changes: dict[str, A
 def test_migrations_go_step_by_step_and_change_nothing_that_they_are_given() -> None:
     first = written(1)
     before = json.dumps(first)
-    assert migrate(first) == from_format_2(from_format_1(first))
+    assert migrate(first) == from_format_3(from_format_2(from_format_1(first)))
     assert json.dumps(first) == before
-    assert list(MIGRATIONS) == [1, 2]
-    assert migrate({"format": 3, "name": "as it is"}) == {"format": 3, "name": "as it is"}
+    assert list(MIGRATIONS) == [1, 2, 3]
+    assert migrate({"format": 4, "name": "as it is"}) == {"format": 4, "name": "as it is"}

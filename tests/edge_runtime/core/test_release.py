@@ -72,7 +72,7 @@ def test_files_that_are_not_listed_are_ignored(release: Release) -> None:
     assert open_release(release.folder, release.id).id == release.id
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_release_of_an_older_format_opens_under_its_own_id_and_hashes(release: Release, number: int) -> None:
     identity = as_format(number, release.folder)
     before = {path.name: path.read_bytes() for path in release.folder.iterdir()}
