@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge_runtime.core.decision import Outcome
 from edge_runtime.core.identify import Answer, Identifier, split_candidates
 from edge_runtime.core.release import Release
 from edge_runtime.device.active_release import ActiveRelease
@@ -75,6 +76,7 @@ class MatchOut(BaseModel):
 class AnswerOut(BaseModel):
     """The answer to a photo."""
 
+    outcome: Outcome
     known: bool
     label: str | None
     score: float
@@ -136,7 +138,7 @@ class Service:
 
     async def identify(self, request: Request) -> AnswerOut:
         """Answer one request."""
-        outcome = "refused"
+        outcome: str = "refused"
         try:
             identifier = self.identifier()
             upload = await read_upload(request, self.settings.max_request_bytes)
@@ -146,7 +148,7 @@ class Service:
                 lambda: identifier.identify(upload.photo, candidates), limiter=self._limiter
             )
             self.metrics.seconds.observe(time.perf_counter() - start)
-            outcome = "known" if answer.known else "unknown"
+            outcome = answer.outcome
             return _answer_out(answer, identifier)
         finally:
             self.metrics.identifications.labels(outcome).inc()
@@ -217,7 +219,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
 
     @app.post("/v1/identify", dependencies=allowed, openapi_extra=PHOTO_BODY)
     async def identify(request: Request) -> AnswerOut:
-        """Say which enrolled class is on the photo, or that it is unknown."""
+        """Say which enrolled class is on the photo, which two to look at closely, or that it is unknown."""
         return await service.identify(request)
 
     @app.get("/v1/release", dependencies=allowed)

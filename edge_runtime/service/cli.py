@@ -23,6 +23,8 @@ from rich.text import Text
 
 from edge_runtime.core.identify import Answer, Identifier, split_candidates
 from edge_runtime.core.images import ImageLimits
+from edge_runtime.core.manifest import DecisionEntry
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.device.home import Home
 from edge_runtime.device.repository_address import resolved
 from edge_runtime.errors import EdgeError, ImageError, SettingsError
@@ -158,8 +160,9 @@ def _status(options: argparse.Namespace) -> int:
     manifest = release.manifest
     table.add_row("release", Text(f"{release.id} ({manifest.name}, built {release.created:%Y-%m-%d %H:%M} UTC)"))
     table.add_row("classes", f"{manifest.counts.classes:,}, from {manifest.counts.gallery:,} gallery photos")
-    rule = manifest.decision
-    table.add_row("rule", f"score >= {rule.threshold:.3f}, margin >= {rule.margin:.3f}, for FPIR {rule.fpir:g}")
+    table.add_row("rule", _rule(manifest.decision))
+    if release.photo_limits is not None:
+        table.add_row("photos", _limits(release.photo_limits))
     table.add_row("previous", (current and current.previous) or "none")
     for name, reason in home.bad().items():
         table.add_row("refused", Text(f"{name}: {reason}"))
@@ -231,11 +234,26 @@ def _read_photo(path: Path, limits: ImageLimits) -> bytes:
 def _table(answers: list[tuple[Path, Answer]]) -> Table:
     table = Table("photo", "answer", "score", "margin", "probability", "why")
     for photo, answer in answers:
-        label = Text(answer.label, "bold") if answer.label is not None else Text("unknown", "italic")
+        words = Text(answer.outcome.replace("_", " "), "italic") if answer.label is None else Text(answer.label, "bold")
         numbers = (f"{answer.score:.3f}", f"{answer.margin:.3f}", _percent(answer.probability))
         # As Text: a label or a file's name may hold what rich takes for markup.
-        table.add_row(Text(photo.name), label, *numbers, Text(answer.explanation))
+        table.add_row(Text(photo.name), words, *numbers, Text(answer.explanation))
     return table
+
+
+def _rule(rule: DecisionEntry) -> str:
+    bound = f", probability >= {rule.least_probability:g}" if rule.least_probability else ""
+    return f"score >= {rule.threshold:.3f}, margin >= {rule.margin:.3f}{bound}, for FPIR {rule.fpir:g}"
+
+
+def _limits(limits: PhotoLimits) -> str:
+    stated = {
+        "shorter side >= {} pixels": limits.least_side,
+        "mean brightness >= {:.3g} %": limits.least_brightness and 100 * limits.least_brightness,
+        "white <= {:.3g} %": limits.most_white and 100 * limits.most_white,
+        "sharpness >= {:.3g}": limits.least_sharpness,
+    }
+    return ", ".join(words.format(limit) for words, limit in stated.items() if limit is not None) or "without limits"
 
 
 def _percent(probability: float | None) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge_runtime.core.identify import Identifier
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import Release, open_release
 from edge_runtime.device.updates import pull
-from tests.edge_runtime.toy_release import COLOURS, build_toy
+from tests.edge_runtime.toy_release import COLOURS, RULE, build_toy
 from tests.edge_runtime.toy_repository import ToyRepository
 
 
@@ -25,6 +27,13 @@ def newer_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The same model with one more class: only the gallery changed; not to be changed."""
     colours = {**COLOURS, "orange": (250, 140, 20)}
     return build_toy(tmp_path_factory.mktemp("releases") / "newer", colours=colours, name="squares and orange")
+
+
+@pytest.fixture(scope="session")
+def strict_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """The same release with a margin that no two classes reach, and a limit of light; not to be changed."""
+    folder = tmp_path_factory.mktemp("releases") / "strict"
+    return build_toy(folder, rule=replace(RULE, margin=1.9), photo_limits=PhotoLimits(least_brightness=0.2))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Calibrator, DecisionRule
 from edge_runtime.core.images import Pixels, Preprocessing, encode_jpeg, encode_png
 from edge_runtime.core.index import GalleryIndex, IndexParameters
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import (
     CATALOGUE_FILE,
     GOLDEN_IMAGES_FILE,
@@ -101,6 +102,7 @@ def build_toy(
     items: int = 3,
     name: str = "squares",
     rule: DecisionRule = RULE,
+    photo_limits: PhotoLimits | None = None,
 ) -> Release:
     """Write a release that tells `colours` apart, with `items` gallery pictures each, as a builder would."""
     folder.mkdir(parents=True)
@@ -130,7 +132,7 @@ def build_toy(
         "index": asdict(IndexParameters()),
         "decision": asdict(rule),
         "calibration": asdict(CALIBRATOR),
-        "photo_limits": None,
+        "photo_limits": None if photo_limits is None else asdict(photo_limits),
         "counts": {"classes": len(colours), "gallery": len(pictures), "golden": len(golden)},
         "metrics": {"recall_at_1": 1.0},
         "lineage": {"dataset_version": "0123456789abcdef"},

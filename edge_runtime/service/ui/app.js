@@ -28,6 +28,12 @@ function show(kind, verdict, why = "", matches = [], probability = null) {
   $("matches").replaceChildren(...matches.map(row));
 }
 
+function verdict(answer) {
+  if (answer.known) return answer.label;
+  if (answer.outcome === "unknown") return "Unknown";
+  return `${answer.matches.slice(0, 2).map((match) => match.label).join(" or ")}?`;
+}
+
 function percent(probability) {
   if (probability >= 0.995) return "over 99 %"; // no calibrator tells the last half of a percent
   return probability <= 0.005 ? "under 1 %" : `${(100 * probability).toFixed(0)} %`;
@@ -66,8 +72,7 @@ async function identify(file) {
   try {
     const answer = await told(await ask("v1/identify", { method: "POST", body: form }));
     if (turn !== latest) return;
-    const verdict = answer.known ? answer.label : "Unknown";
-    show(answer.known ? "known" : "unknown", verdict, answer.explanation, answer.matches, answer.probability);
+    show(answer.outcome, verdict(answer), answer.explanation, answer.matches, answer.probability);
   } catch (error) {
     if (turn === latest) show("wrong", error.message);
   }

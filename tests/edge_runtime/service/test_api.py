@@ -34,7 +34,7 @@ def test_a_raw_photo_is_identified(client: TestClient, toy_release: Release) -> 
     response = client.post("/v1/identify", content=photo(COLOURS["red"], 77))
     assert response.status_code == 200
     answer = response.json()
-    assert answer["known"] is True
+    assert (answer["outcome"], answer["known"]) == ("match", True)
     assert answer["label"] == "red"
     assert answer["release"] == toy_release.id
     assert answer["matches"][0] == {"label": "red", "score": answer["score"], "thumbnail": "/v1/classes/0/thumbnail"}
@@ -49,8 +49,21 @@ def test_a_form_is_identified(client: TestClient) -> None:
 def test_an_unknown_is_a_good_answer(client: TestClient) -> None:
     response = client.post("/v1/identify", content=photo(UNKNOWN))
     assert response.status_code == 200
-    assert response.json()["known"] is False
+    assert (response.json()["outcome"], response.json()["known"]) == ("unknown", False)
     assert response.json()["label"] is None
+
+
+def test_two_to_look_at_and_a_photo_that_cannot_be_used(strict_release: Release) -> None:
+    client = TestClient(create_app(strict_release, SETTINGS))
+    two = client.post("/v1/identify", content=photo(COLOURS["red"])).json()
+    assert (two["outcome"], two["known"], two["label"], two["reason"]) == ("look_closely", False, None, "within_margin")
+    assert two["matches"][0]["label"] == "red"
+    dark = client.post("/v1/identify", content=photo((9, 9, 9))).json()
+    assert (dark["outcome"], dark["reason"], dark["probability"]) == ("unknown", "unusable_photo", None)
+    assert "add light" in dark["explanation"]
+    counts = client.get("/metrics").text
+    assert '{outcome="look_closely"} 1.0' in counts
+    assert client.get("/v1/release").json()["photo_limits"]["least_brightness"] == 0.2
 
 
 @pytest.mark.parametrize("texts", [["red", "green"], ["red,green"], [" red , green "]])
@@ -158,7 +171,7 @@ def test_health_and_metrics(toy_release: Release) -> None:
         client.post("/v1/identify", content=photo(colour))
     client.post("/v1/identify", content=b"hello")
     text = client.get("/metrics").text
-    for line in ('{outcome="known"} 2.0', '{outcome="unknown"} 1.0', '{outcome="refused"} 1.0'):
+    for line in ('{outcome="match"} 2.0', '{outcome="unknown"} 1.0', '{outcome="refused"} 1.0'):
         assert f"discern_identifications_total{line}" in text
     assert "discern_identify_seconds_count 3.0" in text
     assert f'discern_release{{release="{toy_release.id}"}} 1.0' in text

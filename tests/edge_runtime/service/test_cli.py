@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from edge_runtime.core.release import FILES, MANIFEST_FILE, MODEL_FILE, Release
-from edge_runtime.device.home import Home
+from edge_runtime.device.home import Current, Home
 from edge_runtime.service import cli
 from edge_runtime.service.cli import _percent, main
 from tests.edge_runtime.toy_release import COLOURS, UNKNOWN, flip, photo
@@ -89,7 +90,23 @@ def test_json_is_one_object_a_line(edge: Edge, home: Path, photos: dict[str, str
     assert ran.status == 0
     answers = [json.loads(line) for line in ran.out.splitlines()]
     assert [answer["label"] for answer in answers] == ["red", None]
+    assert [answer["outcome"] for answer in answers] == ["match", "unknown"]
     assert [answer["photo"] for answer in answers] == [photos["red"], photos["unknown"]]
+
+
+def test_outcomes_and_limits_can_be_read(edge: Edge, strict_release: Release, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(strict_release.folder, home.folder(strict_release.id))
+    home.write_current(Current(strict_release.id, None))
+    for name, colour in {"red": COLOURS["red"], "dark": (9, 9, 9)}.items():
+        (tmp_path / f"{name}.png").write_bytes(photo(colour))
+    ran = edge("--home", home.path, "identify", tmp_path / "red.png", tmp_path / "dark.png")
+    assert ran.status == 0
+    assert "│ look closely │" in ran.out
+    assert "Look closely: red or " in ran.out
+    assert "│ unknown " in ran.out
+    assert "The photo is too dark (mean brightness " in ran.out
+    assert "mean brightness >= 20 %" in edge("--home", home.path, "status").out
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -52,10 +53,10 @@ def page(browser: Browser) -> Iterator[Page]:
     assert problems == []
 
 
-@pytest.fixture(params=[None, TOKEN], ids=["open", "token"])
-def address(request: pytest.FixtureRequest, toy_release: Release) -> Iterator[str]:
-    token = Secret(request.param) if request.param else None
-    app = create_app(toy_release, ServiceSettings(token=token))
+@contextmanager
+def served(release: Release, token: str | None) -> Iterator[str]:
+    """Serve a release in a thread; gives the address."""
+    app = create_app(release, ServiceSettings(token=Secret(token) if token else None))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -65,6 +66,12 @@ def address(request: pytest.FixtureRequest, toy_release: Release) -> Iterator[st
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(params=[None, TOKEN], ids=["open", "token"])
+def address(request: pytest.FixtureRequest, toy_release: Release) -> Iterator[str]:
+    with served(toy_release, request.param) as address:
+        yield address
 
 
 def test_a_photo_goes_in_and_the_answer_can_be_read(
@@ -83,7 +90,7 @@ def test_a_photo_goes_in_and_the_answer_can_be_read(
     choose = page.locator("#file")
     choose.set_input_files(tmp_path / "red.png")
     expect(page.locator("#verdict")).to_have_text("red")
-    expect(page.locator("#answer")).to_have_class("known")
+    expect(page.locator("#answer")).to_have_class("match")
     expect(page.locator("#sure")).to_have_text(re.compile(r"The best match is right with a probability of 9\d %\."))
     first = page.locator("#matches li").first
     expect(first).to_contain_text("red")
@@ -105,6 +112,16 @@ def test_a_photo_goes_in_and_the_answer_can_be_read(
     expect(page.locator("#verdict")).to_have_text("Unknown")
     expect(page.locator("#why")).to_contain_text("red, which is not among the candidates")
     expect(page.locator("#sure")).to_be_hidden()
+
+
+def test_two_to_look_at_are_named(page: Page, strict_release: Release, tmp_path: Path) -> None:
+    (tmp_path / "red.png").write_bytes(photo(COLOURS["red"], 3))
+    with served(strict_release, None) as address:
+        page.goto(address)
+        page.locator("#file").set_input_files(tmp_path / "red.png")
+        expect(page.locator("#verdict")).to_have_text(re.compile(r"^red or \w+\?$"))
+        expect(page.locator("#answer")).to_have_class("look_closely")
+        expect(page.locator("#why")).to_contain_text("Look closely: red or")
 
 
 class Below(BaseHTTPRequestHandler):
