@@ -55,7 +55,7 @@ class Answer:
 
     @property
     def known(self) -> bool:
-        """Whether the decision rule accepts the best class."""
+        """True where the decision rule accepts the best class."""
         return self.outcome == "match"
 
     @property

@@ -15,8 +15,8 @@ def told_apart(first: float, second: float, digits: int = 3) -> tuple[str, str]:
 
 def percents_apart(first: float, second: float) -> tuple[str, str]:
     """Write two shares, 0 to 1, in whole per cents, or with as many digits as tell them apart."""
-    one, other = _told_apart(100 * Decimal(first), 100 * Decimal(second), 0)
-    return f"{one} %", f"{other} %"
+    texts = _told_apart(100 * Decimal(first), 100 * Decimal(second), 0)
+    return f"{texts[0]} %", f"{texts[1]} %"
 
 
 def _told_apart(first: Decimal, second: Decimal, digits: int) -> tuple[str, str]:
