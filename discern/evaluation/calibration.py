@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors
 from discern.evaluation.gallery_fit import DECIDING, FittedGallery, fit_galleries, scores_elsewhere
@@ -40,11 +40,13 @@ class CalibratedModel:
     Attributes:
         tried: the representations of a class that were tried, each with its rule, fitted on the validation queries;
             best first.
+        rule: the first one's, with the least probability that an answer needs.
         calibrator: of the first one, fitted on the same queries; None where it could not be fitted.
         metrics: of the test queries under the first one's rule.
     """
 
     tried: tuple[FittedGallery, ...]
+    rule: DecisionRule
     calibrator: Calibrator | None
     metrics: Metrics
 
@@ -57,11 +59,6 @@ class CalibratedModel:
     def gallery(self) -> Gallery:
         """The gallery that ships."""
         return self.chosen.gallery
-
-    @property
-    def rule(self) -> DecisionRule:
-        """The decision rule that ships."""
-        return self.chosen.rule
 
     def figures(self) -> dict[str, float]:
         """Return the figures that travel with a release: of the test queries, and of the validation queries.
@@ -83,6 +80,7 @@ def calibrate(
     config: GalleryConfig,
     fpir: float,
     elsewhere: Elsewhere | None = None,
+    least_probability: float = 0.0,
 ) -> CalibratedModel:
     """Enrol the gallery, fit rule and calibrator on the validation queries, measure the test queries.
 
@@ -93,6 +91,7 @@ def calibrate(
         config: how a class is represented.
         fpir: the false-identification rate that the rule is fitted for, between 0 and 1.
         elsewhere: photos of other things, embedded by the same model.
+        least_probability: the least stated probability of an answer, 0 to 1; 0 is no bound.
 
     Raises:
         DataError: the validation queries lack enrolled classes or unknowns, or there is no test query.
@@ -102,5 +101,6 @@ def calibrate(
     chosen = tried[0]
     calibrator = fit_calibrator(chosen.results)
     foreign = scores_elsewhere(chosen.gallery, None if elsewhere is None else elsewhere.measuring)
-    metrics = measure(test.search(chosen.gallery), chosen.rule, calibrator, foreign)
-    return CalibratedModel(tried, calibrator, metrics)
+    rule = replace(chosen.rule, least_probability=least_probability)
+    metrics = measure(test.search(chosen.gallery), rule, calibrator, foreign)
+    return CalibratedModel(tried, rule, calibrator, metrics)

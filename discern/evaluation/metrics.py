@@ -121,6 +121,7 @@ def measure(
         calibrator: states probabilities.
         elsewhere: [n, 2] cosines of the best and the second class of photos of things from elsewhere.
     """
+    results = results.stated_by(calibrator)
     enrolled = results.enrolled
     unseen = enrolled & ~results.trained
     right = results.right(rule)
@@ -133,9 +134,9 @@ def measure(
         unseen_tpir=_share(right, unseen),
         tnir=_share(right, ~enrolled),
         left_out_tnir=_share(right, results.left_out),
-        elsewhere_tnir=None if elsewhere is None else float((~decide(elsewhere, rule)).mean()),
+        elsewhere_tnir=None if elsewhere is None else float((~_named(elsewhere, rule, calibrator)).mean()),
         auroc=unknown_auroc(results),
-        joint_auroc=None if calibrator is None else _auroc(enrolled, right_probability(results.scores, calibrator)),
+        joint_auroc=None if results.probabilities is None else _auroc(enrolled, results.probabilities),
         precision=precision,
         recall=recall,
         accuracy=float(right.mean()),
@@ -146,6 +147,10 @@ def measure(
         unknown_queries=int((~enrolled).sum()),
         gallery_classes=len(results.labels),
     )
+
+
+def _named(scores: NDArray[np.float32], rule: DecisionRule, calibrator: Calibrator | None) -> NDArray[np.bool_]:
+    return decide(scores, rule, None if calibrator is None else right_probability(scores, calibrator))
 
 
 def unknown_auroc(results: SearchResults) -> float | None:

@@ -7,14 +7,14 @@ class, so that a query is made an unknown by leaving its own class out of the se
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from discern.errors import DataError
 from discern.evaluation.gallery import Gallery, Vectors
-from edge_runtime.core.identify import DecisionRule, decide
+from edge_runtime.core.decision import Calibrator, DecisionRule, decide, right_probability
 from edge_runtime.core.index import NO_CLASS, GalleryIndex
 
 UNKNOWN = -1  # the class number of an unknown, and of the answer `unknown`
@@ -32,6 +32,7 @@ class SearchResults:
         query_labels: q labels of the true classes, enrolled or not.
         trained: [q] whether the model trained on the query's class.
         left_out: [q] whether the query's class is enrolled, and was left out of the search: an unknown.
+        probabilities: [q] that the best class is right, as a calibrator states; None where none does.
     """
 
     truth: NDArray[np.int64]
@@ -41,6 +42,7 @@ class SearchResults:
     query_labels: tuple[str, ...]
     trained: NDArray[np.bool_]
     left_out: NDArray[np.bool_]
+    probabilities: NDArray[np.float64] | None = None
 
     @property
     def enrolled(self) -> NDArray[np.bool_]:
@@ -52,13 +54,21 @@ class SearchResults:
         """[q] whether the best class is the true one."""
         return self.enrolled & (self.best_class == self.truth)
 
+    def named(self, rule: DecisionRule) -> NDArray[np.bool_]:
+        """[q] whether the answer is a name."""
+        return decide(self.scores, rule, self.probabilities)
+
     def answers(self, rule: DecisionRule) -> NDArray[np.int64]:
         """[q] number of the answered class, or -1 for `unknown`."""
-        return np.where(decide(self.scores, rule), self.best_class, UNKNOWN)
+        return np.where(self.named(rule), self.best_class, UNKNOWN)
 
     def right(self, rule: DecisionRule) -> NDArray[np.bool_]:
         """[q] whether the answer is right; `unknown` is the right answer to an unknown."""
         return self.answers(rule) == self.truth
+
+    def stated_by(self, calibrator: Calibrator | None) -> SearchResults:
+        """Return the same results with the probabilities that `calibrator` states."""
+        return replace(self, probabilities=None if calibrator is None else right_probability(self.scores, calibrator))
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> SearchResults:
         """Return some of the queries: those where `chosen` [q] is true, or those of these numbers."""
@@ -71,6 +81,7 @@ class SearchResults:
             tuple(self.query_labels[row] for row in rows),
             self.trained[rows],
             self.left_out[rows],
+            None if self.probabilities is None else self.probabilities[rows],
         )
 
 

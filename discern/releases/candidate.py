@@ -21,6 +21,7 @@ from discern.evaluation.calibration import CalibratedModel, calibrate
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.numeric_format import FormatChoice
+from discern.evaluation.photo_limits import fit_photo_limits, known_photos
 from discern.evaluation.queries import EmbeddedSplit, decode_gallery, decode_queries
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import TorchEmbedder
@@ -29,6 +30,7 @@ from discern.releases.config import PackagingConfig
 from discern.releases.elsewhere import photos_from_elsewhere
 from discern.releases.numeric_format_search import EmbeddedTrial, FormatTrial, choose_numeric_format
 from edge_runtime.core.images import encode_jpeg, encode_png
+from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import GalleryEntry, Lineage, Release
 
 PARITY_PHOTOS = 64  # on which the export must give the student's embeddings
@@ -98,7 +100,13 @@ def build_candidate(folder: Path, inputs: CandidateInputs) -> Candidate:
         shipped, choice = choose_numeric_format(exported, trial, packaging.numeric_format)
         test = decode_queries(version, "test", enrolled, preprocessing).embed(shipped.model)
         calibrated = calibrate(
-            shipped.gallery, shipped.queries, test, inputs.gallery, packaging.fpir, shipped.elsewhere
+            shipped.gallery,
+            shipped.queries,
+            test,
+            inputs.gallery,
+            packaging.fpir,
+            shipped.elsewhere,
+            packaging.least_probability,
         )
         release = _build(folder, inputs, shipped, test, calibrated, choice)
     return Candidate(release, calibrated.metrics, choice)
@@ -132,9 +140,18 @@ def _build(
             unknown_classes=inputs.gallery.unknown_classes,
         ),
         numeric_format=choice.numeric_format,
+        photo_limits=_photo_limits(shipped, calibrated),
         counts=_counts(enrolled, test),
     )
     return build_release(folder, parts)
+
+
+def _photo_limits(shipped: EmbeddedTrial, calibrated: CalibratedModel) -> PhotoLimits:
+    """Degrade known validation queries until the answers break."""
+    queries = shipped.queries
+    as_known = np.arange(len(queries.labels)) if queries.left_out is None else np.flatnonzero(~queries.left_out)
+    known = known_photos(queries.rows.take(as_known.tolist()), calibrated.gallery.labels)
+    return fit_photo_limits(shipped.model, calibrated.gallery, calibrated.rule, known)
 
 
 def _counts(enrolled: DatasetVersion, test: EmbeddedSplit) -> dict[str, int]:

@@ -127,7 +127,7 @@ def _evaluate(release: Release, photos: FrozenPhotos, gallery: GalleryConfig) ->
     identifier = Identifier(release)
     enrolled = photos.gallery.embed(identifier.model).enrol(gallery.represented(representation(release)))
     queries = photos.queries.embed(identifier.model)
-    results = queries.search(enrolled)
+    results = queries.search(enrolled).stated_by(identifier.calibrator)
     answers = AnsweredQueries(
         truth=results.truth,
         answered=results.answers(identifier.rule),

@@ -19,6 +19,12 @@ class PackagingConfig(BaseModel):
         "noise), those of a folder or zip (path or s3:// URL), `none`; `auto`: the built-in ones where fewer than 20 "
         "classes can be asked as unknowns",
     )
+    least_probability: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="below this stated probability an answer is `look_closely` in place of a name; 0: no bound",
+    )
     golden_images: int = Field(default=8, ge=1, le=64, description="images whose embeddings every device reproduces")
     numeric_format: NumericFormatConfig = Field(
         default=NumericFormatConfig(), description="what may ship in place of fp32"

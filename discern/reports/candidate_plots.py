@@ -30,7 +30,7 @@ from discern.progress import bar
 from discern.releases.enrolled_gallery import gallery_of
 from discern.reports.thumbnails import Thumbnails, class_photos
 from edge_runtime.core.embedder import OnnxEmbedder
-from edge_runtime.core.identify import TOP_K, Identifier, right_probability
+from edge_runtime.core.identify import TOP_K, Identifier
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.index import NO_CLASS
 from edge_runtime.core.release import Release
@@ -249,10 +249,8 @@ def _enrolled_photos(release: Release, version: DatasetVersion) -> DatasetVersio
 def _answer(identifier: Identifier, version: DatasetVersion) -> AnsweredTest:
     labels = identifier.release.labels
     queries = decode_queries(version, "test", labels, identifier.model.preprocessing).embed(identifier.model)
-    results = queries.queries.search_index(identifier.index, labels)
-    calibrator = identifier.calibrator
-    probabilities = None if calibrator is None else right_probability(results.scores, calibrator)
-    return AnsweredTest(identifier, queries, results, results.answers(identifier.rule), probabilities)
+    results = queries.queries.search_index(identifier.index, labels).stated_by(identifier.calibrator)
+    return AnsweredTest(identifier, queries, results, results.answers(identifier.rule), results.probabilities)
 
 
 def _grid(

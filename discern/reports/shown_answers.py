@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from discern.reports.figures import percent
 from discern.reports.html import data_uri
-from edge_runtime.core.identify import Calibrator, DecisionRule, right_probability
+from edge_runtime.core.decision import Calibrator, DecisionRule, reasons
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Release
+
+REASONS = {
+    "below_threshold": "its score is below the threshold",
+    "within_margin": "two classes are too close to tell apart",
+    "below_probability": "it is too unsure",
+    "match": "",
+}
 
 
 @dataclass(frozen=True)
@@ -74,9 +81,10 @@ class AnswerBook:
         self.results = results
         self.rule = DecisionRule(**manifest.decision.model_dump())
         self._answers, self._picture_of = answers, picture_of
-        self._probabilities = None
-        if manifest.calibration is not None:
-            self._probabilities = right_probability(results.scores, Calibrator(**manifest.calibration.model_dump()))
+        calibration = manifest.calibration
+        calibrator = None if calibration is None else Calibrator(**calibration.model_dump())
+        self._probabilities = results.stated_by(calibrator).probabilities
+        self._reasons = reasons(results.scores, self.rule, self._probabilities)
 
     def answer(self, row: int) -> ShownAnswer:
         """Return the answer to query number `row`."""
@@ -93,9 +101,7 @@ class AnswerBook:
         )
 
     def _reason(self, row: int) -> str:
-        if self.results.scores[row, 0] < self.rule.threshold:
-            return "its score is below the threshold"
-        return "two classes are too close to tell apart"
+        return REASONS[str(self._reasons[row])]
 
 
 def class_pictures(photo_of: Callable[[str], Pixels]) -> Callable[[str], Picture]:

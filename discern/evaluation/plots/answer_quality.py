@@ -9,7 +9,7 @@ import numpy as np
 from discern.evaluation.plots.answer_sheet import RIGHT, WRONG
 from discern.evaluation.plots.sheet import Colour
 from discern.evaluation.retrieval import SearchResults
-from edge_runtime.core.identify import DecisionRule, decide
+from edge_runtime.core.identify import DecisionRule
 
 AnswerQuality = Literal["wrong name", "refused", "right"]
 WORST_FIRST: tuple[AnswerQuality, ...] = ("wrong name", "refused", "right")
@@ -21,6 +21,6 @@ def answer_qualities(results: SearchResults, rule: DecisionRule) -> list[AnswerQ
 
     `unknown` is the right answer to an unknown, and a refusal where the class is enrolled, whichever class is nearest.
     """
-    named, right = decide(results.scores, rule), results.right(rule)
+    named, right = results.named(rule), results.right(rule)
     indices = np.select([right, named], [WORST_FIRST.index("right"), WORST_FIRST.index("wrong name")], 1)
     return [WORST_FIRST[index] for index in indices]

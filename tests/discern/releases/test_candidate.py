@@ -259,8 +259,10 @@ def test_build_candidate_decodes_a_photo_once_a_size_and_embeds_it_once_a_format
     counts = PhotoCounts(monkeypatch)
     _build(tmp_path / "release", toy_version, toy_model, config=config)
     gallery = toy_version.take(gallery_rows(toy_version, candidates.GALLERY))
-    for split in ("validation", "test"):
-        assert counts.most_decodes(toy_version.select(split=split, role="query")) == 1
+    # Validation queries of enrolled classes once more, to be degraded at their full size.
+    assert counts.most_decodes(toy_version.select(labels=toy.VALIDATION, role="query")) == 2
+    assert counts.most_decodes(toy_version.select(labels=toy.VALIDATION_UNKNOWNS)) == 1
+    assert counts.most_decodes(toy_version.select(split="test", role="query")) == 1
     # For the model, as a class's thumbnail, as a golden image.
     thumbnails_and_golden = len(set(gallery.labels)) + config.golden_images
     assert sum(counts.decoded[sha256] for sha256 in gallery.column("sha256")) == len(gallery) + thumbnails_and_golden
