@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,13 +54,15 @@ def test_an_answer_is_told_as_the_device_gives_it(
 
 def test_classes_too_close_are_told_apart_from_a_low_score(candidate: Candidate, comparison: ReleaseComparison) -> None:
     evaluation = comparison.candidate
-    unknown = np.full(len(evaluation.queries), -1)
-    book = AnswerBook(candidate[0], evaluation.results, unknown, picture_of)
-    refused = ~evaluation.results.named(book.rule)
-    above = evaluation.results.scores[:, 0] >= book.rule.threshold
-    reasons = [book.answer(row).reason == WORDS["within_margin"] for row in np.flatnonzero(refused)]
-    assert reasons == above[refused].tolist()
-    assert 0 < above[refused].sum() < refused.sum()
+    scores = evaluation.results.scores
+    manifest = candidate[0].manifest
+    strict = manifest.decision.model_copy(update={"threshold": float(np.median(scores[:, 0])), "margin": 0.05})
+    release = replace(candidate[0], manifest=manifest.model_copy(update={"decision": strict}))
+    book = AnswerBook(release, evaluation.results, np.full(len(scores), -1), picture_of)
+    refused = np.flatnonzero(~evaluation.results.named(book.rule))
+    above = scores[refused, 0] >= strict.threshold
+    assert [book.answer(row).reason == WORDS["within_margin"] for row in refused] == above.tolist()
+    assert 0 < above.sum() < len(above)
 
 
 def test_a_class_is_drawn_once_however_often_it_is_asked_for() -> None:
