@@ -6,6 +6,7 @@ Rules kept:
   held-out class are its gallery, the others are queries; an unknown class is a held-out class that nobody enrols: all
   its photos are queries, and the right answer is "unknown";
 - `by: photos` (closed set) gives every class photos to train; what is held out is a query against them;
+- `by: auto` splits as the earlier version was split; without one by classes where they suffice, else by photos;
 - photos of one group (see `groups`) are never on two sides. A new photo that ties together what was on two sides before
   is left out rather than anything moved;
 - images without a label are split elsewhere (`discern.datasets.ingest.assignments`), so none of them moves a labelled
@@ -16,13 +17,14 @@ Rules kept:
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from discern.datasets.splits.class_holdout import draw_unknown_classes, splits_of_classes
+from discern.datasets.splits.class_holdout import are_enough, draw_unknown_classes, splits_of_classes
 from discern.datasets.splits.config import HELD_OUT, SplitConfig
 from discern.datasets.splits.groups import Assignment, Group, SplitItem, group_items, inherited
+from discern.datasets.splits.photo_holdout import splits_of_groups
 from discern.sources.base import Role, Split
 from discern.stable_random import stable_random
 
@@ -45,9 +47,22 @@ def assign(items: Sequence[SplitItem], config: SplitConfig) -> list[Assignment |
     by_source = _assigned_by_source(items, config)
     # Where a source splits some photos of a class, the others join those as they would join an earlier version's.
     items = [replace(item, before=by_source[i]) if i in by_source else item for i, item in enumerate(items)]
-    split = _split_photos if config.by == "photos" else _split_classes
-    assigned = split(_of_unsplit_classes(items, by_source), items, config) | by_source
+    unsplit = _of_unsplit_classes(items, by_source)
+    split = _split_photos if _is_by_photos(unsplit, items, config) else _split_classes
+    assigned = split(unsplit, items, config) | by_source
     return [assigned.get(i) for i in range(len(items))]
+
+
+def _is_by_photos(indices: Sequence[int], items: Sequence[SplitItem], config: SplitConfig) -> bool:
+    """Return True if photos are held out of classes that train."""
+    if config.by != "auto":
+        return config.by == "photos"
+    classes = _classes(indices, items)
+    assigned = [{split for split, _ in photos.before} for photos in classes.values()]
+    if any(splits & set(HELD_OUT) for splits in assigned):  # as before, however many classes have joined
+        return any(len(splits) > 1 for splits in assigned)
+    divisible = sum(photos.is_divisible for photos in classes.values())
+    return not are_enough(len(classes), divisible, config)
 
 
 def _of_unsplit_classes(items: Sequence[SplitItem], by_source: Assignments) -> list[int]:
@@ -91,32 +106,10 @@ def _role_by_source(item: SplitItem, trained: set[str]) -> Role | None:
 def _split_photos(indices: Sequence[int], items: Sequence[SplitItem], config: SplitConfig) -> Assignments:
     """Split the groups of photos by themselves; some photos of every class train."""
     groups = group_items(indices, items)
-    new = _new_groups(groups, config)
     assigned = inherited(groups, items)
-    filled = {split for split, _ in assigned.values()}
-    trained = Counter(items[i].label for i, (split, _) in assigned.items() if split == "train")
-    for group in new:
-        trained.update(group.labels)  # until it is held out
-    for group in new:
-        split = _split_of_group(group, filled, config) if _can_spare(trained, group) else "train"
-        filled.add(split)
-        if split != "train":
-            trained.subtract(group.labels)
-        assigned |= dict.fromkeys(group.members, (split, CLOSED_SET_ROLES[split]))
+    for i, split in splits_of_groups(groups, [_draw(group, config) for group in groups], config).items():
+        assigned |= dict.fromkeys(groups[i].members, (split, CLOSED_SET_ROLES[split]))
     return assigned
-
-
-def _can_spare(trained: Counter[str], group: Group) -> bool:
-    """Return True if photos of each of the group's classes are left to train without it."""
-    return all(trained[label] > count for label, count in group.labels.items())
-
-
-def _split_of_group(group: Group, filled: set[Split], config: SplitConfig) -> Split:
-    """Draw the split of a new group; each held-out split gets one group before any gets two."""
-    for split in HELD_OUT:
-        if split not in filled:
-            return split
-    return config.split_at(_draw(group, config))
 
 
 @dataclass(frozen=True)

