@@ -35,7 +35,7 @@ parameters:
 PROMOTION = """\
 parameters:
   keys: "${DISCERN_HOME}/keys"
-  gates: {least_recall_at_1: 0.9, least_tnir: 0.8}
+  gates: {least_recall_at_1: 0.9, least_tpir: 0.8, least_tnir: 0.8}
   channels: {production: parts-production, staging: parts-staging}
 """
 

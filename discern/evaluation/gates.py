@@ -2,6 +2,9 @@
 
 Rates are ISO/IEC 19795-1's: TPIR = 1 - FNIR of the enrolled queries, TNIR = 1 - FPIR of the unknowns. What could not be
 computed fails its gate. Pure: answers in, decision out.
+
+Floors count for a first release alone. Later the allowances bound what may be lost against production, so that a floor
+would stop nothing that they let through, but each mend of a production that was promoted below it.
 """
 
 from __future__ import annotations
@@ -15,9 +18,17 @@ from discern.evaluation.retrieval import UNKNOWN
 from discern.evaluation.significance import Interval, bootstrap
 
 # The limits by the decision that they take part in: a first release's floors, a comparison's allowances, the budgets.
-FLOORS = ("least_recall_at_1", "least_tnir")
+FLOORS = ("least_recall_at_1", "least_tpir", "least_tnir", "least_precision")
 ALLOWANCES = ("worse_by", "class_loses", "class_queries", "tnir_worse_by")
 BUDGETS = ("latency_ms", "size_mb")
+
+RAISED_BY = {
+    "recall@1": "more photos of each class, a longer training, or weights to start from",
+    "TPIR": "a longer training, more enrolled photos, or a higher `packaging.fpir`",
+    "TNIR": "a lower `packaging.fpir`",
+    "precision": "a lower `packaging.fpir`, or more photos of the classes that are taken for each other",
+}
+TOLD_REFUSAL = 0.2  # of the enrolled queries: where the rule refuses more than this of them that are retrieved right
 
 
 class GateConfig(BaseModel):
@@ -32,9 +43,20 @@ class GateConfig(BaseModel):
     latency_ms: float = Field(default=100.0, gt=0, description="95th percentile of one identification, one thread")
     size_mb: float = Field(default=100.0, gt=0, description="all files of the release")
     least_recall_at_1: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
+    least_tpir: float = Field(default=0.6, ge=0, le=1, description="a first release must reach this")
     least_tnir: float = Field(default=0.5, ge=0, le=1, description="a first release must reach this")
+    least_precision: float = Field(default=0.6, ge=0, le=1, description="a first release must reach this")
     resamples: int = Field(default=2000, ge=200, description="draws of the bootstrap that gives the 95 % intervals")
     seed: int = Field(default=0, description="of these draws")
+
+    def floors(self, figures: Metrics) -> dict[str, tuple[float | None, float]]:
+        """Return what a first release reaches and has to reach, by the name of the figure."""
+        return {
+            "recall@1": (figures.recall_at_1, self.least_recall_at_1),
+            "TPIR": (figures.tpir, self.least_tpir),
+            "TNIR": (figures.tnir, self.least_tnir),
+            "precision": (figures.precision, self.least_precision),
+        }
 
     def loosened(self, *, first: bool) -> dict[str, tuple[float, float]]:
         """Return the limits that let more through than the defaults, as name -> (limit, default).
@@ -114,10 +136,9 @@ def already_in_production(release: str) -> PromotionDecision:
 
 def apply_floors(candidate: AnsweredQueries, config: GateConfig) -> PromotionDecision:
     """Decide where nothing is in production yet: the candidate must reach the floors of `config`."""
-    figures = candidate.metrics
+    floors = config.floors(candidate.metrics)
     gates = [
-        _floor_gate("recall@1", figures.recall_at_1, config.least_recall_at_1),
-        _floor_gate("TNIR", figures.tnir, config.least_tnir, with_fpir=True),
+        *(_floor_gate(name, value, least) for name, (value, least) in floors.items()),
         *_budget_gates(candidate, config),
     ]
     return _decide(gates, "nothing is in production, and every floor is reached", candidate)
@@ -131,7 +152,8 @@ def apply_gates(
     Args:
         candidate: answers of the candidate.
         production: answers of production to the same queries.
-        groups: the class of each query, unknowns too: what the bootstrap draws.
+        groups: the class of each query, unknowns too: what the bootstrap draws. Where one class alone is enrolled it
+            draws queries.
         config: the limits.
 
     Raises:
@@ -139,12 +161,12 @@ def apply_gates(
     """
     if not np.array_equal(candidate.truth, production.truth) or len(groups) != len(candidate.truth):
         raise ValueError("candidate and production answered different queries")
-    if lacking := _lacking(candidate.truth, groups):
-        detail = f"the test queries are of {lacking}: add photos of other classes to the test split and the gallery"
-        gate = GateResult(name="classes to draw from", passed=False, detail=detail)
+    if lacking := _lacking(candidate.truth):
+        gate = GateResult(name="queries to draw from", passed=False, detail=lacking)
         return _decide([gate], "", candidate, production)
+    drawn = _drawn(candidate.truth, groups)
     differences = bootstrap(
-        candidate.truth, candidate.answered, production.answered, groups, resamples=config.resamples, seed=config.seed
+        candidate.truth, candidate.answered, production.answered, drawn, resamples=config.resamples, seed=config.seed
     )
     better = [name for name, interval in differences.items() if interval.low > 0]
     praise = f"better on {', '.join(better)}"
@@ -160,13 +182,20 @@ def apply_gates(
     return _decide(gates, praise, candidate, production, differences)
 
 
-def _lacking(truth: NDArray[np.int64], groups: list[str]) -> str | None:
-    """Return what the queries are of where no interval can be drawn from them."""
+def _lacking(truth: NDArray[np.int64]) -> str | None:
+    """Return why no interval can be drawn from the queries, with the mend; None where one can."""
     if (truth == UNKNOWN).all():
-        return "unknowns alone"
-    if len(set(groups)) < 2:
-        return "one class, which shows no spread"
+        return "the test queries are of unknowns alone: add photos of enrolled classes to the test split"
+    if len(truth) < 2:
+        return "there is one test query, which shows no spread: add photos to the test split"
     return None
+
+
+def _drawn(truth: NDArray[np.int64], groups: list[str]) -> list[str]:
+    """Return the group of each query that the bootstrap draws: classes, which one alone would show no spread of."""
+    if len(np.unique(truth[truth != UNKNOWN])) > 1:
+        return groups
+    return [str(query) for query in range(len(groups))]
 
 
 def _not_worse_gate(name: str, interval: Interval, config: GateConfig) -> GateResult:
@@ -222,11 +251,22 @@ def _budget_gates(candidate: AnsweredQueries, config: GateConfig) -> list[GateRe
     ]
 
 
-def _floor_gate(name: str, value: float | None, least: float, *, with_fpir: bool = False) -> GateResult:
+def _floor_gate(name: str, value: float | None, least: float) -> GateResult:
     if value is None:
         return GateResult(name=name, passed=False, detail="could not be computed on this test set")
-    fpir = f" (FPIR {1 - value:.3f})" if with_fpir else ""
-    return GateResult(name=name, passed=value >= least, detail=f"{value:.3f}{fpir}, at least {least:.3f} wanted")
+    passed = value >= least
+    fpir = f" (FPIR {1 - value:.3f})" if name == "TNIR" else ""
+    mend = "" if passed else f"; it is raised by {RAISED_BY[name]}"
+    return GateResult(name=name, passed=passed, detail=f"{value:.3f}{fpir}, at least {least:.3f} wanted{mend}")
+
+
+def _refusal(figures: Metrics) -> list[GateResult]:
+    """Tell, and stop nothing, where the decision rule refuses much of what is retrieved right."""
+    if not figures.recall_at_1 or figures.tpir is None or figures.recall_at_1 - figures.tpir <= TOLD_REFUSAL:
+        return []
+    refused = 1 - figures.tpir / figures.recall_at_1
+    detail = f"the rule refuses {refused:.0%} of what is retrieved right, which is lowered by {RAISED_BY['TPIR']}"
+    return [GateResult(name="rule", passed=True, detail=detail)]
 
 
 def _decide(
@@ -237,11 +277,13 @@ def _decide(
     differences: dict[str, Interval] | None = None,
 ) -> PromotionDecision:
     """Promote where every gate passes, for the reason `praise`."""
+    telling = _refusal(candidate.metrics)
+    praise = "; but ".join([praise, *(gate.detail for gate in telling)])
     failures = [f"{gate.name}: {gate.detail}" for gate in gates if not gate.passed]
     return PromotionDecision(
         promote=not failures,
         reason="; ".join(failures) or praise,
-        gates=tuple(gates),
+        gates=(*gates, *telling),
         differences=differences or {},
         candidate=candidate.metrics,
         production=None if production is None else production.metrics,

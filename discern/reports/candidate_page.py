@@ -155,12 +155,9 @@ def _head(evaluated: Evaluated | None) -> Head:
     """Judge by the floors that a first release has to reach by default: a training has no gates of its own."""
     if evaluated is None:
         return Head("wait", "Trained, not measured", NO_QUERIES)
-    usual = GateConfig()
-    floors = {"recall@1": (evaluated.metrics.recall_at_1, usual.least_recall_at_1)}
-    floors["TNIR"] = evaluated.metrics.tnir, usual.least_tnir
     lacking = [
         f"{name} could not be computed" if value is None else f"{name} is {value:.3f}, below {floor:.3f}"
-        for name, (value, floor) in floors.items()
+        for name, (value, floor) in GateConfig().floors(evaluated.metrics).items()
         if value is None or value < floor
     ]
     if lacking:

@@ -26,7 +26,9 @@ MOST = 60  # queries of a group, so that the page stays below 5 MB
 MAIN_FIGURES = (*RATES, "latency_ms", "size_mb")
 LIMITS = {
     "least_recall_at_1": "recall@1 of a first release, at least",
+    "least_tpir": "TPIR of a first release, at least",
     "least_tnir": "TNIR of a first release, at least",
+    "least_precision": "precision of a first release, at least",
     "worse_by": "accuracy, precision and recall may lose",
     "class_loses": "a class may lose of its queries",
     "class_queries": "queries from which on a class is judged by itself",

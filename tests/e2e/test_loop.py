@@ -268,7 +268,9 @@ def test_manual_approval_stops_at_staging(loop: Workplace) -> None:
         "class_loses": 1.0,
         "tnir_worse_by": 1.0,
         "least_recall_at_1": 0,
+        "least_tpir": 0,
         "least_tnir": 0,
+        "least_precision": 0,
     }
     loop.run(
         "promotion",

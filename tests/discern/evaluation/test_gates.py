@@ -182,10 +182,26 @@ def test_other_queries_are_an_error() -> None:
         apply_gates(answers(TRUTH), answers(TRUTH), GROUPS[:-1], CONFIG)
 
 
-def test_queries_of_one_class_promote_nothing() -> None:
-    decision = apply_gates(answers(TRUTH), answers(wrong_in(10)), ["pill"] * len(TRUTH), CONFIG)
-    assert failed(decision) == {"classes to draw from"}
-    assert not decision.promote
+def one_class(right: int, of: int = 40) -> AnsweredQueries:
+    """Queries of one class, of which so many are answered, and unknowns that are refused."""
+    truth = np.concatenate([np.zeros(of, np.int64), np.full(UNKNOWNS, -1)])
+    return answers(np.where(np.arange(len(truth)) < right, 0, -1), truth=truth)
+
+
+def test_of_one_class_queries_are_drawn_in_place_of_classes() -> None:
+    groups = ["pill"] * 40 + ["unknown"] * UNKNOWNS
+    decision = apply_gates(one_class(38), one_class(20), groups, CONFIG)
+    assert decision.promote, decision.reason
+    accuracy = decision.differences["accuracy"]
+    assert 0 < accuracy.low < accuracy.difference < accuracy.high
+    assert not apply_gates(one_class(21), one_class(20), groups, CONFIG).promote
+    assert not apply_gates(one_class(20), one_class(38), groups, CONFIG).promote
+
+
+def test_one_query_shows_no_spread() -> None:
+    single = answers(np.array([0]), truth=np.array([0]))
+    decision = apply_gates(single, single, ["pill"], CONFIG)
+    assert failed(decision) == {"queries to draw from"}
     assert "no spread" in decision.reason
 
 
@@ -193,7 +209,7 @@ def test_queries_of_unknowns_alone_promote_nothing() -> None:
     unknowns, production = np.full(6, -1), np.array([-1, -1, -1, -1, -1, 0])
     groups = [f"unknown {number}" for number in range(6)]
     decision = apply_gates(answers(unknowns, truth=unknowns), answers(production, truth=unknowns), groups, CONFIG)
-    assert failed(decision) == {"classes to draw from"}
+    assert failed(decision) == {"queries to draw from"}
     assert not decision.promote
     assert "unknowns alone" in decision.reason
 
@@ -202,9 +218,45 @@ def test_a_first_release_is_judged_by_floors() -> None:
     decision = apply_floors(answers(TRUTH), CONFIG)
     assert decision.promote
     assert decision.production is None
-    assert [gate.name for gate in decision.gates] == ["recall@1", "TNIR", "latency", "size"]
-    assert failed(apply_floors(answers(wrong_in(12, each=4)), CONFIG)) == {"recall@1"}
+    assert [gate.name for gate in decision.gates] == [
+        "recall@1", "TPIR", "TNIR", "precision", "latency", "size"
+    ]  # fmt: skip
+    assert failed(apply_floors(answers(wrong_in(12, each=4)), CONFIG)) == {"recall@1", "TPIR"}
     assert failed(apply_floors(answers(wrong_in(0, unknowns=6)), CONFIG)) == {"TNIR"}
+
+
+def with_figures(**figures: float | None) -> AnsweredQueries:
+    good = answers(TRUTH)
+    return good.model_copy(update={"metrics": good.metrics.model_copy(update=figures)})
+
+
+@pytest.mark.parametrize(
+    ("figures", "name", "mend"),
+    [
+        ({"recall_at_1": 0.4, "tpir": 0.6}, "recall@1", "more photos of each class"),
+        ({"recall_at_1": 0.7, "tpir": 0.59}, "TPIR", "a higher `packaging.fpir`"),
+        ({"tnir": 0.4}, "TNIR", "a lower `packaging.fpir`"),
+        ({"precision": 0.5}, "precision", "classes that are taken for each other"),
+    ],
+)
+def test_a_floor_that_is_missed_names_what_mends_it(figures: dict[str, float], name: str, mend: str) -> None:
+    decision = apply_floors(with_figures(**figures), CONFIG)
+    assert failed(decision) == {name}
+    assert mend in gate(decision, name).detail
+    assert mend in decision.reason
+
+
+def test_a_rule_that_refuses_what_is_retrieved_right_is_told_and_stops_nothing() -> None:
+    pressed = with_figures(recall_at_1=0.985, tpir=0.7)
+    decision = apply_floors(pressed, CONFIG)
+    assert decision.promote
+    assert "the rule refuses 29% of what is retrieved right" in gate(decision, "rule").detail
+    assert "but the rule refuses 29%" in decision.reason
+    later = apply_gates(pressed, answers(wrong_in(10)), GROUPS, CONFIG)
+    assert later.promote
+    assert "but the rule refuses 29%" in later.reason
+    assert "rule" not in {gate.name for gate in apply_floors(with_figures(recall_at_1=0.9, tpir=0.75), CONFIG).gates}
+    assert not apply_floors(with_figures(recall_at_1=0.9, tpir=0.4), CONFIG).promote
 
 
 def test_a_floor_on_what_could_not_be_computed_fails() -> None:
@@ -213,7 +265,7 @@ def test_a_floor_on_what_could_not_be_computed_fails() -> None:
     assert failed(decision) == {"TNIR"}
     assert "could not be computed" in decision.reason
     unknowns = apply_floors(answers(TRUTH[~enrolled], truth=TRUTH[~enrolled]), CONFIG)
-    assert failed(unknowns) == {"recall@1"}
+    assert failed(unknowns) == {"recall@1", "TPIR", "precision"}
 
 
 def test_a_floor_on_what_is_not_a_number_fails() -> None:
