@@ -100,6 +100,7 @@ def problems(
     return [
         *_loose_photos([path for path in images if path not in placed], location),
         *_empty_folders(files, images, top, location),
+        *_one_class_of_folders(found, location),
         *_few_photos(counts, location),
     ]
 
@@ -159,12 +160,22 @@ def _folders(paths: Iterable[str], top: str) -> set[str]:
     return {path.partition("/")[0] for path in inside if "/" in path}
 
 
-def _few_photos(counts: Counter[str], location: str) -> Iterator[str]:
-    if len(counts) == 1:
+def _one_class_of_folders(found: Sequence[Place], location: str) -> Iterator[str]:
+    """Say where the only class seems to be a folder of class folders."""
+    labels = {place.label for place in found if place.label is not None}
+    if len(labels) != 1:
+        return
+    (label,) = labels
+    inside = (f"/{place.path}".partition(f"/{label}/")[2].split("/") for place in found)
+    folders = sorted({names[0] for names in inside if len(names) > 1 and not split_of_folder(names[0])})
+    if len(folders) > 1:
         yield (
-            f"{location} holds one class ({next(iter(counts))}), and to tell apart takes two: add a folder for each "
-            "class, or point one level higher or lower."
+            f"{location} holds one class ({label}), with {_listed(folders)} inside: give the path of {label} where "
+            "those are the classes, or move their photos into it where it is one class."
         )
+
+
+def _few_photos(counts: Counter[str], location: str) -> Iterator[str]:
     for label, count in sorted(counts.items()):
         if count < 2:
             yield (

@@ -45,10 +45,14 @@ def checked(version: DatasetVersion) -> Checked:
     return check_version(version, CheckConfig(min_side=24))
 
 
-def verdicts(report: CheckReport, check: str) -> list[bool]:
-    found = [one.passed for one in report.conditions if one.check == check]
+def conditions(report: CheckReport, check: str) -> list[Condition]:
+    found = [one for one in report.conditions if one.check == check]
     assert found, f"{check} did not run"
     return found
+
+
+def verdicts(report: CheckReport, check: str) -> list[bool]:
+    return [condition.passed for condition in conditions(report, check)]
 
 
 def replaced(version: DatasetVersion, **columns: Sequence[str | None]) -> DatasetVersion:
@@ -260,16 +264,32 @@ def test_one_tray_of_two_classes_is_no_leak(version: DatasetVersion) -> None:
 def test_a_split_that_asks_nothing_fails(version: DatasetVersion) -> None:
     report = check_version(version.select("train"), CheckConfig(min_side=24)).report
     assert verdicts(report, "queries") == [True, False, False]
+    assert "add photos taken at another time" in conditions(report, "queries")[1].detail
     assert verdicts(report, "unknowns") == [False, False]
     assert not report.passed
 
 
-def test_a_split_without_unknowns_fails(version: DatasetVersion) -> None:
+def test_a_split_without_unknowns_is_told(version: DatasetVersion) -> None:
     enrolled = {label for split in ("validation", "test") for label in version.select(split, "gallery").labels}
     closed = version.select(labels=enrolled | set(version.select("train").labels))
     report = check_version(closed, CheckConfig(min_side=24)).report
-    assert verdicts(report, "unknowns") == [False, False]
+    assert verdicts(report, "unknowns") == [True, True]
+    assert "each in turn is asked as if it were not" in conditions(report, "unknowns")[0].detail
     assert verdicts(report, "queries") == [True, True, True]
+
+
+def test_a_closed_set_names_classes_that_are_too_few_to_be_asked(version: DatasetVersion) -> None:
+    names = {"train": "train", "validation": "query", "test": "query"}
+    splits = [("train", "validation", "test")[i % 3] for i in range(len(version))]
+    small = version.labels[0]
+    splits = [
+        "train" if label == small else split for label, split in zip(version.column("label"), splits, strict=True)
+    ]
+    by_photos = replaced(version, split=splits, role=["gallery" if s == "train" else names[s] for s in splits])
+    report = check_version(by_photos, CheckConfig(min_side=24)).report
+    found = conditions(report, "queries")
+    assert [condition.passed for condition in found] == [True, True, True]
+    assert all(f"nothing of {small} is asked: a class needs 3 photos" in condition.detail for condition in found[1:])
 
 
 def test_labels_that_nobody_knows_fail(version: DatasetVersion) -> None:

@@ -107,9 +107,16 @@ def test_no_images_is_one_sentence(tmp_path: Path, content: list[str]) -> None:
         source(tmp_path)
 
 
-def test_one_class_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"holds one class \(c00\)"):
-        source(fill(tmp_path / "one", classes=1))
+def test_one_class_is_read(tmp_path: Path) -> None:
+    assert {photo.label for photo in source(fill(tmp_path / "one", classes=1)).photos()} == {"c00"}
+
+
+def test_one_folder_of_class_folders_is_one_sentence(tmp_path: Path) -> None:
+    fill(tmp_path / "one" / "fruit", classes=2)
+    with pytest.raises(DataError, match=r"holds one class \(fruit\), with the folders c00, c01 inside: give the path"):
+        source(tmp_path / "one")
+    fill(tmp_path / "two" / "fruit" / "train", classes=1)
+    assert {photo.label for photo in source(tmp_path / "two").photos()} == {"fruit"}
 
 
 def test_a_class_with_one_image_is_named(folder: Path) -> None:

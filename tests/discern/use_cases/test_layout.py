@@ -111,9 +111,10 @@ def test_every_problem_of_a_folder_is_told_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_one_class_is_refused(tmp_path: Path) -> None:
-    fill(tmp_path, classes=1)
-    assert "holds one class (c00), and to tell apart takes two" in refused(tmp_path)[0]
+def test_a_level_too_high_is_refused_and_one_class_is_not(tmp_path: Path) -> None:
+    fill(tmp_path / "photos of" / "fruit", classes=2)
+    assert "holds one class (fruit), with the folders c00, c01 inside" in refused(tmp_path / "photos of")[0]
+    assert seen(fill(tmp_path / "one", classes=1)).kind == "folder"
 
 
 def test_no_photos_are_refused(tmp_path: Path) -> None:
