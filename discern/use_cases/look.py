@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.rejected import Kind, Rejected
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
+from discern.datasets.photo_set import load_photos
 from discern.datasets.splits.assign import SplitConfig
 from discern.errors import DataError
 from discern.progress import bar
@@ -20,9 +22,12 @@ from discern.quality.checks import CheckReport, check_version
 from discern.sources.base import Source
 from discern.sources.registry import SourceConfig, open_source
 from discern.use_cases.layout import Layout
+from discern.use_cases.picture_kind import SEEN, kind_of
 from discern.use_cases.proposal import STRICT, count_rows, propose_splits
 from discern.use_cases.stopwatch import Stopwatch
 from discern.use_cases.summary import FailedCondition, LeftOut, PhotoSetSummary, SplitCounts
+
+SEEN_PHOTOS = 40  # whose colours are looked at
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,11 @@ def look(layout: Layout, location: str, folder: Path) -> Look:
     splits = propose_splits(_labelled(source))
     with Stopwatch() as ingest:
         version, rejected = _ingest(source, splits, folder)
+        if splits.session_minutes and not counted(version).can_be_released:
+            # All photos of a class within minutes: better an easy question than none.
+            splits = splits.model_copy(update={"session_minutes": 0})
+            version, rejected = _ingest(source, splits, folder)
+    splits = splits.model_copy(update={"by": "photos" if counted(version).by_photos else "classes"})
     with Stopwatch() as check:
         report = check_version(version, rejected=rejected).report
     counts = Counter(version.column("label"))
@@ -111,12 +121,18 @@ def _summary(
         photos=dict(sorted(Counter(version.column("label")).items())),
         short_sides=tuple(sorted(_short_sides(version))),
         split=counted(version),
+        kind=kind_of(load_photos(_spread(version), SEEN, "looking at their colours").pixels),
         broken=_of_kinds(rejected, "broken"),
         conflicts=_of_kinds(rejected, "conflict"),
         repeated=len(_of_kinds(rejected, "duplicate", "leak", "bridge")),
         unlabelled=len(_of_kinds(rejected, "unlabelled")),
         failed=tuple(FailedCondition(item.check, item.condition, item.detail) for item in report.failures),
     )
+
+
+def _spread(version: DatasetVersion) -> DatasetVersion:
+    """Return some photos, spread over the version."""
+    return version.take(np.unique(np.linspace(0, len(version) - 1, SEEN_PHOTOS).astype(int)).tolist())
 
 
 def _of_kinds(rejected: Sequence[Rejected], *kinds: Kind) -> tuple[LeftOut, ...]:

@@ -1,10 +1,10 @@
 """From facts about photos to the settings of three pipelines. Pure: a summary and a speed in, settings out.
 
 Rules kept:
-- what is proposed runs: batches are no larger than the classes that train, the false-identification rate is one that
-  the validation queries can tell, limits of checks let through what the photos are today;
-- a training takes minutes on the machine whose speed was measured;
-- floors of a first release are low: there is one to look at, and the config says that they are to be raised.
+- what is proposed runs: the false-identification rate is one that the validation queries can tell, limits of checks let
+  through what the photos are today;
+- how the model is learnt suits the photos (`recipe`);
+- a first release has to be of use: its floors are the usual ones.
 """
 
 from __future__ import annotations
@@ -17,33 +17,26 @@ from statistics import median
 
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.splits.assign import SplitConfig, SplitItem, assign
+from discern.datasets.splits.config import HELD_OUT
+from discern.datasets.splits.photo_holdout import MIN_GROUPS
 from discern.evaluation.gallery import GalleryConfig
-from discern.evaluation.gates import GateConfig
-from discern.learning.config import AugmentConfig, DistillConfig, ImageConfig, ModelConfig, TrainingConfig
+from discern.evaluation.gates import FLOORS, GateConfig
 from discern.quality.checks.model import Check, CheckConfig
 from discern.releases.config import PackagingConfig
+from discern.sources.elsewhere.photos import RENDERED
+from discern.use_cases.recipe import Recipe, recipe_for
 from discern.use_cases.summary import PhotoSetSummary, SplitCounts, listed
+from discern.words import be
 
-MIN_HELD_OUT = 3  # classes, each for validation and test: 2 enrolled and 1 unknown
-MIN_CLASSES = 2 + 2 * MIN_HELD_OUT  # of which some can be held out whole: 2 train
+MIN_CLASSES = SplitConfig().min_classes  # of which some can be held out whole
 SEEDS = 10  # of splits that are compared
 COMPARED_PHOTOS = 5_000  # of a set whose seeds are compared; the split of a larger one is even by itself
 QUERIES = 20  # of unknowns in validation, above which more are no reason for another seed
 
-SIDES = (32, 96)  # pixels, of the model's input; multiples of 16
-BATCH = 64  # photos of a training step, at most
-TRAINING_SECONDS = 150.0  # of each of the two trainings, about
-STEPS = (100, 600)  # of a training
 LEAST_FPIR = 0.05
-# Conditions that a person has to mend before anything else; the others are waived with what was found. That no class is
-# unknown is told by `limits`.
+NOT_LOOKED_AT = "found by discern init and not looked at yet"  # the reason of a waiver
+# Conditions that a person has to mend before anything else; the others are waived with what was found.
 STRICT: frozenset[Check] = frozenset({"class_counts", "leakage", "queries", "new_labels"})
-TEACHER = ModelConfig(backbone="resnet18d")
-# A ResNet-10 at half its width: small enough for a device, and it learns in minutes.
-STUDENT = ModelConfig(backbone="resnet10t", options={"channels": [32, 64, 128, 256], "stem_width": 16})
-DISTILLATION = DistillConfig(teacher_sees="view")
-# Photos from the hand: a little turned and shifted. Mirrored they are another thing where they bear text.
-AUGMENT = AugmentConfig(rotation=30, scale=0.25, shift=0.1)
 
 
 @dataclass(frozen=True)
@@ -66,30 +59,18 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class BatchShape:
-    """The photos of one training step."""
-
-    classes: int
-    photos: int
-
-
-@dataclass(frozen=True)
 class Proposal:
-    """The settings of a use case; `can_be_released` tells whether a release can come of them."""
+    """The settings of a use case."""
 
     use_case: str
     splits: SplitConfig
     cleaning: CleaningConfig
     checks: CheckConfig
-    image: ImageConfig
-    teacher: TrainingConfig
-    student: TrainingConfig
-    distillation: DistillConfig
+    recipe: Recipe
     gallery: GalleryConfig
     packaging: PackagingConfig
     gates: GateConfig
     channels: Mapping[str, str]
-    can_be_released: bool
 
 
 def propose_splits(photos: Mapping[str, int]) -> SplitConfig:
@@ -99,16 +80,17 @@ def propose_splits(photos: Mapping[str, int]) -> SplitConfig:
     calibrate on, since their number bounds the false-identification rate that can be told.
 
     Args:
-        photos: number of photos of each class, 2 at least.
+        photos: number of photos of each class.
     """
     if len(photos) < MIN_CLASSES:
         return SplitConfig(by="photos", validation_share=0.2, test_share=0.2)
     share = 0.2 if len(photos) < 50 else 0.1
     shots = max(1, min(5, int(median(photos.values())) // 2))
-    proposed = SplitConfig(validation_share=share, test_share=share, unknown_share=0.3, shots=shots, seed=0)
+    # By photos after all where too few of the classes have photos that can be told apart.
+    proposed = SplitConfig(by="auto", validation_share=share, test_share=share, unknown_share=0.3, shots=shots, seed=0)
     if sum(photos.values()) > COMPARED_PHOTOS:
         return proposed
-    held_out = 2 * max(MIN_HELD_OUT, round(share * len(photos)))
+    held_out = 2 * max(proposed.min_heldout, round(share * len(photos)))
 
     def worth(config: SplitConfig) -> tuple[int, int]:
         counts = split_counts(photos, config)
@@ -139,8 +121,13 @@ def count_rows(rows: list[tuple[str, str, str]]) -> SplitCounts:
         rows: label, split and role of each photo.
     """
     enrolled = {label for label, _, role in rows if role == "gallery"}
+    asked = {
+        split: {label for label, in_split, role in rows if (in_split, role) == (split, "query")} for split in HELD_OUT
+    }
     queries = Counter((split, label in enrolled) for label, split, role in rows if role == "query")
     train = Counter(label for label, split, _ in rows if split == "train")
+    by_photos = any(train.keys() & labels for labels in asked.values())
+    in_every_split = set.intersection(*asked.values())
     unknown = {label for label, _, _ in rows} - enrolled
     return SplitCounts(
         train=tuple(sorted(train.values())),
@@ -149,47 +136,17 @@ def count_rows(rows: list[tuple[str, str, str]]) -> SplitCounts:
         test_enrolled=queries["test", True],
         test_unknown=queries["test", False],
         unknown_classes=tuple(sorted(unknown)),
+        by_photos=by_photos,
+        unasked_classes=tuple(sorted(train.keys() - in_every_split)) if by_photos else (),
     )
 
 
-def image_size(median_short_side: int) -> ImageConfig:
-    """Return the input that shows the median photo without enlarging it, within `SIDES`."""
-    smallest, largest = SIDES
-    size = median_short_side // 16 * 16
-    return ImageConfig(size=max(smallest, min(largest, size)))
-
-
-def batch_shape(counts: SplitCounts) -> BatchShape:
-    """Return a batch of no more classes than train, and of no more photos of each than half the classes have."""
-    classes = min(len(counts.train), 16)
-    photos = min(int(median(counts.train)), max(4, BATCH // classes), 8)
-    return BatchShape(max(2, classes), max(2, photos))
-
-
-def steps_within(seconds_per_step: float) -> int:
-    """Return the steps of a training of about `TRAINING_SECONDS`, in tens, within `STEPS`."""
-    fewest, most = STEPS
-    steps = int(TRAINING_SECONDS / max(seconds_per_step, 1e-6)) // 10 * 10
-    return max(fewest, min(most, steps))
-
-
-def training(model: ModelConfig, shape: BatchShape, steps: int, learning_rate: float) -> TrainingConfig:
-    """Return the settings of one training."""
-    return TrainingConfig(
-        model=model,
-        steps=steps,
-        learning_rate=learning_rate,
-        classes_per_batch=shape.classes,
-        photos_per_class=shape.photos,
-        augment=AUGMENT,
-    )
-
-
-def teacher_and_student(counts: SplitCounts, speed: Speed | None = None) -> tuple[TrainingConfig, TrainingConfig]:
-    """Return the settings of both trainings; without a speed, of one step each, which a probe changes."""
-    shape = batch_shape(counts)
-    steps = (1, 1) if speed is None else (steps_within(speed.teacher_step), steps_within(speed.student_step))
-    return training(TEACHER, shape, steps[0], 0.002), training(STUDENT, shape, steps[1], 0.003)
+def _asked_as_unknown(split: SplitCounts) -> int:
+    """Return the number of validation queries that the rule is fitted on as unknowns, at least."""
+    if split.validation_unknown:
+        return split.validation_unknown
+    # Each class is left out in turn; of one class nothing would be left, and photos from elsewhere are asked.
+    return split.validation_enrolled if len(split.train) > 1 else RENDERED
 
 
 def lowest_fpir(unknown_queries: int) -> float:
@@ -208,23 +165,16 @@ def propose(use_case: str, summary: PhotoSetSummary, splits: SplitConfig, speed:
         splits: as `propose_splits` proposed.
         speed: of this machine.
     """
-    teacher, student = teacher_and_student(summary.split, speed)
-    classes = len(summary.photos)
     return Proposal(
         use_case=use_case,
         splits=splits,
         cleaning=CleaningConfig(max_rejected_share=_rejected_share(summary)),
         checks=CheckConfig(waive=_waivers(summary)),
-        image=image_size(summary.median_short_side),
-        teacher=teacher,
-        student=student,
-        distillation=DISTILLATION,
+        recipe=recipe_for(summary, (speed.teacher_step, speed.student_step)),
         gallery=GalleryConfig(photos_per_class=10, represent="auto"),
-        packaging=PackagingConfig(fpir=lowest_fpir(summary.split.validation_unknown)),
-        # Twice what guessing would reach, but no more than a model that is of use reaches in any case.
-        gates=GateConfig(least_recall_at_1=min(0.25, math.ceil(200 / classes) / 100), least_tnir=0.0),
+        packaging=PackagingConfig(fpir=lowest_fpir(_asked_as_unknown(summary.split))),
+        gates=GateConfig(**{name: getattr(GateConfig(), name) for name in FLOORS}),
         channels={"production": f"{use_case}-production", "staging": f"{use_case}-staging"},
-        can_be_released=summary.split.can_be_released,
     )
 
 
@@ -239,28 +189,30 @@ def _waivers(summary: PhotoSetSummary) -> dict[Check, str]:
     reasons: dict[Check, str] = {}
     for failed in summary.failed:
         if failed.check not in STRICT and failed.check not in reasons:
-            reasons[failed.check] = f"found by discern init and not looked at yet: {failed.detail}"
+            reasons[failed.check] = f"{NOT_LOOKED_AT}: {failed.detail}"
     return reasons
 
 
-def limits(proposal: Proposal, summary: PhotoSetSummary) -> Iterator[str]:
-    """Yield a sentence for each thing that will not come of these photos."""
-    unknown = summary.split.unknown_classes
-    if proposal.can_be_released:
-        verb = "is" if len(unknown) == 1 else "are"
+def limits(summary: PhotoSetSummary) -> Iterator[str]:
+    """Yield a sentence for each thing that these photos cannot tell."""
+    split = summary.split
+    if split.unknown_classes:
         yield (
-            f"{listed(unknown)} {verb} held out as unknown, to measure how such are refused: no release will recognise "
-            f"{'it' if len(unknown) == 1 else 'them'}."
+            f"{listed(split.unknown_classes)} {be(len(split.unknown_classes))} held out as unknown, to measure how "
+            "such are refused."
         )
-    elif proposal.splits.by == "photos":
-        yield (
-            f"A version can be made of {len(summary.photos)} classes, but no release yet: that takes {MIN_CLASSES}, so "
-            "that some can be held out whole (2 train; 2 are enrolled and 1 is unknown in validation, and in test)."
+    if split.by_photos:
+        few = (
+            f", as {MIN_CLASSES} classes are needed to hold some out whole" if len(summary.photos) < MIN_CLASSES else ""
         )
-    else:
         yield (
-            "A version can be made of these photos, but no release yet: their own splits leave validation no class "
-            "that is enrolled nowhere, and a threshold is fitted on photos of such."
+            f"Photos of every class are held out{few}: no class is new to the model when it is measured, and unknowns "
+            "are measured by leaving classes out, and by photos from elsewhere."
+        )
+    if split.unasked_classes:
+        yield (
+            f"{listed(split.unasked_classes)} {be(len(split.unasked_classes))} not measured in every split: that takes "
+            f"{MIN_GROUPS} photos of a class, taken at different times."
         )
 
 
@@ -275,12 +227,22 @@ class Foretold:
 
 START_SECONDS = 20.0  # until a pipeline's first step: imports, ZenML's store
 PACKAGING_SECONDS = 30.0  # export, numeric formats, calibration, pictures
+EMBEDDED_A_SECOND = 10.0  # photos, by each of the models that are compared, on two cores
 PROMOTION_SECONDS = 10.0  # both releases on the test queries
 
 
-def foretell(proposal: Proposal, speed: Speed) -> Foretold:
-    """Foretell how long the three pipelines take on the machine whose speed was measured."""
-    trainings = proposal.teacher.steps * speed.teacher_step + proposal.student.steps * speed.student_step
+def foretell(proposal: Proposal, speed: Speed, photos: int) -> Foretold:
+    """Foretell how long the three pipelines take on the machine whose speed was measured.
+
+    Args:
+        proposal: the settings.
+        speed: as was measured.
+        photos: in the version.
+    """
+    recipe = proposal.recipe
+    trainings = photos / EMBEDDED_A_SECOND
+    if recipe.teacher and recipe.student:
+        trainings += recipe.teacher.steps * speed.teacher_step + recipe.student.steps * speed.student_step
     return Foretold(
         data=(START_SECONDS + speed.ingest + speed.checks) / 60,
         training=(START_SECONDS + trainings + PACKAGING_SECONDS) / 60,

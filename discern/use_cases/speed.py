@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from discern.learning.config import TrainingConfig
 from discern.learning.recipes import distil_student, train_teacher
 from discern.use_cases.look import Look
-from discern.use_cases.proposal import DISTILLATION, Speed, image_size, teacher_and_student
+from discern.use_cases.proposal import Speed
+from discern.use_cases.recipe import DISTILLATION, recipe_for
 from discern.use_cases.stopwatch import Stopwatch
 
 STEPS = 4  # of each training; a first one takes longer than the others
@@ -18,23 +20,29 @@ def measure_speed(look: Look) -> Speed:
     Raises:
         TrainingError: they cannot be trained on.
     """
-    teacher, student = teacher_and_student(look.summary.split)
-    image = image_size(look.summary.median_short_side)
-    # Models that hardly learnt embed everything alike: no reason to stop here.
-    few = {"steps": STEPS, "least_rank": 1.0}
+    recipe = recipe_for(look.summary)
+    quiet_look = look.ingest.quiet(), look.check.quiet()
+    if recipe.teacher is None or recipe.student is None:
+        slowdown = (look.ingest.wall + look.check.wall) / max(sum(quiet_look), 1e-6)
+        return Speed(*quiet_look, teacher_step=0.0, student_step=0.0, slowdown=max(1.0, slowdown))
     with Stopwatch() as teaching:
-        taught = train_teacher(look.version, image.preprocessing, teacher.model_copy(update=few))
+        taught = train_teacher(look.version, recipe.image.preprocessing, _few_steps(recipe.teacher))
     with Stopwatch() as distilling:
-        few_of_student = student.model_copy(update=few)
-        distil_student(look.version, few_of_student, DISTILLATION, taught.model)
+        distil_student(look.version, _few_steps(recipe.student), DISTILLATION, taught.model)
     quiet = _quiet(teaching), _quiet(distilling)
     return Speed(
-        ingest=look.ingest.quiet(),
-        checks=look.check.quiet(),
+        *quiet_look,
         teacher_step=quiet[0] / STEPS,
         student_step=quiet[1] / STEPS,
         slowdown=(teaching.wall + distilling.wall) / sum(quiet),
     )
+
+
+def _few_steps(training: TrainingConfig) -> TrainingConfig:
+    """Return a training as long as a probe, from scratch, which takes as long as from weights."""
+    model = training.model.model_copy(update={"weights": None})
+    # Models that hardly learnt embed everything alike: no reason to stop here.
+    return training.model_copy(update={"model": model, "steps": STEPS, "least_rank": 1.0})
 
 
 def _quiet(watch: Stopwatch) -> float:

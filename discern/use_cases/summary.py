@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from discern.quality.checks.model import Check
+from discern.use_cases.picture_kind import PictureKind
 from discern.words import counted
 
 SHOWN = 5  # names in a list
@@ -22,7 +23,9 @@ class SplitCounts:
         validation_unknown: validation queries of classes that are not.
         test_enrolled: likewise of the test split.
         test_unknown: likewise.
-        unknown_classes: the classes that are enrolled nowhere, sorted.
+        unknown_classes: the classes whose photos are all asked as unknown, sorted.
+        by_photos: photos are held out of classes that train.
+        unasked_classes: the classes of such a split of which validation or test asks nothing, sorted.
     """
 
     train: tuple[int, ...]
@@ -31,11 +34,13 @@ class SplitCounts:
     test_enrolled: int
     test_unknown: int
     unknown_classes: tuple[str, ...] = ()
+    by_photos: bool = False
+    unasked_classes: tuple[str, ...] = ()
 
     @property
     def can_be_released(self) -> bool:
         """A rule can be fitted on the validation queries, and the test split measures it."""
-        return self.validation_enrolled > 0 and self.validation_unknown > 1 and self.test_enrolled > 0
+        return self.validation_enrolled > 0 and self.test_enrolled > 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ class PhotoSetSummary:
         unlabelled: number of photos whose class nobody said.
         failed: conditions of the data checks that are not met.
         split: what the proposed split comes to.
+        kind: photos in colour, or something else.
     """
 
     location: str
@@ -82,6 +88,7 @@ class PhotoSetSummary:
     photos: Mapping[str, int]
     short_sides: tuple[int, ...]
     split: SplitCounts
+    kind: PictureKind = "photos"
     broken: tuple[LeftOut, ...] = ()
     conflicts: tuple[LeftOut, ...] = ()
     repeated: int = 0
@@ -104,7 +111,7 @@ def described(summary: PhotoSetSummary) -> Iterator[str]:
     """Yield a line for each thing worth knowing about the photos."""
     counts = sorted(summary.photos.values())
     yield (
-        f"{summary.location}: {summary.layout}, {sum(counts):,} usable photos of {len(counts):,} classes "
+        f"{summary.location}: {summary.layout}, {sum(counts):,} usable photos of {counted(len(counts), 'class')} "
         f"({counts[0]} to {counts[-1]} photos a class, median {median(counts):g})."
     )
     sides = summary.short_sides

@@ -49,15 +49,17 @@ def test_photos_become_configs(tmp_path: Path, call: Caller) -> None:
     assert again.out.count("\n") == 1
 
 
-def test_few_classes_end_with_the_one_command_that_works(tmp_path: Path, call: Caller) -> None:
-    ended = call("init", "few", "--photos", discs(tmp_path / "photos", 5))
-    assert ended.status == 0
-    assert "of 5 classes, but no release yet" in ended.out
-    assert "discern data run few" in ended.out
-    assert "discern train few" not in ended.out
+@pytest.mark.parametrize("classes", [1, 2, 6, 7])
+def test_any_number_of_classes_ends_with_commands_that_work(tmp_path: Path, call: Caller, classes: int) -> None:
+    ended = call("init", "few", "--photos", discs(tmp_path / "photos", classes))
+    assert ended.status == 0, ended.err
+    assert "as 8 classes are needed to hold some out whole" in ended.out
+    for command in ("discern data run few", "discern train few", "discern promote few"):
+        assert command in ended.out
     config = yaml.safe_load(Path("configs/few/data.yaml").read_text())["parameters"]
     assert config["splits"]["by"] == "photos"
-    assert "unknowns" in config["checks"]["waive"]
+    assert "unknowns" not in config.get("checks", {}).get("waive", {})
+    assert yaml.safe_load(Path("configs/few/training.yaml").read_text())["parameters"]["teacher"] == "none"
 
 
 def test_every_problem_is_told_and_nothing_is_written(tmp_path: Path, call: Caller) -> None:
@@ -83,7 +85,7 @@ def test_every_problem_is_told_and_nothing_is_written(tmp_path: Path, call: Call
         (lambda _: None, "does not exist"),
         (lambda folder: folder.mkdir(), "holds no photos"),
         (lambda folder: folder.write_bytes(b"x"), "is neither a folder nor a zip archive"),
-        (lambda folder: fill(folder, classes=1), "holds one class (c00)"),
+        (lambda folder: fill(folder / "fruit", classes=2), "holds one class (fruit), with the folders c00, c01"),
     ],
 )
 def test_photos_that_cannot_be_used_are_one_sentence(tmp_path: Path, call: Caller, make: object, says: str) -> None:

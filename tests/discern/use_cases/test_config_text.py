@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from discern.use_cases.config_text import WIDTH, data_text, promotion_text, training_text
-from discern.use_cases.proposal import Proposal, propose, propose_splits
+from discern.use_cases.proposal import Proposal, foretell, propose, propose_splits
 from discern.use_cases.summary import FailedCondition, LeftOut, PhotoSetSummary
 from orchestration.config_check import check_config, complete_config, read_config
 from tests.discern.use_cases.summaries import SPEED, classes, summary_of
@@ -23,19 +24,19 @@ def written(photos: dict[str, int], **facts: Any) -> tuple[Proposal, PhotoSetSum
     proposal = propose("parts", summary, propose_splits(photos), SPEED)
     texts = {
         "data": data_text(proposal, summary, SOURCE, DECISIONS),
-        "training": training_text(proposal, summary),
+        "training": training_text(proposal, summary, foretell(proposal, SPEED, sum(photos.values()))),
         "promotion": promotion_text(proposal, summary),
     }
     return proposal, summary, texts
 
 
-@pytest.mark.parametrize("count", [4, 12, 300])
-def test_the_pipelines_accept_what_is_written(count: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("count", "each"), [(4, 200), (12, 80), (300, 6)])
+def test_the_pipelines_accept_what_is_written(count: int, each: int, tmp_path: Path) -> None:
     from pipelines.data import data_pipeline
     from pipelines.promotion import promotion_pipeline
     from pipelines.training import training_pipeline
 
-    _, _, texts = written(classes(count, 6))
+    _, _, texts = written(classes(count, each))
     for pipeline in (data_pipeline, training_pipeline, promotion_pipeline):
         name = pipeline.name.removesuffix("_pipeline")
         path = tmp_path / f"{name}.yaml"
@@ -45,13 +46,13 @@ def test_the_pipelines_accept_what_is_written(count: int, tmp_path: Path) -> Non
 
 
 def test_the_settings_are_written_whole() -> None:
-    proposal, _, texts = written(classes(12, 15))
+    proposal, _, texts = written(classes(12, 80))
     loaded: dict[str, dict[str, Any]] = {name: yaml.safe_load(text)["parameters"] for name, text in texts.items()}
     assert loaded["data"]["source"] == SOURCE
     assert loaded["data"]["decisions"] == DECISIONS
     assert type(proposal.splits).model_validate(loaded["data"]["splits"]) == proposal.splits
     for key in ("teacher", "student"):
-        config = getattr(proposal, key)
+        config = getattr(proposal.recipe, key)
         assert type(config).model_validate(loaded["training"][key]) == config
     assert type(proposal.gates).model_validate(loaded["promotion"]["gates"]) == proposal.gates
 
@@ -73,6 +74,47 @@ def test_comments_name_what_is_left_out_and_are_not_long() -> None:
     assert max(map(len, comments)) <= WIDTH + len("  # ")
 
 
+def plain(text: str) -> str:
+    return " ".join(text.replace("#", "").split())
+
+
 def test_few_classes_are_told_in_the_config() -> None:
     _, _, texts = written(classes(5, 15))
-    assert "5 classes are too few to hold some out whole (8 are needed)" in " ".join(texts["data"].split())
+    assert "as 8 classes are needed to hold some out whole" in plain(texts["data"])
+    assert "and by photos from elsewhere" in plain(texts["data"])
+
+
+def test_few_photos_train_nothing_and_the_config_says_why() -> None:
+    _, _, texts = written(classes(1, 15))
+    loaded = yaml.safe_load(texts["training"])["parameters"]
+    weights = {"backbone": "tf_efficientnet_lite0", "weights": "package:efficientnet_lite0", "embedding_dim": 256}
+    assert loaded["teacher"] == "none"
+    assert loaded["student"] == {"model": weights}
+    assert loaded["image"] == {"size": 128}
+    assert "distillation" not in loaded
+    assert re.search(r"\d+ photos of 1 class that train are too few to learn from", plain(texts["training"]))
+    assert "1 class of 15 to 15 photos" in texts["training"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "backbone"),
+    [
+        ("photos", "Photos of real things in colour", "tf_efficientnet_lite0"),
+        ("grey", "Grey pictures have little in common", "resnet18d"),
+        ("drawings", "Drawings have little in common", "resnet18d"),
+    ],
+)
+def test_the_config_says_why_it_trains_so_and_how_long(kind: str, says: str, backbone: str) -> None:
+    _, _, texts = written(classes(12, 90), kind=kind)
+    loaded = yaml.safe_load(texts["training"])["parameters"]
+    assert loaded["teacher"]["model"]["backbone"] == backbone
+    assert says in plain(texts["training"])
+    assert " min on the machine that wrote this." in plain(texts["training"])
+
+
+def test_one_session_a_class_is_told_in_the_config() -> None:
+    photos = classes(5, 15)
+    summary = summary_of(photos)
+    splits = propose_splits(photos).model_copy(update={"session_minutes": 0})
+    text = data_text(propose("parts", summary, splits, SPEED), summary, SOURCE, DECISIONS)
+    assert "All photos of a class were taken within minutes" in plain(text)

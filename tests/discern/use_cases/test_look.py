@@ -9,6 +9,7 @@ import pytest
 
 from discern.errors import DataError
 from discern.sources.files.open import open_tree
+from discern.use_cases import recipe
 from discern.use_cases.layout import recognise
 from discern.use_cases.look import Look, look
 from discern.use_cases.speed import measure_speed
@@ -63,7 +64,10 @@ def test_the_split_is_counted_from_the_version(untidy: Look) -> None:
     assert split.validation_unknown == len(unknown)
 
 
-def test_a_speed_is_measured_on_the_photos(untidy: Look) -> None:
+def test_a_speed_is_measured_on_the_photos(untidy: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measure_speed(untidy).teacher_step == 0, "of so few photos nothing is trained"
+    monkeypatch.setattr(recipe, "FEW_PHOTOS", 1)
+    monkeypatch.setattr(recipe, "WEIGHTS_SIDE", 32)
     speed = measure_speed(untidy)
     assert speed.teacher_step > 0
     assert speed.student_step > 0
@@ -102,3 +106,13 @@ def test_the_shorter_side_is_that_of_the_box(tmp_path: Path) -> None:
     (tmp_path / "photos.csv").write_text("\n".join([header, *rows]))
     summary = look_at(tmp_path, tmp_path / "shards").summary
     assert summary.median_short_side == 10
+
+
+@pytest.mark.parametrize(("classes", "by"), [(3, "photos"), (9, "classes")])
+def test_photos_of_one_session_a_class_are_split_all_the_same(tmp_path: Path, classes: int, by: str) -> None:
+    fill(tmp_path, classes=classes, each=6)
+    rows = [f"c{label:02d}/{i}.jpg,c{label:02d},2026-05-01T10:0{i}:00" for label in range(classes) for i in range(6)]
+    (tmp_path / "photos.csv").write_text("\n".join(["path,label,captured_at", *rows]))
+    seen = look_at(tmp_path, tmp_path / "shards")
+    assert seen.summary.split.can_be_released
+    assert (seen.splits.by, seen.splits.session_minutes) == (by, 0)

@@ -6,29 +6,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from discern.evaluation.gates import FLOORS, GateConfig
 from discern.evaluation.threshold_calibration import check_fitting
 from discern.use_cases.proposal import (
     LEAST_FPIR,
     MIN_CLASSES,
-    SIDES,
-    STEPS,
-    BatchShape,
     Speed,
-    batch_shape,
     foretell,
-    image_size,
     limits,
     lowest_fpir,
     propose,
     propose_splits,
     split_counts,
-    steps_within,
 )
-from discern.use_cases.summary import FailedCondition, LeftOut, SplitCounts
+from discern.use_cases.recipe import STEPS
+from discern.use_cases.summary import FailedCondition, LeftOut
 from tests.discern.use_cases.summaries import SPEED, classes, summary_of
 
-EVEN = st.builds(classes, st.integers(4, 300), st.integers(3, 200))
-UNEVEN = st.dictionaries(st.text("abcdefgh", min_size=3, max_size=6), st.integers(3, 40), min_size=4, max_size=60)
+EVEN = st.builds(classes, st.integers(1, 300), st.integers(3, 200))
+UNEVEN = st.dictionaries(st.text("abcdefgh", min_size=3, max_size=6), st.integers(3, 40), min_size=1, max_size=60)
 
 
 @settings(max_examples=25, deadline=None)
@@ -37,45 +33,46 @@ def test_a_proposal_fits_its_split(photos: dict[str, int], side: int) -> None:
     summary = summary_of(photos, side)  # the split's own minimum counts are met, or this raises
     proposal = propose("parts", summary, propose_splits(photos), SPEED)
     split = summary.split
-    assert proposal.can_be_released == (len(photos) >= MIN_CLASSES)
-    for config in (proposal.teacher, proposal.student):
+    assert split.can_be_released
+    for config in filter(None, (proposal.recipe.teacher, proposal.recipe.student)):
         assert 2 <= config.classes_per_batch <= len(split.train)
         assert config.photos_per_class <= max(2, sorted(split.train)[len(split.train) // 2])
         assert STEPS[0] <= config.steps <= STEPS[1]
-    assert proposal.image.size % 16 == 0
-    if proposal.can_be_released:
+    assert proposal.recipe.image.size % 16 == 0
+    assert split.by_photos == (len(photos) < MIN_CLASSES)
+    if not split.by_photos:
         check_fitting(split.validation_enrolled, split.validation_unknown, proposal.packaging.fpir)
-        assert split.test_enrolled
         assert split.test_unknown
 
 
-@pytest.mark.parametrize("count", [2, 4, 7])
-def test_few_classes_make_a_version_but_no_release_and_it_is_said(count: int) -> None:
+@pytest.mark.parametrize("count", [1, 2, 6, 7])
+def test_photos_of_few_classes_are_held_out_and_it_is_said(count: int) -> None:
     photos = classes(count, 10)
     proposal = propose("few", summary_of(photos), propose_splits(photos), SPEED)
     assert proposal.splits.by == "photos"
-    (sentence,) = limits(proposal, summary_of(photos))
-    assert f"of {count} classes, but no release yet: that takes {MIN_CLASSES}" in sentence
+    (sentence,) = limits(summary_of(photos))
+    assert f"as {MIN_CLASSES} classes are needed to hold some out whole" in sentence
+    assert 0 < proposal.packaging.fpir < 0.5
 
 
-def test_classes_that_no_release_will_know_are_named() -> None:
-    photos = classes(12, 15)
-    summary = summary_of(photos)
-    (sentence,) = limits(propose("parts", summary, propose_splits(photos), SPEED), summary)
+def test_classes_that_are_asked_as_unknown_are_named() -> None:
+    summary = summary_of(classes(12, 15))
+    (sentence,) = limits(summary)
     assert len(summary.split.unknown_classes) == 2
     assert all(name in sentence for name in summary.split.unknown_classes)
 
 
-def test_splits_of_a_source_that_leave_no_unknown_are_told() -> None:
+def test_classes_of_too_few_photos_to_be_measured_are_named() -> None:
+    summary = summary_of(classes(4, 10) | {"pair": 2})
+    assert summary.split.unasked_classes == ("pair",)
+    assert "pair is not measured in every split: that takes 3 photos" in list(limits(summary))[1]
+
+
+def test_a_first_release_has_to_reach_the_usual_floors() -> None:
     photos = classes(12, 15)
-    split = SplitCounts(
-        train=(15,) * 12, validation_enrolled=20, validation_unknown=0, test_enrolled=20, test_unknown=0
-    )
-    summary = summary_of(photos)
-    summary = type(summary)(**{**vars(summary), "split": split})
-    proposal = propose("parts", summary, propose_splits(photos), SPEED)
-    assert not proposal.can_be_released
-    assert "their own splits leave validation no class" in next(limits(proposal, summary))
+    gates = propose("parts", summary_of(photos), propose_splits(photos), SPEED).gates
+    assert gates == GateConfig()
+    assert gates.model_fields_set == set(FLOORS)
 
 
 def test_the_seed_leaves_many_unknowns_to_calibrate_on() -> None:
@@ -94,31 +91,11 @@ def test_the_rate_is_one_that_so_many_queries_can_tell(queries: int, fpir: float
     check_fitting(10, queries, fpir)
 
 
-@pytest.mark.parametrize(("side", "size"), [(8, SIDES[0]), (40, 32), (63, 48), (64, 64), (2000, SIDES[1])])
-def test_the_image_is_no_larger_than_the_median_photo(side: int, size: int) -> None:
-    assert image_size(side).size == size
-
-
-def test_a_batch_of_few_classes_has_more_photos_of_each() -> None:
-    def counts(*train: int) -> SplitCounts:
-        return SplitCounts(train, 1, 2, 1, 1)
-
-    assert batch_shape(counts(*[15] * 6)) == BatchShape(6, 8)
-    assert batch_shape(counts(*[15] * 100)) == BatchShape(16, 4)
-    assert batch_shape(counts(2, 3)) == BatchShape(2, 2)
-
-
-def test_steps_follow_the_machine() -> None:
-    assert steps_within(100.0) == STEPS[0]
-    assert steps_within(0.5) == 300
-    assert steps_within(0.0) == STEPS[1]
-
-
 def test_a_slower_machine_is_foretold_a_longer_time() -> None:
-    photos = classes(12, 15)
+    photos = classes(12, 150)
     proposal = propose("parts", summary_of(photos), propose_splits(photos), SPEED)
-    quick = foretell(proposal, SPEED)
-    slow = foretell(proposal, Speed(30.0, 40.0, 1.0, 0.4))
+    quick = foretell(proposal, SPEED, 1_800)
+    slow = foretell(proposal, Speed(30.0, 40.0, 1.0, 0.4), 1_800)
     assert slow.data > quick.data
     assert slow.training > quick.training + 1
     assert slow.promotion == quick.promotion
