@@ -238,7 +238,9 @@ def test_a_file_that_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_every_shipped_config_passes(path: Path) -> None:
     pipeline: CheckedPipeline = PIPELINES[path.stem.partition("_")[0]]
-    environment = dict.fromkeys(("DISCERN_HOME", "GROCERY_PHOTOS", "METAL_TAGS", "OMNIGLOT"), "/photos")
+    environment = dict.fromkeys(
+        ("DISCERN_HOME", "GROCERY_PHOTOS", "MEDICAL_MNIST", "METAL_TAGS", "OMNIGLOT"), "/photos"
+    )
     config = complete_config(read_config(path, environment), path, pipeline.entrypoint)
     check_config(config, path, pipeline.entrypoint, pipeline.step_names)
 
