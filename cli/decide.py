@@ -97,12 +97,15 @@ def decide(use_case: str, photo: str, label: str, as_json: bool, **options: Any)
     with stdout_for_json(as_json):
         desk = _desk(use_case)
         added = _added(desk, call) if photo else []
+        waiver = bool(added) and not call.undo and _takes_waiver_back(desk)
     result = {"use_case": desk.use_case, "version": desk.version, "report": desk.report, "table": _text(desk.table)}
     if photo:
         if as_json:
             tell_json({**result, "added": [asdict(decision) for decision in added]})
         else:
             _tell_added(use_case, desk, added)
+            if waiver:
+                tell(f"No conflict is open: {desk.config} waives the check of label conflicts no longer.")
         return
     conflicts = desk.ingested.conflicts()
     if as_json:
@@ -170,6 +173,30 @@ def _added(desk: _Desk, call: _Call) -> list[Decision]:
         return added
 
     return add_decisions(table, choose)
+
+
+def _takes_waiver_back(desk: _Desk) -> bool:
+    """Take the waiver of label conflicts that `discern init` wrote out of the config, once every conflict is decided.
+
+    It would hide the next conflict.
+
+    Raises:
+        ConfigError: the config cannot be written.
+    """
+    from discern.datasets.ingest.decisions import read_decisions
+    from discern.use_cases.config_text import without_waiver
+    from edge_runtime.files import write_atomically
+
+    decided = replace(desk.ingested, table=read_decisions(desk.table) if desk.table else [])
+    text = desk.config.read_text()
+    without = without_waiver(text, "label_conflicts")
+    if without == text or any(not conflict.decided for conflict in decided.conflicts()):
+        return False
+    try:
+        write_atomically(desk.config, without.encode())
+    except OSError as error:
+        raise ConfigError(f"{desk.config} cannot be written ({error.strerror}): take the waiver out by hand.") from None
+    return True
 
 
 def _user() -> str:

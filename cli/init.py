@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from discern.use_cases.proposal import Foretold, Proposal
 
 BUSY = 1.6  # times as long as on a machine that does nothing else
-LAYOUTS = ("folder", "coco", "voc", "yolo", "table")
+LAYOUTS = ("folder", "coco", "voc", "yolo", "cvat", "label_studio", "table")
 
 
 @click.command(epilog=example("discern init parts --photos ~/photos"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,8 @@ from pydantic import BaseModel
 
 from discern.learning.config import TrainingConfig
 from discern.progress import duration
-from discern.use_cases.proposal import Foretold, Proposal, limits
+from discern.quality.checks.model import Check
+from discern.use_cases.proposal import NOT_LOOKED_AT, Foretold, Proposal, limits
 from discern.use_cases.recipe import DISTILLATION, FEW_PHOTOS, Recipe
 from discern.use_cases.summary import PhotoSetSummary, listed
 from discern.words import counted
@@ -169,6 +171,21 @@ def _checks(proposal: Proposal) -> list[str]:
         "    waive:",
         *[f"      {check}: {_flow(reason)}" for check, reason in proposal.checks.waive.items()],
     ]
+
+
+def without_waiver(text: str, check: Check) -> str:
+    """Return a data config without the line by which `discern init` waived a check; one that a person wrote stays."""
+    lines = text.splitlines(keepends=True)
+    waiver = re.compile(rf"      {check}: ['\"]?{NOT_LOOKED_AT}")
+    kept = [line for line in lines if not waiver.match(line)]
+    waived = (yaml.safe_load("".join(kept)) or {}).get("parameters", {}).get("checks")
+    if len(kept) == len(lines) or waived != {"waive": None}:
+        return "".join(kept)
+    start = kept.index("  checks:\n")  # the last line went: so does what stood around it
+    end = kept.index("    waive:\n") + 1
+    while start and kept[start - 1].startswith("  #"):
+        start -= 1
+    return "".join(kept[:start] + kept[end:])
 
 
 def _training(config: TrainingConfig) -> list[str]:

@@ -1,4 +1,4 @@
-"""Recognise how photos are laid out: folders of classes, COCO, VOC, YOLO, or a table.
+"""Recognise how photos are laid out: folders of classes, COCO, VOC, YOLO, CVAT, Label Studio, or a table.
 
 Rules kept:
 - files that describe photos (a COCO JSON, `Annotations/*.xml`, a YOLO `data.yaml`, a table with a path and a label)
@@ -16,20 +16,23 @@ from discern.errors import DataError
 from discern.sources.class_folders import problems
 from discern.sources.files.local import ZipTree
 from discern.sources.files.tree import Tree
+from discern.sources.label_studio.source import is_export
 from discern.sources.names import split_named
 from discern.sources.parsing import LARGE, read_whole
 from discern.sources.paths import images_below, top_folder
 from discern.sources.table.reader import EXTENSIONS, open_table
 
-Kind = Literal["folder", "coco", "voc", "yolo", "table"]
-KINDS: tuple[Kind, ...] = ("folder", "coco", "voc", "yolo", "table")
+Kind = Literal["folder", "coco", "voc", "yolo", "cvat", "label_studio", "table"]
 TITLES: dict[Kind, str] = {
     "folder": "a folder of photos for each class",
     "coco": "COCO annotations",
     "voc": "Pascal VOC annotations",
     "yolo": "YOLO labels",
+    "cvat": "CVAT's XML",
+    "label_studio": "an export of Label Studio",
     "table": "a table of photos and labels",
 }
+HEAD = 4096  # bytes of an XML, by which its root has begun
 COCO_KEYS = ("images", "annotations", "categories")
 
 
@@ -81,11 +84,24 @@ def _described(tree: Tree) -> Kind | None:
         return "yolo"
     if any(path.lower().endswith(".xml") and "/Annotations/" in f"/{path}" for path in tree.files):
         return "voc"
+    return _described_by_a_file(tree)
+
+
+def _described_by_a_file(tree: Tree) -> Kind | None:
+    """Return the layout that the content of a file speaks for."""
+    if any(b"<annotations>" in tree.read(path, HEAD) for path in _named(tree, ".xml")):
+        return "cvat"
     if _coco_jsons(tree):
         return "coco"
+    if any(is_export(tree, path) for path in _named(tree, ".json")):
+        return "label_studio"
     if any(_is_table(tree, path) for path in _tables(tree)):
         return "table"
     return None
+
+
+def _named(tree: Tree, extension: str) -> list[str]:
+    return [path for path in tree.files if path.lower().endswith(extension)]
 
 
 def _tables(tree: Tree) -> list[str]:
@@ -103,8 +119,7 @@ def _is_table(tree: Tree, path: str) -> bool:
 
 def _coco_jsons(tree: Tree) -> list[str]:
     """Return the JSON files that may hold COCO annotations."""
-    jsons = (path for path in tree.files if path.lower().endswith(".json"))
-    return [path for path in jsons if _may_be_coco(read_whole(tree, path, LARGE))]
+    return [path for path in _named(tree, ".json") if _may_be_coco(read_whole(tree, path, LARGE))]
 
 
 def _may_be_coco(data: bytes) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
@@ -21,7 +20,9 @@ parameters:
     - {{name: base, source: {{kind: folder, path: {base}}}}}
     - {{name: more, source: {{kind: folder, path: {more}}}, labelled_by: ann, label_method: annotation}}
   splits: {{by: photos}}
-  checks: {{waive: {waived}}}
+  checks:
+    waive:
+{waived}
   decisions: configs/parts/decisions.csv
 """
 # Noise of 24 pixels a side is no set of photos that anybody would train on.
@@ -34,7 +35,8 @@ TOO_SMALL = (
     "property_drift",
     "label_drift",
 )
-WAIVED = dict.fromkeys(TOO_SMALL, "noise")
+WAIVED = [f"      {check}: noise" for check in TOO_SMALL]
+BY_INIT = "      label_conflicts: found by discern init and not looked at yet"
 TABLE = Path("configs/parts/decisions.csv")
 
 
@@ -50,7 +52,7 @@ def parts(zenml_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (path.parent / "own.jpg").write_bytes(jpeg(90_000 + number))
     config = tmp_path / "configs" / "parts" / "data.yaml"
     config.parent.mkdir(parents=True)
-    config.write_text(CONFIG.format(base=tmp_path / "base", more=tmp_path / "more", waived=json.dumps(WAIVED)))
+    config.write_text(CONFIG.format(base=tmp_path / "base", more=tmp_path / "more", waived="\n".join(WAIVED)))
     return config
 
 
@@ -64,12 +66,16 @@ def test_a_conflict_is_shown_decided_and_taken(parts: Path, call: Caller) -> Non
     assert "label_conflicts" in call.refused("data", "run", "parts")
     check_shown(call)
 
+    text = parts.read_text()
+    parts.write_text(text.replace(WAIVED[-1], f"{WAIVED[-1]}\n{BY_INIT}"))
     call.refused("data", "decide", "parts", "base/c00/9.jpg", "c00")
     assert not TABLE.exists()
     shown = decide_command("parts", "more/c05/-0 it's.jpg", "c05")  # as the review page has it
     assert call(*shlex.split(shown)[1:], "--by", "bo").status == 0
+    assert BY_INIT in parts.read_text()
     other = call("data", "decide", "parts", "base/c00/1.jpg", "c00", "--json").result
     assert [line["photo"] for line in other["added"]] == ["base/c00/1.jpg"]
+    assert parts.read_text() == text, "no conflict is open, and the waiver would hide the next one"
     assert call("data", "decide", "parts", "base/c00/1.jpg", "--undo").status == 0
     assert call("data", "decide", "parts", "more/c06/-1 it's.jpg", "c06").status == 0
     assert "has 0 open label conflicts." in call("data", "decide", "parts").out

@@ -147,6 +147,14 @@ def _exports(tree: Tree, config: LabelStudioConfig) -> Iterator[tuple[str, list[
     yield from exports
 
 
+def is_export(tree: Tree, path: str) -> bool:
+    """Return True if a JSON file is a project's export; a damaged one is none."""
+    try:
+        return bool(_records(tree, path))
+    except DataError:
+        return False
+
+
 def _records(tree: Tree, path: str) -> list[Any]:
     """Return the tasks of a file, or none where it is no list of such.
 
@@ -157,8 +165,8 @@ def _records(tree: Tree, path: str) -> list[Any]:
         content = json.loads(read_whole(tree, path, LARGE))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no whole JSON file ({error}): export it again.") from None
-    is_export = isinstance(content, list) and any(isinstance(task, dict) and _is_task(task) for task in content)
-    return content if is_export else []
+    has_tasks = isinstance(content, list) and any(isinstance(task, dict) and _is_task(task) for task in content)
+    return content if has_tasks else []
 
 
 def _is_task(record: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from discern.use_cases.config_text import WIDTH, data_text, promotion_text, training_text
+from discern.use_cases.config_text import WIDTH, data_text, promotion_text, training_text, without_waiver
 from discern.use_cases.proposal import Proposal, foretell, propose, propose_splits
 from discern.use_cases.summary import FailedCondition, LeftOut, PhotoSetSummary
 from orchestration.config_check import check_config, complete_config, read_config
@@ -118,3 +118,17 @@ def test_one_session_a_class_is_told_in_the_config() -> None:
     splits = propose_splits(photos).model_copy(update={"session_minutes": 0})
     text = data_text(propose("parts", summary, splits, SPEED), summary, SOURCE, DECISIONS)
     assert "All photos of a class were taken within minutes" in plain(text)
+
+
+def test_a_waiver_goes_without_a_trace_and_a_persons_own_stays() -> None:
+    conflict = FailedCondition("label_conflicts", "no picture has several labels", "2 photos: 'a' # b")
+    dark = FailedCondition("dark_images", "at most 1% are dark", "3 of 180")
+    _, _, clean = written(classes(12, 15))
+    _, _, one = written(classes(12, 15), failed=(conflict,))
+    _, _, both = written(classes(12, 15), failed=(conflict, dark))
+    assert without_waiver(one["data"], "label_conflicts") == clean["data"]
+    left = without_waiver(both["data"], "label_conflicts")
+    assert list(yaml.safe_load(left)["parameters"]["checks"]["waive"]) == ["dark_images"]
+    assert without_waiver(left, "label_conflicts") == left
+    own = one["data"].replace("found by discern init", "seen by Ann, found by discern init")
+    assert without_waiver(own, "label_conflicts") == own

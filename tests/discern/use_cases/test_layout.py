@@ -83,6 +83,8 @@ def test_coco_files_that_name_no_split_are_refused(tmp_path: Path) -> None:
         ("data.yaml", "names: [a]", "yolo"),
         ("classes.txt", "a\n", "yolo"),
         ("photos.csv", "path;label;price\n", "table"),
+        ("annotations.xml", '<?xml version="1.0"?>\n<annotations>\n  <version>1.1</version></annotations>', "cvat"),
+        ("project-1.json", '[{"id": 1, "data": {"image": "images/a.jpg"}, "annotations": []}]', "label_studio"),
     ],
 )
 def test_files_that_describe_photos(tmp_path: Path, path: str, content: str, kind: Kind) -> None:
