@@ -27,9 +27,7 @@ TRAINING_SECONDS = 300.0  # of each of the two trainings, about
 STEPS = (150, 600)  # of a training
 
 # EfficientNet-Lite0 learns and embeds 37 photos a second of 128 pixels on two cores, in float32.
-WITH_WEIGHTS = ModelConfig(
-    backbone="tf_efficientnet_lite0", weights="package:efficientnet_lite0", embedding_dim=256
-)  # fmt: skip
+WITH_WEIGHTS = ModelConfig(backbone="tf_efficientnet_lite0", weights="package:efficientnet_lite0", embedding_dim=256)
 TEACHER = ModelConfig(backbone="resnet18d")
 # A ResNet-10 at half its width: small enough for a device, and it learns in minutes.
 STUDENT = ModelConfig(backbone="resnet10t", options={"channels": [32, 64, 128, 256], "stem_width": 16})

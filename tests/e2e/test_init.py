@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from cli.main import main
 from discern.sources.pills.config import PillsConfig
 from discern.sources.pills.source import PillSource
-from discern.use_cases import proposal
+from discern.use_cases import recipe
 from tests.e2e.conftest import Workplace
 
 pytestmark = pytest.mark.long  # four commands, and nothing that another test shows
@@ -51,7 +52,7 @@ def test_init_data_train_promote_and_a_device(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(proposal, "STEPS", (10, 10))
+    monkeypatch.setattr(recipe, "STEPS", (10, 10))
 
     def told(*arguments: str) -> dict[str, object]:
         capsys.readouterr()
@@ -68,11 +69,18 @@ def test_init_data_train_promote_and_a_device(
     assert Path(str(version["report"])).is_file()
     trained = told("train", "own-pills")
     assert Path(str(trained["report"])).is_file()
+    _without_floors(tmp_path / "configs" / "own-pills" / "promotion.yaml")
     promoted = told("promote", "own-pills")
     assert promoted["channel"] == "own-pills-production"
     assert promoted["release"] == trained["release"]
     assert Path(str(promoted["report"])).is_file()
     _identified(zenml_home, tmp_path, next(photos.glob("*/3.png")), str(promoted["release"]), capsys)
+
+
+def _without_floors(config: Path) -> None:
+    content = yaml.safe_load(config.read_text())
+    content["parameters"]["gates"] = dict.fromkeys(content["parameters"]["gates"], 0.0)
+    config.write_text(yaml.safe_dump(content))
 
 
 def _identified(home: Path, folder: Path, photo: Path, release: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 
 from discern.datasets.ingest.rejected import Rejected, told
 from discern.datasets.manifest import DatasetVersion
@@ -216,7 +215,7 @@ def _queries(version: DatasetVersion, config: CheckConfig) -> Iterator[Finding]:
         yield from _queries_of(version.select(split), split, trained, config)
 
 
-def _queries_of(part: DatasetVersion, split: str, trained: AbstractSet[str], config: CheckConfig) -> Iterator[Finding]:
+def _queries_of(part: DatasetVersion, split: str, trained: set[str], config: CheckConfig) -> Iterator[Finding]:
     enrolled = set(part.select(role="gallery").labels)
     queries = part.select(role="query").column("label")
     new = [label for label in queries if label not in enrolled and label not in trained]
@@ -245,7 +244,7 @@ def _queries_of(part: DatasetVersion, split: str, trained: AbstractSet[str], con
         )
 
 
-def _unasked(known: Collection[str], trained: AbstractSet[str]) -> str:
+def _unasked(known: Collection[str], trained: set[str]) -> str:
     """Return what is to be said of training classes that a split by photos asks nothing of."""
     if not known:
         return f"; {_NOBODY_ASKED}"
