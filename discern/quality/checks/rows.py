@@ -18,8 +18,8 @@ _NONE = (
 )
 _APART = f"{MIN_GROUPS} photos, of which no two are of one group, one capture session or nearly one picture"
 _NOBODY_ASKED = (
-    f"no class has {_APART}: add photos taken at another time, give smaller groups, or lower splits.session_minutes "
-    "(0 ignores times)"
+    f"a class that trains is asked if it has {_APART}: add photos taken at another time, give smaller groups, or lower "
+    "splits.session_minutes (0 ignores times); where the source splits its photos, set splits.official to add_test"
 )
 SHOWN = 12  # photos of one finding
 SHOWN_PAIRS = 60  # of one finding; likewise sets
