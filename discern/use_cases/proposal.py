@@ -76,8 +76,8 @@ class Proposal:
 def propose_splits(photos: Mapping[str, int]) -> SplitConfig:
     """Propose how photos are split that come without a split of their own.
 
-    Of a few seeds the one is taken that comes nearest to the shares; then the one that leaves most unknowns to
-    calibrate on, since their number bounds the false-identification rate that can be told.
+    Of a few seeds the one is taken that comes nearest to the shares; then the one that leaves most photos of unknown
+    classes, which are as new to the gallery as to the model.
 
     Args:
         photos: number of photos of each class.
@@ -142,11 +142,10 @@ def count_rows(rows: list[tuple[str, str, str]]) -> SplitCounts:
 
 
 def _asked_as_unknown(split: SplitCounts) -> int:
-    """Return the number of validation queries that the rule is fitted on as unknowns, at least."""
-    if split.validation_unknown:
-        return split.validation_unknown
-    # Each class is left out in turn; of one class nothing would be left, and photos from elsewhere are asked.
-    return split.validation_enrolled if len(split.train) > 1 else RENDERED
+    """Return the number of photos that the rule is fitted on as unknowns."""
+    # Every query is asked as if its class were not enrolled; of one class nothing would be left to take it for.
+    queries = split.validation_unknown + split.validation_enrolled
+    return queries if len(split.train) > 1 or not split.by_photos else RENDERED // 2  # the others measure it
 
 
 def lowest_fpir(unknown_queries: int) -> float:

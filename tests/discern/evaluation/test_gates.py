@@ -268,6 +268,15 @@ def test_a_floor_on_what_could_not_be_computed_fails() -> None:
     assert failed(unknowns) == {"recall@1", "TPIR", "precision"}
 
 
+def test_where_no_class_can_be_asked_as_unknown_photos_from_elsewhere_count() -> None:
+    assert failed(apply_floors(with_figures(tnir=None, elsewhere_tnir=0.4), CONFIG)) == {"TNIR"}
+    single = with_figures(tnir=None, elsewhere_tnir=0.9)
+    assert apply_floors(single, CONFIG).promote
+    assert gate(apply_gates(single, single, GROUPS, CONFIG), "TNIR not worse").passed
+    worse = with_figures(tnir=None, elsewhere_tnir=0.8)
+    assert not gate(apply_gates(worse, single, GROUPS, CONFIG), "TNIR not worse").passed
+
+
 def test_a_floor_on_what_is_not_a_number_fails() -> None:
     good = answers(TRUTH)
     odd = good.model_copy(update={"metrics": good.metrics.model_copy(update={"recall_at_1": float("nan")})})

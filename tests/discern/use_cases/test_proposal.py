@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from discern.evaluation.gates import FLOORS, GateConfig
-from discern.evaluation.threshold_calibration import check_fitting
+from discern.evaluation.openset import allowed_false_positives
 from discern.use_cases.proposal import (
     LEAST_FPIR,
     MIN_CLASSES,
@@ -40,9 +40,7 @@ def test_a_proposal_fits_its_split(photos: dict[str, int], side: int) -> None:
         assert STEPS[0] <= config.steps <= STEPS[1]
     assert proposal.recipe.image.size % 16 == 0
     assert split.by_photos == (len(photos) < MIN_CLASSES)
-    if not split.by_photos:
-        check_fitting(split.validation_enrolled, split.validation_unknown, proposal.packaging.fpir)
-        assert split.test_unknown
+    assert split.by_photos or split.test_unknown
 
 
 @pytest.mark.parametrize("count", [1, 2, 6, 7])
@@ -88,7 +86,7 @@ def test_the_seed_leaves_many_unknowns_to_calibrate_on() -> None:
 def test_the_rate_is_one_that_so_many_queries_can_tell(queries: int, fpir: float) -> None:
     assert lowest_fpir(queries) == fpir
     assert fpir >= LEAST_FPIR
-    check_fitting(10, queries, fpir)
+    assert allowed_false_positives(queries, fpir) >= 1
 
 
 def test_a_slower_machine_is_foretold_a_longer_time() -> None:
