@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ FIGURES = ("recall_at_1", "unseen_recall_at_1", "tpir", "tnir", "auroc")  # of t
 def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
     """Train: a dataset version in, a release candidate out."""
     from cli.pipeline_runs import newest, run_pipeline
+    from discern.use_cases.next_steps import next_steps
     from orchestration.pages import training_page, verdict_on
 
     path = config_file(use_case, config, "training")
     with stdout_for_json(as_json):
         name = run_pipeline("training", path)
-        metrics = newest("training", "test_metrics", name).load().figures()
+        measured = newest("training", "test_metrics", name).load()
+        metrics = measured.figures()
         release = newest("training", "release_candidate", name).load()
         report = training_page(name, release.id)
         verdict = verdict_on(report)
@@ -43,6 +46,8 @@ def train(use_case: str | None, config: Path | None, as_json: bool) -> None:
             "next": f"discern promote {use_case or name}",
         }
     )
+    if advice := next_steps(measured, _learnt(path, release)):
+        tell(advice)
 
 
 @click.command(epilog=example("discern promote pills", "discern promote -c configs/pills/promotion.yaml"))
@@ -72,6 +77,23 @@ def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
         return
     tell(f"Release {publication.release} is live on channel {publication.channel}: {publication.reason}.")
     tell_facts({"verdict": verdict, "report": report, "next": _pull(publication)})
+
+
+def _learnt(config: Path, release: Any) -> Any:
+    """Say how the release's model was learnt, from the config that it was trained by."""
+    from discern.use_cases.next_steps import Learnt
+    from orchestration.config_check import read_config
+
+    parameters = read_config(config, os.environ)["parameters"]
+    trained = parameters["teacher"] != "none"
+    model = parameters["teacher" if trained else "student"]["model"]
+    manifest = release.manifest
+    return Learnt(
+        photos_per_class=(manifest.gallery and manifest.gallery.photos_per_class) or 0,
+        from_weights=bool(model.get("weights") or model.get("pretrained")),
+        trained=trained,
+        fpir=manifest.decision.fpir,
+    )
 
 
 def _report(release: str) -> str | None:

@@ -13,15 +13,18 @@ import numpy as np
 
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import ConfigError
-from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.calibration import Elsewhere
+from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, embed_batches
+from discern.evaluation.gallery_fit import scores_elsewhere
 from discern.evaluation.gates import AnsweredQueries, GateConfig, PromotionDecision, apply_floors, apply_gates
 from discern.evaluation.latency import p95_latency_ms
 from discern.evaluation.metrics import measure
 from discern.evaluation.queries import DecodedSplit, decode_gallery, decode_queries
 from discern.evaluation.retrieval import SearchResults
+from discern.releases.elsewhere import photos_from_elsewhere
 from discern.releases.enrolled_gallery import gallery_of, representation
 from edge_runtime.core.identify import Identifier
-from edge_runtime.core.images import Preprocessing
+from edge_runtime.core.images import Pixels, Preprocessing
 from edge_runtime.core.release import Release
 
 LATENCY_PHOTOS = 200
@@ -59,10 +62,17 @@ class ReleaseComparison:
 
 @dataclass(frozen=True)
 class FrozenPhotos:
-    """The enrolled photos and the test queries of a dataset version, decoded for one preprocessing."""
+    """The enrolled photos and the test queries of a dataset version, decoded for one preprocessing.
+
+    Attributes:
+        gallery: the enrolled photos.
+        queries: the test queries.
+        elsewhere: [n, size, size, 3] photos of other things, where few classes can be asked as unknowns; else None.
+    """
 
     gallery: DecodedSplit
     queries: DecodedSplit
+    elsewhere: Pixels | None
 
     @classmethod
     def decode(cls, version: DatasetVersion, config: GalleryConfig, preprocessing: Preprocessing) -> FrozenPhotos:
@@ -72,7 +82,8 @@ class FrozenPhotos:
             DataError: the version has no gallery or no test queries.
         """
         gallery = decode_gallery(version, config, preprocessing)
-        return cls(gallery, decode_queries(version, "test", set(gallery.rows.labels), preprocessing))
+        queries = decode_queries(version, "test", set(gallery.rows.labels), preprocessing)
+        return cls(gallery, queries, photos_from_elsewhere("auto", queries, preprocessing))
 
 
 def compare_releases(
@@ -131,11 +142,19 @@ def _evaluate(release: Release, photos: FrozenPhotos, gallery: GalleryConfig) ->
     answers = AnsweredQueries(
         truth=results.truth,
         answered=results.answers(identifier.rule),
-        metrics=measure(results, identifier.rule, identifier.calibrator),
+        metrics=measure(results, identifier.rule, identifier.calibrator, _elsewhere(identifier, photos, enrolled)),
         latency_ms=p95_latency_ms(identifier, _spread(photos.queries.rows, LATENCY_PHOTOS)),
         size_mb=sum(entry.bytes for entry in release.manifest.files.values()) / 1e6,
     )
     return ReleaseEvaluation(answers, results, queries.rows)
+
+
+def _elsewhere(identifier: Identifier, photos: FrozenPhotos, enrolled: Gallery) -> Vectors | None:
+    """Search the photos from elsewhere that no rule is fitted on."""
+    if photos.elsewhere is None:
+        return None
+    vectors = Elsewhere(embed_batches(identifier.model, photos.elsewhere)).measuring
+    return scores_elsewhere(enrolled, vectors)
 
 
 def _spread(queries: DatasetVersion, count: int) -> list[bytes]:
