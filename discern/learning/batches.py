@@ -25,11 +25,13 @@ from discern.learning.losses import LabelledBatch
 from discern.learning.models import memory_format
 from discern.learning.ports import State
 from discern.learning.seeds import AUGMENTATION, process_seed, step_seed
+from discern.words import counted
 from edge_runtime.core.images import Pixels
 
 logger = logging.getLogger(__name__)
 
 TURNS: dict[Symmetries, int] = {"none": 1, "rotations": 4, "dihedral": 8}
+LEAST_CLASSES = 2  # of which one can be told from the other
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,33 @@ class Views:
         return images
 
 
+def check_classes(classes: int) -> None:
+    """Refuse a training on fewer than `LEAST_CLASSES` classes, turns of a class counted by themselves.
+
+    Raises:
+        TrainingError: there are fewer.
+    """
+    if classes < LEAST_CLASSES:
+        raise TrainingError(
+            f"The training split has {counted(classes, 'class')}, and what tells classes apart is learnt from "
+            f"{LEAST_CLASSES} at least: add classes, hold out fewer, or train nothing by `teacher: none`."
+        )
+
+
 class BatchSampler:
     """Draws P classes and K views of each.
 
     Args:
         class_ids: class of each view, [n].
-        classes_per_batch: P.
+        classes_per_batch: P that is wished for; where there are fewer classes, a batch takes all of them.
         photos_per_class: K; a class with fewer gives some of them twice.
         seed: with the step's number and the means of the classes it fixes the batch.
 
+    Attributes:
+        classes_per_batch: P.
+
     Raises:
-        TrainingError: fewer than P classes.
+        TrainingError: fewer than two classes.
     """
 
     def __init__(
@@ -90,12 +108,15 @@ class BatchSampler:
     ) -> None:
         ids = np.asarray(class_ids)
         self.members = [np.flatnonzero(ids == c) for c in np.unique(ids)]
-        if len(self.members) < classes_per_batch:
-            raise TrainingError(
-                f"The training split has {len(self.members)} classes, fewer than classes_per_batch = "
-                f"{classes_per_batch}: lower it, or hold out fewer classes."
+        check_classes(len(self.members))
+        self.classes_per_batch = min(classes_per_batch, len(self.members))
+        self.photos_per_class, self.seed = photos_per_class, seed
+        if self.classes_per_batch < classes_per_batch:
+            logger.warning(
+                "There are %d training classes, fewer than classes_per_batch = %d: every batch takes all of them.",
+                len(self.members),
+                classes_per_batch,
             )
-        self.classes_per_batch, self.photos_per_class, self.seed = classes_per_batch, photos_per_class, seed
         if small := sum(len(members) < photos_per_class for members in self.members):
             logger.warning(
                 "%d of %d training classes have fewer than photos_per_class = %d photos and give some of them twice: "
@@ -130,7 +151,7 @@ class PKSampler:
         process: number of this process, which draws batches of its own.
 
     Raises:
-        TrainingError: as `BatchSampler`.
+        TrainingError: as `check_classes`.
     """
 
     def __init__(self, views: Views, config: TrainingConfig, device: torch.device, process: int = 0) -> None:

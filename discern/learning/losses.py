@@ -96,7 +96,8 @@ class DistillationLoss(nn.Module):
     """The student's embedding of a changed photo is drawn to the teacher's.
 
     The sum has a cosine term, which keeps the student compatible with the teacher's index, the KL divergence between
-    rows of batch similarities (Passalis and Tefas, ECCV 2018, with a softmax kernel), and perhaps the metric loss.
+    rows of batch similarities (Passalis and Tefas, ECCV 2018, with a softmax kernel), and, where `config.metric` is not
+    0, the metric loss of the labels; without it a student sees no label.
 
     Args:
         teacher: gives the teacher's embeddings: of the unchanged views, computed once (`EmbeddedViews`), or of the

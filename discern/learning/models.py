@@ -6,6 +6,7 @@ Normalisation and preprocessing are part of the model, so that no caller can get
 from __future__ import annotations
 
 import hashlib
+import importlib
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ class TorchEmbedder(nn.Module):
     Attributes:
         config: without where the weights came from, since they are here.
         preprocessing: as given; it goes wherever the model goes.
+        has_head: the weights that `config` names brought the head's too.
 
     Raises:
         TrainingError: the backbone is unknown, or its weights cannot be had or do not fit.
@@ -70,15 +72,19 @@ class TorchEmbedder(nn.Module):
         mean, std = _normalisation(self.config, self.backbone)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        if config.weights is not None:
-            load_weights(self, config.weights)
+        self.has_head = config.weights is not None and load_weights(self, config.weights)
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed `images` [n, 3, H, W], float in [0, 1]; returns [n, embedding_dim] of unit length."""
-        features = self.backbone((images - self.mean) / self.std)
+        features = self.features(images)
         # In float32 under mixed precision too: bfloat16 rounds cosines by up to .0014, and look-alikes differ by less.
         with torch.autocast(features.device.type, enabled=False):
             return functional.normalize(self.head(features.float()), dim=1)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the head is given of `images` [n, 3, H, W], float in [0, 1]: [n, width]."""
+        features: Tensor = self.backbone((images - self.mean) / self.std)
+        return features
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of config, preprocessing and weights: equal for models that embed photos alike."""
@@ -126,25 +132,38 @@ def count_multiply_adds(model: nn.Module, size: int) -> int:
     return int(counter.get_total_flops()) // 2  # a multiply-add is two operations
 
 
-def load_weights(model: TorchEmbedder, url: str) -> None:
+def load_weights(model: TorchEmbedder, url: str) -> bool:
     """Load a state dict from a path or an s3:// URL: of the whole model, or timm's of its backbone.
+
+    Returns:
+        True for the whole model, its head included.
 
     Raises:
         TrainingError: it cannot be read, or its keys or shapes do not fit.
     """
     if (package := packaged(url)) is not None:
         _load_package(model, package, url)
-        return
+        return False
     state = _unwrapped(_read_state(url))
-    part: nn.Module = model
-    if isinstance(state, dict) and not any(str(key).startswith("backbone.") for key in state):
-        part, state = model.backbone, _without_classifier(state, model.backbone.pretrained_cfg["classifier"])
+    whole = not isinstance(state, dict) or any(str(key).startswith("backbone.") for key in state)
     try:
-        part.load_state_dict(state)
-    except (RuntimeError, TypeError, AttributeError) as error:
+        if whole:
+            model.load_state_dict(state)
+        else:
+            model.backbone.load_state_dict(_of_backbone(state, model.backbone))
+    except (RuntimeError, TypeError, AttributeError, KeyError, ValueError) as error:
         raise TrainingError(
             f"The weights {url} do not fit this model ({_last_line(error)}): use the config they came from."
         ) from None
+    return whole
+
+
+def _of_backbone(state: dict[Any, Any], backbone: Any) -> dict[Any, Any]:
+    """Return timm's `state` for a backbone without classes; a transformer's positions, for its size of photos."""
+    layers = backbone.pretrained_cfg["classifier"]
+    # What timm does to the weights of its hub.
+    adapt = getattr(importlib.import_module(type(backbone).__module__), "checkpoint_filter_fn", None)
+    return _without_classifier(state if adapt is None else adapt(state, backbone), layers)
 
 
 def _load_package(model: TorchEmbedder, package: PackagedWeights, url: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
+from torch.nn import functional
 
 from discern.errors import TrainingError
 from discern.learning.distributed import collectives
@@ -88,10 +89,12 @@ class CollapseAlarm:
     Args:
         least_rank: effective rank of a batch's embeddings under which they count as collapsed.
         warmup_steps: steps in which a low rank is no alarm.
+        two_classes: a batch is of two classes. They lie best at the ends of one line, which is of rank 1 as one point
+            is: a further coordinate, the same for all, gives the ends rank 2.
     """
 
-    def __init__(self, least_rank: float, warmup_steps: float) -> None:
-        self.least_rank, self.warmup_steps = least_rank, warmup_steps
+    def __init__(self, least_rank: float, warmup_steps: float, *, two_classes: bool = False) -> None:
+        self.least_rank, self.warmup_steps, self.two_classes = least_rank, warmup_steps, two_classes
         self.low_in_a_row = 0
 
     def look(self, step: int, outputs: Tensor) -> Figures:
@@ -100,8 +103,10 @@ class CollapseAlarm:
         Raises:
             TrainingError: the rank was too low `COLLAPSED` times in a row.
         """
-        embeddings = collectives.gather(outputs.detach().float())
-        rank = effective_rank(embeddings.cpu().numpy())
+        embeddings = collectives.gather(outputs.detach().float()).cpu()
+        if self.two_classes:
+            embeddings = functional.pad(embeddings, (0, 1), value=1.0)
+        rank = effective_rank(embeddings.numpy())
         is_low = step > self.warmup_steps and rank < self.least_rank
         self.low_in_a_row = self.low_in_a_row + 1 if is_low else 0
         if self.low_in_a_row == COLLAPSED:

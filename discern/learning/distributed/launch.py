@@ -24,6 +24,7 @@ import torch.multiprocessing
 
 from discern.errors import DiscernError, TrainingError
 from discern.learning.config import LoopConfig
+from discern.learning.device import check_processes
 from discern.learning.ema import ModelT
 from discern.learning.ports import Log
 from discern.learning.trainer import TrainingResult
@@ -52,7 +53,7 @@ def launch(
     """
     if config.processes == 1 or "RANK" in os.environ:
         return training(*arguments, log=log, **named)
-    _check_gpus(config)
+    check_processes(config)
     context = torch.multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="training-") as folder:
         messages = context.Queue()
@@ -152,14 +153,6 @@ def _take(messages: Any, errors: dict[int, DiscernError], log: Log | None) -> No
             errors[number] = message
         elif log is not None:
             log(number, message)
-
-
-def _check_gpus(config: LoopConfig) -> None:
-    gpus = torch.cuda.device_count()
-    if config.device != "cpu" and 0 < gpus < config.processes:
-        raise TrainingError(
-            f"`processes: {config.processes}` need as many GPUs, and {gpus} can be used here: set it to {gpus}."
-        )
 
 
 def _free_port() -> int:

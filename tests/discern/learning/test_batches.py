@@ -76,9 +76,22 @@ def test_classes_with_enough_photos_are_not_talked_about(caplog: pytest.LogCaptu
     assert caplog.messages == []
 
 
-def test_too_few_classes_are_an_error_that_names_the_key() -> None:
-    with pytest.raises(TrainingError, match=r"has 2 classes, fewer than classes_per_batch = 3: lower it"):
-        BatchSampler([0, 0, 5, 5], 3, 2, seed=0)
+def test_where_fewer_classes_train_a_batch_takes_all_of_them_and_that_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sampler = BatchSampler([0, 0, 5, 5], 24, 2, seed=0)
+    assert sampler.classes_per_batch == 2
+    for step in range(3):
+        assert sorted(sampler.batch(step).tolist()) == [0, 1, 2, 3]
+        assert sorted(sampler.batch(step, HardClasses(2, 4, 0.5, seed=0)).tolist()) == [0, 1, 2, 3]
+    assert caplog.messages == [
+        "There are 2 training classes, fewer than classes_per_batch = 24: every batch takes all of them."
+    ]
+
+
+def test_one_class_cannot_be_told_apart_from_anything() -> None:
+    with pytest.raises(TrainingError, match=r"has 1 class, .* 2 at least: .*, or train nothing by `teacher: none`"):
+        BatchSampler([5, 5], 3, 2, seed=0)
 
 
 def test_augmentations_of_a_step_depend_on_seed_and_step_alone() -> None:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from discern.errors import TrainingError
 from discern.learning import models
 from discern.learning.config import ModelConfig
+from discern.learning.embedding import check_input
 from discern.learning.models import (
     TorchEmbedder,
     count_multiply_adds,
@@ -379,3 +380,34 @@ def test_a_backbone_that_timm_has_no_weights_of_says_so(hub_at: Callable[[str], 
 
 def _equal(first: Weights, second: Weights) -> bool:
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+# Foundation models of their own names, so small that they are made in a moment.
+SMALL_VIT: dict[str, Any] = {"embed_dim": 24, "depth": 1, "num_heads": 2}
+FOUNDATION: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("vit_small_patch14_dinov2", SMALL_VIT, {"img_size": 56}),
+    ("vit_base_patch16_siglip_224", SMALL_VIT, {"img_size": 64}),
+    ("fastvit_mci0", {"layers": (1, 1, 1, 1), "embed_dims": (16, 16, 16, 32)}, {}),
+]
+
+
+@pytest.mark.parametrize(("backbone", "options", "size"), FOUNDATION)
+def test_a_state_dict_of_timms_own_is_taken_at_another_size_of_photos(
+    backbone: str, options: dict[str, Any], size: dict[str, Any], tmp_path: Path
+) -> None:
+    theirs = timm.create_model(backbone, num_classes=0, **options, **size).eval()
+    torch.save(theirs.state_dict(), tmp_path / "weights.pt")
+    config = ModelConfig(backbone=backbone, options={**options, **size}, weights=str(tmp_path / "weights.pt"))
+    same = TorchEmbedder(config, Preprocessing(size.get("img_size", 64))).eval()
+    assert _equal(same.backbone.state_dict(), theirs.state_dict())
+    assert not same.has_head
+    check_input(same)
+    if not size:
+        return
+    other = Preprocessing(2 * size["img_size"])
+    with pytest.raises(
+        TrainingError, match=rf"{other.size} x {other.size} .*: say `options: {{img_size: {other.size}}}`"
+    ):
+        check_input(TorchEmbedder(config, other))
+    mended = config.model_copy(update={"options": {**options, "img_size": other.size}})
+    check_input(TorchEmbedder(mended, other))

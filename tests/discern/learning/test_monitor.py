@@ -75,6 +75,17 @@ def test_the_collapse_alarm_ends_the_training_at_the_third_low_rank_in_a_row() -
         alarm.look(70, COLLAPSED)
 
 
+def test_two_classes_at_the_ends_of_one_line_have_not_collapsed() -> None:
+    ends = torch.tensor([[1.0, 0.0], [1.0, 0.0], [-1.0, 0.0], [-1.0, 0.0]])
+    alarm = CollapseAlarm(1.2, 0, two_classes=True)
+    for step in range(4):
+        assert alarm.look(step, ends) == {"effective_rank": pytest.approx(2)}
+    alarm.look(10, COLLAPSED)
+    alarm.look(20, COLLAPSED)
+    with pytest.raises(TrainingError, match="collapsed"):
+        alarm.look(30, COLLAPSED)
+
+
 def test_the_collapse_alarm_lets_the_warm_up_pass() -> None:
     alarm = CollapseAlarm(1.2, warmup_steps=50)
     for step in (10, 20, 30, 40, 50, 60, 70):
