@@ -34,6 +34,8 @@ def value_words(schema: Schema, link: Link) -> str:
         return " or ".join(value_words(choice, link) for choice in choices)
     if "discriminator" in schema:
         schema = schema["oneOf"][0]
+    if "oneOf" in schema:
+        return _either(value_words(choice, link) for choice in schema["oneOf"])
     if "$ref" in schema:
         return link(schema["$ref"].rpartition("/")[2])
     if "enum" in schema or "const" in schema:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from edge_runtime.core.images import Fit, Preprocessing
 
@@ -91,7 +91,7 @@ class DistillConfig(_Config):
     cosine: float = Field(default=5.0, ge=0, description="1 - the cosine between student and teacher")
     similarity: float = Field(default=1.0, ge=0, description="KL divergence between rows of batch similarities")
     temperature: float = Field(default=0.1, gt=0, description="of the softmax over similarities, no weight")
-    metric: float = Field(default=0.0, ge=0, description="the student's own metric loss")
+    metric: float = Field(default=0.0, ge=0, description="the student's own loss on the labels; 0: it sees no label")
     teacher_sees: Literal["photo", "view"] = Field(
         default="photo",
         description="photo: the teacher embeds every photo once, as it is; view: at every step, what the student sees",
@@ -122,7 +122,9 @@ class LoopConfig(_Config):
         default=1, ge=1, description="train as one, each on a batch of its own; where GPUs are used, each has one"
     )
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = Field(
-        default="auto", description="auto: bf16 where the processor computes with it, else fp16 on a GPU, else no"
+        default="auto",
+        description="auto: bf16 where the processor computes with it, but for depthwise nets on a CPU, else fp16 on a "
+        "GPU, else no",
     )
     seed: int = Field(default=0, ge=0, lt=2**32, description="of first weights, batches and augmentation")
 
@@ -143,7 +145,7 @@ class TrainingConfig(LoopConfig):
     )
     miner: NamedPart | None = Field(default=None, description="what picks the pairs or triplets that the loss sees")
     classes_per_batch: int = Field(
-        default=24, ge=2, description="P of a P x K batch; at most the number of classes that train"
+        default=24, ge=2, description="P of a P x K batch; where fewer classes train, a batch takes all of them"
     )
     photos_per_class: int = Field(default=4, ge=2, description="K of a P x K batch")
     lookalikes: float = Field(
@@ -156,3 +158,32 @@ class TrainingConfig(LoopConfig):
         default=1.2, ge=1, description="effective rank of a batch's embeddings under which they count as collapsed"
     )
     augment: AugmentConfig = Field(default=AugmentConfig(), description="how photos are changed at random")
+
+
+class EmbedderConfig(_Config):
+    """A model that nothing trains: its weights stay as they are, and where they bring no head, one is fitted.
+
+    `teacher: none` asks for it.
+    """
+
+    model: ModelConfig = Field(description="the net, and where its weights come from")
+
+
+def _kind_of_teacher(value: Any) -> str:
+    return "none" if isinstance(value, str) else "trained"
+
+
+def _kind_of_student(value: Any) -> str:
+    is_model_alone = isinstance(value, dict) and value.keys() <= EmbedderConfig.model_fields.keys()
+    return "untrained" if is_model_alone or isinstance(value, EmbedderConfig) else "trained"
+
+
+# Told apart by what is written, so that a message is about the one that was meant.
+TeacherConfig = Annotated[
+    Annotated[TrainingConfig, Tag("trained")] | Annotated[Literal["none"], Tag("none")],
+    Discriminator(_kind_of_teacher),
+]
+StudentConfig = Annotated[
+    Annotated[TrainingConfig, Tag("trained")] | Annotated[EmbedderConfig, Tag("untrained")],
+    Discriminator(_kind_of_student),
+]

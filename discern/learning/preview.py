@@ -27,8 +27,8 @@ class PreviewConfig(BaseModel):
     augment: AugmentConfig = AugmentConfig()
 
 
-def preview_of(config: Mapping[str, Any], name: str) -> PreviewConfig:
-    """Return what a training does to photos: its teacher's changes, at the size of its `image`.
+def preview_of(config: Mapping[str, Any], name: str) -> PreviewConfig | None:
+    """Return what a training does to photos: its teacher's changes, at the size of its `image`; None without a teacher.
 
     Args:
         config: a parsed config of the training pipeline.
@@ -39,6 +39,8 @@ def preview_of(config: Mapping[str, Any], name: str) -> PreviewConfig:
     """
     parameters = config.get("parameters") or {}
     try:
+        if parameters["teacher"] == "none":
+            return None
         teacher = TrainingConfig.model_validate(parameters["teacher"])
         return PreviewConfig(image=parameters["image"], augment=teacher.augment)
     except (KeyError, ValidationError) as error:

@@ -1,21 +1,27 @@
-"""The two trainings of a pipeline: a teacher from labels, a student from labels and teacher."""
+"""The ways to an embedder: a teacher from labels, a student from its teacher, and a head on weights as they are.
+
+A student learns from labels too where `distillation` gives its own loss a weight (`metric`).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 import numpy as np
 import torch
 
 from discern.datasets.manifest import DatasetVersion
-from discern.datasets.photo_set import PhotoSet, load_photos
+from discern.datasets.photo_set import load_photos
 from discern.errors import TrainingError
 from discern.learning.batches import TURNS, Views
 from discern.learning.checkpoints import Checkpoint
-from discern.learning.config import DistillConfig, TrainingConfig
+from discern.learning.config import DistillConfig, ModelConfig, TrainingConfig
 from discern.learning.device import mixed_precision
 from discern.learning.distributed.launch import launch
-from discern.learning.embedding import embed, train_embedder
+from discern.learning.embedding import check_input, embed, extract_features, train_embedder
+from discern.learning.fitted_head import fit_head
 from discern.learning.losses import DistillationLoss, EmbeddedViews, MetricLoss, SameImages
-from discern.learning.models import TorchEmbedder
+from discern.learning.models import TorchEmbedder, memory_format
 from discern.learning.monitor import Validate
 from discern.learning.ports import Log
 from discern.learning.trainer import TrainingResult
@@ -49,12 +55,12 @@ def _train_teacher(
     log: Log | None,
     checkpoint: Checkpoint | None,
 ) -> TrainingResult[TorchEmbedder]:
-    photos = load_photos(_training_split(version), preprocessing)
+    photos = load_photos(training_split(version), preprocessing)
     return train_embedder(
         config,
         preprocessing,
         photos,
-        _metric_loss(photos, config),
+        _metric_loss(photos.labels, config),
         name="teacher",
         log=log,
         validate=recall_validator(version, preprocessing),
@@ -76,12 +82,7 @@ def distil_student(
     Raises:
         TrainingError: also where the two embeddings differ in length.
     """
-    if teacher.config.embedding_dim != config.model.embedding_dim:
-        raise TrainingError(
-            f"The student's embedding_dim is {config.model.embedding_dim}, the teacher's "
-            f"{teacher.config.embedding_dim}: make them equal, so that the student's embeddings fit the teacher's "
-            "index."
-        )
+    check_dims(teacher.config, config.model)
     return launch(_distil_student, config, version, config, distil, teacher, log=log, checkpoint=checkpoint)
 
 
@@ -95,22 +96,71 @@ def _distil_student(
     checkpoint: Checkpoint | None,
 ) -> TrainingResult[TorchEmbedder]:
     preprocessing = teacher.preprocessing
-    photos = load_photos(_training_split(version), preprocessing)
+    photos = load_photos(training_split(version), preprocessing)
     target: EmbeddedViews | SameImages
     if distil.teacher_sees == "view":
-        target = SameImages(teacher, mixed_precision(config))
+        target = SameImages(teacher, mixed_precision(config, teacher))
     else:
         target = embed_views(teacher, Views.of(photos, config.symmetries))
     return train_embedder(
         config,
         preprocessing,
         photos,
-        DistillationLoss(target, distil, _metric_loss(photos, config)),
+        DistillationLoss(target, distil, _metric_loss(photos.labels, config)),
         name="student",
         log=log,
         validate=recall_validator(version, preprocessing),
         checkpoint=checkpoint,
     )
+
+
+def untrained_embedder(photos: DatasetVersion, preprocessing: Preprocessing, config: ModelConfig) -> TorchEmbedder:
+    """Return a model of weights as they are; where they bring no head, it is fitted to `photos`.
+
+    Args:
+        photos: with their labels; one at least.
+        preprocessing: of the model.
+        config: names weights.
+
+    Raises:
+        TrainingError: the model cannot be built, or not embed photos of this size.
+    """
+    model = TorchEmbedder(config, preprocessing).to(memory_format=memory_format(config)).eval()
+    check_head(model)
+    check_input(model)
+    if model.has_head:
+        return model
+    loaded = load_photos(photos, preprocessing)
+    ids, _ = loaded.class_ids()
+    weight, bias = fit_head(extract_features(model, loaded.pixels).numpy(), ids, config.embedding_dim)
+    model.head.load_state_dict({"weight": torch.from_numpy(weight), "bias": torch.from_numpy(bias)})
+    return model
+
+
+def check_dims(teacher: ModelConfig, student: ModelConfig) -> None:
+    """Refuse a student whose embeddings have another length than its teacher's.
+
+    Raises:
+        TrainingError: they have.
+    """
+    if teacher.embedding_dim != student.embedding_dim:
+        raise TrainingError(
+            f"The student's embedding_dim is {student.embedding_dim}, the teacher's {teacher.embedding_dim}: make "
+            "them equal, so that the student's embeddings fit the teacher's index."
+        )
+
+
+def check_head(model: TorchEmbedder) -> None:
+    """Refuse a head that is to be fitted with more directions than the backbone has features.
+
+    Raises:
+        TrainingError: it has.
+    """
+    if not model.has_head and model.head.out_features > model.head.in_features:
+        raise TrainingError(
+            f"`embedding_dim: {model.head.out_features}` is more than the {model.head.in_features} features of "
+            f"{model.config.backbone}, which a head without training can only choose from: lower it."
+        )
 
 
 def check_preprocessing(teacher: TorchEmbedder, wanted: Preprocessing) -> None:
@@ -141,10 +191,8 @@ def recall_validator(version: DatasetVersion, preprocessing: Preprocessing) -> V
 
     None where the split has no gallery or no such query.
     """
-    split = version.select(split="validation")
-    gallery = split.select(role="gallery")
-    queries = split.select(role="query", labels=set(gallery.column("label")))
-    if len(gallery) == 0 or len(queries) == 0:
+    gallery, queries = validation_photos(version)
+    if len(queries) == 0:
         return None
     gallery_photos = load_photos(gallery, preprocessing, "decoding validation gallery")
     query_photos = load_photos(queries, preprocessing, "decoding validation queries")
@@ -158,14 +206,26 @@ def recall_validator(version: DatasetVersion, preprocessing: Preprocessing) -> V
     return recall_at_1
 
 
-def _training_split(version: DatasetVersion) -> DatasetVersion:
+def validation_photos(version: DatasetVersion) -> tuple[DatasetVersion, DatasetVersion]:
+    """Return the gallery of the validation split, and the queries of its classes."""
+    split = version.select(split="validation")
+    gallery = split.select(role="gallery")
+    return gallery, split.select(role="query", labels=set(gallery.column("label")))
+
+
+def training_split(version: DatasetVersion) -> DatasetVersion:
+    """Return the photos that train.
+
+    Raises:
+        TrainingError: there is none.
+    """
     split = version.select(split="train")
     if len(split) == 0:
         raise TrainingError(f"The dataset version {version.id} has no training photos: check its splits.")
     return split
 
 
-def _metric_loss(photos: PhotoSet, config: TrainingConfig) -> MetricLoss:
+def _metric_loss(labels: Collection[str], config: TrainingConfig) -> MetricLoss:
     torch.manual_seed(config.seed)  # of proxies
-    classes = len(set(photos.labels)) * TURNS[config.symmetries]
+    classes = len(set(labels)) * TURNS[config.symmetries]
     return MetricLoss(config.loss, config.miner, classes, config.model.embedding_dim)

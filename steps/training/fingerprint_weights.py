@@ -1,4 +1,4 @@
-"""Read the files of weights that training starts from, so that a changed file trains anew."""
+"""Read the files of weights that models start from, so that a changed file makes them anew."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 from zenml import step
 
+from discern.errors import TrainingError
 from discern.learning.config import ModelConfig
 from discern.learning.models import weights_fingerprint
 
@@ -17,7 +18,13 @@ def fingerprint_weights(
 ) -> tuple[Annotated[str, "teacher_weights"], Annotated[str, "student_weights"]]:
     """Hash the files that the models name; empty where one names none, or where no teacher is trained.
 
-    Raises:
-        TrainingError: a file cannot be read.
+    A file that cannot be read is `unreadable`: the step `check`, which follows, tells it with all else that is wrong.
     """
-    return "" if teacher is None else weights_fingerprint(teacher), weights_fingerprint(student)
+    return "" if teacher is None else _fingerprint(teacher), _fingerprint(student)
+
+
+def _fingerprint(model: ModelConfig) -> str:
+    try:
+        return weights_fingerprint(model)
+    except TrainingError:
+        return "unreadable"

@@ -252,9 +252,17 @@ def test_a_student_is_taught_again_by_an_earlier_teacher(loop: Workplace) -> Non
 
 
 def test_a_version_of_which_no_release_could_come_is_refused_before_it_trains(loop: Workplace) -> None:
-    with pytest.raises(DataError, match="cannot be measured on"):
-        loop.run("training", packaging={"fpir": 0.0001})
-    assert set(loop.newest_run("training").steps) == {"check_queries"}
+    with pytest.raises(DataError, match="The validation split has no query of an enrolled class"):
+        loop.run("training", gallery={"splits": ["train"]})
+    assert set(loop.newest_run("training").steps) == {"fingerprint_weights", "check"}
+
+
+def test_all_that_would_end_a_training_is_told_before_one_begins(loop: Workplace) -> None:
+    lost = {"model": {"backbone": "resnet10t", "weights": "/nowhere/weights.pt", "embedding_dim": 9}, "steps": 1}
+    told = r"has no query of an enrolled class[^\n]*\n.*embedding_dim is 9.*\nThe weights /nowhere"
+    with pytest.raises(TrainingError, match=told):
+        loop.run("training", gallery={"splits": ["train"]}, student=lost)
+    assert set(loop.newest_run("training").steps) == {"fingerprint_weights", "check"}
 
 
 def test_manual_approval_stops_at_staging(loop: Workplace) -> None:
@@ -308,3 +316,19 @@ def test_another_use_case_finds_nothing(loop: Workplace) -> None:
 
     with pytest.raises(ConfigError, match="holds no 'dataset_version' of a completed data_pipeline of 'other'"):
         newest_output("data_pipeline", "dataset_version", "other")
+
+
+def test_a_model_is_released_as_its_weights_are_and_promotion_finds_it(loop: Workplace) -> None:
+    import torch
+    from zenml.client import Client
+
+    weights = loop.folder / "backbone.pt"
+    model = Client().get_artifact_version("teacher", "1").load()
+    torch.save(model.backbone.state_dict(), weights)
+    config = {"model": {"backbone": model.config.backbone, "options": model.config.options, "weights": str(weights)}}
+    loop.run("training", teacher="none", student=config)
+    run = loop.newest_run("training")
+    assert set(run.steps) == {"fingerprint_weights", "check", "embedder", "assemble", "register", "depict"}
+    candidate = loop.output("training", "release_candidate")
+    assert candidate.dim == 128
+    assert run.steps["assemble"].inputs["student"][0].id == run.steps["embedder"].outputs["student"][0].id

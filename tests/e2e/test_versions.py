@@ -141,7 +141,7 @@ def test_an_old_version_trains_again_from_its_artifact_alone(grown: Grown, folde
     name = ingested(grown.runs[0]).content_hash
     again = run(folder, "training", {"teach": {"enable_cache": False}}, dataset=name)
     assert again.steps["teach"].inputs["dataset"][0].id == artifact(grown.runs[0], "gate", CHECKED).id
-    cached = dict.fromkeys(("check_queries", "distil", "assemble", "register", "depict"), "cached")
+    cached = dict.fromkeys(("check", "distil", "assemble", "register", "depict"), "cached")
     assert statuses(again) == {"teach": "completed", **cached}
     teachers = [artifact(one, "teach", "teacher") for one in (grown.trained, again)]
     assert teachers[0].id != teachers[1].id

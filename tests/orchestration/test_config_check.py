@@ -253,3 +253,27 @@ def test_a_use_case_has_data_and_says_nothing_that_its_folder_says(use_case: str
     assert "training" in files or "promotion" not in files
     assert not [name for name, content in files.items() if {"use_case", "training"} & content["parameters"].keys()]
     assert not [name for name, content in files.items() if "tags" in content]
+
+
+TRAINING = {"model": {"backbone": "resnet10t"}, "steps": 1}
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "start"),
+    [
+        ("non", {"model": {"backbone": "x"}}, "teacher: there is no 'non'; did you mean 'none'?"),
+        ("none", {"modle": {}}, "student.modle: unknown key; did you mean 'model'"),
+        ("none", {"model": {"bakbone": "x"}}, "student.model.bakbone: unknown key; did you mean 'backbone'"),
+        (TRAINING | {"steps": 0}, TRAINING, "teacher.steps: does not fit ("),
+        (TRAINING | {"stps": 1}, TRAINING, "teacher.stps: unknown key; did you mean 'steps'"),
+        (None, TRAINING, "teacher: does not fit ("),
+    ],
+)
+def test_what_is_wrong_with_a_teacher_or_a_student_is_about_the_kind_that_was_meant(
+    teacher: Any, student: Any, start: str
+) -> None:
+    parameters = {"use_case": "x", "image": {"size": 32}, "teacher": teacher, "student": student}
+    with pytest.raises(ConfigError) as raised:
+        check_config({"parameters": parameters}, Path("t.yaml"), training_pipeline.entrypoint, ())
+    assert str(raised.value).startswith(f"t.yaml: parameters.{start}")
+    assert "\n" not in str(raised.value)

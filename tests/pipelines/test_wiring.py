@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from zenml.steps import BaseStep
 
+from discern.errors import ConfigError
 from orchestration.checked_pipeline import CheckedPipeline
 from pipelines.data import data_pipeline
 from pipelines.promotion import promotion_pipeline
@@ -65,14 +66,33 @@ def test_the_data_pipeline_decides_in_steps_what_it_reads() -> None:
 
 
 @pytest.mark.usefixtures("local_stack", "_earlier_runs")
-def test_the_training_pipeline_checks_the_queries_before_anything_is_trained() -> None:
+def test_the_training_pipeline_checks_all_before_anything_is_trained() -> None:
     steps = wire(training_pipeline, image={"size": 32}, teacher=MODEL, student=MODEL)
     assert steps["fingerprint_weights"] == set()
-    assert steps["teach"] == {"fingerprint_weights", "check_queries"}
-    assert steps["distil"] == {"fingerprint_weights", "check_queries", "teach"}
+    assert steps["check"] == {"fingerprint_weights"}
+    assert steps["teach"] == {"fingerprint_weights", "check"}
+    assert steps["distil"] == {"fingerprint_weights", "check", "teach"}
     assert steps["assemble"] == {"distil"}
     assert steps["register"] == {"assemble"}
     assert steps["depict"] == {"assemble"}
+
+
+@pytest.mark.usefixtures("local_stack", "_earlier_runs")
+def test_without_a_teacher_a_model_is_released_as_its_weights_are() -> None:
+    steps = wire(training_pipeline, image={"size": 32}, teacher="none", student={"model": MODEL["model"]})
+    assert steps == {
+        "fingerprint_weights": set(),
+        "check": {"fingerprint_weights"},
+        "embedder": {"fingerprint_weights", "check"},
+        "assemble": {"embedder"},
+        "register": {"assemble"},
+        "depict": {"assemble"},
+    }
+
+
+def test_a_plan_that_does_not_hold_together_is_refused_before_a_step_is_planned() -> None:
+    with pytest.raises(ConfigError, match="`teacher: none` trains nothing, and `student` describes a training"):
+        wire(training_pipeline, image={"size": 32}, teacher="none", student=MODEL)
 
 
 @pytest.mark.usefixtures("local_stack", "_earlier_runs")

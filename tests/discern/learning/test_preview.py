@@ -44,8 +44,14 @@ def test_the_preview_of_a_training_config_is_its_teachers() -> None:
     student = {"model": {"backbone": "resnet10t"}, "steps": 3}
     config = {"parameters": {"image": {"size": 48}, "teacher": teacher, "student": student}}
     preview = preview_of(config, "training.yaml")
+    assert preview is not None
     assert preview.image == ImageConfig(size=48)
     assert preview.augment == AugmentConfig(scale=0.03)
+
+
+def test_without_a_teacher_no_photo_is_changed_and_there_is_no_preview() -> None:
+    student = {"model": {"backbone": "resnet10t"}}
+    assert preview_of({"parameters": {"image": {"size": 48}, "teacher": "none", "student": student}}, "x") is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,13 @@ from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, ModelConfig, NamedPart
 from discern.learning.embedding import embed
 from discern.learning.models import TorchEmbedder
-from discern.learning.recipes import check_preprocessing, distil_student, recall_validator, train_teacher
+from discern.learning.recipes import (
+    check_preprocessing,
+    distil_student,
+    recall_validator,
+    train_teacher,
+    untrained_embedder,
+)
 from edge_runtime.core.images import Preprocessing
 from tests.discern import toy
 
@@ -143,3 +149,43 @@ def test_there_is_no_validation_without_queries_or_gallery(toy_version: DatasetV
     assert recall_validator(toy_version.select(split="train"), toy.PREPROCESSING) is None
     unknowns = toy_version.select(labels=[*toy.VALIDATION_UNKNOWNS, *toy.TRAINED])
     assert recall_validator(unknowns, toy.PREPROCESSING) is None
+
+
+@pytest.fixture
+def backbone(toy_model: TorchEmbedder, tmp_path: Path) -> ModelConfig:
+    """The toy's net, with weights of its backbone alone."""
+    torch.save(toy_model.backbone.state_dict(), tmp_path / "weights.pt")
+    return ModelConfig(backbone=toy.BACKBONE, embedding_dim=64, weights=str(tmp_path / "weights.pt"))
+
+
+def test_weights_stay_as_they_are_and_the_head_is_fitted(
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, backbone: ModelConfig
+) -> None:
+    model = untrained_embedder(toy_version.select(split="train"), toy.PREPROCESSING, backbone)
+    assert all(
+        torch.equal(tensor, toy_model.backbone.state_dict()[name])
+        for name, tensor in model.backbone.state_dict().items()
+    )
+    assert model.head.weight.shape == (64, 1024)
+    validate = recall_validator(toy_version, toy.PREPROCESSING)
+    assert validate is not None
+    torch.manual_seed(0)
+    assert validate(model) >= validate(TorchEmbedder(backbone, toy.PREPROCESSING).eval())
+    assert validate(model) > 0.8
+
+
+def test_weights_that_bring_their_head_keep_it(
+    toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path
+) -> None:
+    torch.save(toy_model.state_dict(), tmp_path / "weights.pt")
+    config = toy_model.config.model_copy(update={"weights": str(tmp_path / "weights.pt")})
+    model = untrained_embedder(toy_version.select(split="train"), toy.PREPROCESSING, config)
+    assert model.fingerprint() == toy_model.fingerprint()
+
+
+def test_a_head_without_training_chooses_from_the_features_that_there_are(
+    toy_version: DatasetVersion, backbone: ModelConfig
+) -> None:
+    config = backbone.model_copy(update={"embedding_dim": 1025})
+    with pytest.raises(TrainingError, match="`embedding_dim: 1025` is more than the 1024 features"):
+        untrained_embedder(toy_version, toy.PREPROCESSING, config)
