@@ -104,7 +104,7 @@ def test_where_nothing_is_in_production_floors_decide(candidate: Candidate, toy_
     recall, tnir = metrics.recall_at_1, metrics.tnir
     assert recall is not None
     assert tnir is not None
-    reached = GATES.model_copy(update={"least_recall_at_1": recall, "least_tnir": tnir})
+    reached = GATES.model_copy(update={"least_recall_at_1": recall, "least_tnir": tnir, "least_precision": 0.1})
     first = compare_releases(release, None, toy_version, reached)
     assert first.decision.promote
     assert first.production is None
@@ -148,7 +148,7 @@ def test_a_test_set_without_queries_is_an_error(candidate: Candidate, toy_versio
 def test_the_default_limits_decide_on_the_same_answers(candidate: Candidate, toy_version: DatasetVersion) -> None:
     strict = compare_releases(candidate[0], None, toy_version, GateConfig())
     assert "TNIR" in strict.decision.reason
-    loose = compare_releases(candidate[0], None, toy_version, GateConfig(least_tnir=0.1))
+    loose = compare_releases(candidate[0], None, toy_version, GateConfig(least_tnir=0.1, least_precision=0.1))
     assert loose.decision.promote
     refused = loose.by_default_limits()
     assert not refused.promote

@@ -22,7 +22,7 @@ Candidate = tuple[Release, Metrics]
 ORIGIN = Origin(
     made=datetime(2026, 5, 4, 12, 30, tzinfo=UTC), pipeline_run="run <2>", git_commit="f00d", sources=("a&b",)
 )
-LOWERED = GateConfig(least_tnir=0.1, latency_ms=10_000)
+LOWERED = GateConfig(least_tnir=0.1, least_precision=0.1, latency_ms=10_000)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_a_candidate_that_wins_says_on_what(
     html = promotion_report(production, candidate[0], turned, toy_version)
     text = ReadPage(html).text
     assert 'class="verdict good"' in html
-    assert "Promoted : better on accuracy; all 8 gates are met" in text
+    assert "Promoted : better on accuracy, precision; all 8 gates are met" in text
     assert "Failed gates" not in text
     assert "Limits looser" not in text
 
@@ -84,7 +84,7 @@ def test_a_first_release_that_only_lowered_floors_let_through_is_not_plainly_pro
     html = promotion_report(candidate[0], None, first, toy_version)
     text = ReadPage(html).text
     assert 'class="verdict wait"' in html
-    assert "Promoted by loosened limits : the default limits would refuse it; TNIR: 0.375" in text
+    assert "Promoted by loosened limits : the default limits would refuse it; TNIR: 0.417" in text
     assert "TNIR of a first release, at least: 0.1 (default 0.5)" in text
     assert "Production" not in text
 
@@ -93,7 +93,7 @@ def test_limits_that_decided_nothing_leave_the_verdict_as_it_is(
     candidate: Candidate, toy_version: DatasetVersion
 ) -> None:
     known = toy_version.select(labels={toy.TEST[1]})
-    failing = compare_releases(candidate[0], None, known, GateConfig(least_recall_at_1=0.1))
+    failing = compare_releases(candidate[0], None, known, GateConfig(least_recall_at_1=0.1, latency_ms=0.001))
     html = promotion_report(candidate[0], None, failing, known)
     assert 'class="verdict bad"' in html
     assert "recall@1 of a first release, at least: 0.1 (default 0.5)" in ReadPage(html).text
@@ -217,7 +217,7 @@ def test_the_index_learns_the_verdict_and_the_figures(
 ) -> None:
     alone = promotion_summary(candidate[0], None, first, toy_version, ORIGIN)
     assert (alone.verdict, alone.word) == ("wait", "Promoted by loosened limits")
-    assert alone.figures["TNIR"] == "0.375"
+    assert alone.figures["TNIR"] == "0.417"
     assert (alone.id, alone.version, alone.use_case) == (candidate[0].id, toy_version.id, candidates.NAME)
     against = promotion_summary(candidate[0], production, comparison, toy_version, ORIGIN)
     assert (against.verdict, against.word) == ("bad", "Not promoted")
