@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from discern.learning.camera import photograph
 from discern.learning.config import AugmentConfig
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -35,7 +36,8 @@ def augment(photos: Tensor, config: AugmentConfig, generator: Generator) -> Tens
     if config.noise:
         noise = torch.randn(images.shape, generator=generator, device=images.device)
         images = images + noise * config.noise * _uniform(images, generator, 0.0, 1.0)
-    return _erase_some(images.clamp_(0, 1), config.erase, generator)
+    images = _erase_some(images.clamp_(0, 1), config.erase, generator)
+    return photograph(images, config, generator)  # it draws last: its keys leave the draws of all others as they are
 
 
 def to_float(photos: Tensor) -> Tensor:

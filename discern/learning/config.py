@@ -57,6 +57,17 @@ class ModelConfig(_Config):
         return "backbone" if from_timm else "imagenet"
 
 
+# How much the cameras of `camera: 1` differ.
+FULL_CAMERA = {
+    "white_balance": 50.0,
+    "exposure": 0.7,
+    "gamma": 0.25,
+    "sensor_noise": 0.08,
+    "resolution": 0.6,
+    "jpeg": 0.6,
+}
+
+
 class AugmentConfig(_Config):
     """Random changes to a photo in training. A range r means uniform in [-r, r], or [1 - r, 1 + r] for factors."""
 
@@ -75,6 +86,32 @@ class AugmentConfig(_Config):
     blur: float = Field(default=0.2, ge=0, le=1, description="share of photos that are blurred")
     noise: float = Field(default=0.02, ge=0, le=0.5, description="standard deviation, of full scale")
     erase: float = Field(default=0.2, ge=0, le=1, description="share of photos that lose a rectangle")
+    camera: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="every photo by another camera: the six keys below are at least this share of "
+        + ", ".join(f"{key} {value:g}" for key, value in FULL_CAMERA.items()),
+    )
+    white_balance: float = Field(
+        default=0.0, ge=0, le=100, description="error of the colour temperature, mired, with a tint to green or magenta"
+    )
+    exposure: float = Field(default=0.0, ge=0, le=3, description="stops; what is too light clips")
+    gamma: float = Field(default=0.0, ge=0, lt=1, description="factor of the exponent of the tone curve")
+    sensor_noise: float = Field(
+        default=0.0, ge=0, le=0.5, description="largest standard deviation at full light, which grows with the light"
+    )
+    resolution: float = Field(
+        default=0.0, ge=0, le=1, description="share of photos with fewer pixels, down to a third of the side"
+    )
+    jpeg: float = Field(
+        default=0.0, ge=0, le=1, description="share of photos compressed as JPEG, quality 20 to 80, by the CPU"
+    )
+
+    def with_camera(self) -> AugmentConfig:
+        """Return the config with the keys that `camera` stands for raised to its share of `FULL_CAMERA`."""
+        least = {key: max(getattr(self, key), self.camera * value) for key, value in FULL_CAMERA.items()}
+        return self.model_copy(update=least)
 
 
 class NamedPart(_Config):

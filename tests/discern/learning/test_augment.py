@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 
 from discern.learning.augment import augment, recolour, to_float, warp
+from discern.learning.camera import photograph
 from discern.learning.config import AugmentConfig
 from tests.discern.toy import PLAIN
 
@@ -214,3 +215,31 @@ def test_a_bend_is_smooth_and_another_for_every_photo() -> None:
     inside = changed[:, 0, 8:24, 8:24]
     assert inside.diff(dim=2).abs().max() < 0.15  # no tears: the ramp's own steps are .026
     assert torch.equal(changed, warp(to_float(ramp()), only(elastic=0.1), generator()))
+
+
+CAMERAS = {"white_balance": 50.0, "exposure": 1.0, "gamma": 0.3, "sensor_noise": 0.1, "resolution": 1.0, "jpeg": 1.0}
+
+
+@pytest.mark.parametrize("config", [AugmentConfig(), PLAIN, STRONGEST], ids=["default", "plain", "strongest"])
+def test_cameras_draw_after_everything_else_and_not_at_all_where_there_are_none(config: AugmentConfig) -> None:
+    """So trainings without them are the same as ever, and with them each photo lies and is lit as without."""
+    alone, before_cameras, with_cameras = generator(), generator(), generator()
+    images = augment(noise(), config, alone)
+    assert torch.equal(photograph(images, config, alone), images)
+    other = config.model_copy(update=CAMERAS)
+    expected = photograph(augment(noise(), config, before_cameras), other, before_cameras)
+    assert torch.equal(alone.get_state(), generator_after(config))
+    assert torch.equal(augment(noise(), other, with_cameras), expected)
+
+
+def generator_after(config: AugmentConfig) -> Tensor:
+    """The state of a generator after the draws of `augment` without cameras, counted one by one."""
+    drawn = generator()
+    images = warp(to_float(noise()), config, drawn)
+    recolour(images, config, drawn)
+    torch.rand(len(images), generator=drawn)  # blur
+    if config.noise:
+        torch.randn(images.shape, generator=drawn)
+        torch.rand(len(images), 1, 1, 1, generator=drawn)
+    torch.rand(len(images), 6, generator=drawn)  # erase
+    return drawn.get_state()
