@@ -1,4 +1,4 @@
-"""`python -m benchmarks.fpir_promise`: whether unknowns of other classes meet the false-identification rate that is stated.
+"""`python -m benchmarks.fpir_promise`: whether unknowns of other classes meet the stated false-identification rate.
 
 Ten worlds of sample pills, each of pills that no other world and no training has. Of each, half of the classes are
 enrolled and fit the rule as a release's is fitted (`discern.evaluation.cross_fitting`); photos of the other half, which
