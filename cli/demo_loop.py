@@ -1,7 +1,7 @@
 """The demo: the whole loop on sample pills, from photos to an answer on the device, with nothing to fetch.
 
-Every pill of the dataset version is enrolled on the device. The unknowns that it is asked about are further pills, which
-are rendered for that and are in no dataset.
+Every pill of the dataset version is enrolled on the device. The unknowns that it is asked about are further pills,
+which are rendered for that and are in no dataset.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from discern.sources.base import Photo
 from discern.sources.pills.config import PillsConfig
 from discern.sources.pills.workers import class_photos
 from edge_runtime.core.images import decode
-from orchestration.config_check import read_config
 
 if TYPE_CHECKING:
     from steps.promotion.publish import Publication
@@ -149,6 +148,8 @@ def _write_photos(dataset: DatasetVersion, unknowns: Iterable[Photo], folder: Pa
 
 def _further_pills(configs: Path) -> Iterator[Photo]:
     """Render pills that are like those of the dataset, and not in it."""
+    from orchestration.config_check import read_config
+
     source = PillsConfig.model_validate(read_config(configs / "data.yaml", os.environ)["parameters"]["source"])
     first, last = source.families, source.families + UNKNOWN_PILLS
     further = source.model_copy(
