@@ -17,7 +17,7 @@ from benchmarks.results import FOLDER
 from benchmarks.run import BenchmarkParser
 from discern.evaluation.significance import paired_gap
 
-SETS = ("omniglot_lake", "omniglot_vinyals", "grocery_closed", "grocery_heldout", "pills_lookalike")
+SETS = ("omniglot_lake", "omniglot_vinyals", "grocery_closed", "grocery_heldout_scratch", "pills_lookalike")
 
 
 def gap_figures(

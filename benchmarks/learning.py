@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -26,10 +26,11 @@ from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.datasets.splits.config import SplitConfig
-from discern.evaluation.gallery import Vectors, embed_batches
+from discern.evaluation.cross_fitting import cross_fitted_rates
+from discern.evaluation.gallery import Gallery, Vectors, embed_batches
 from discern.evaluation.metrics import unknown_auroc
 from discern.evaluation.openset import tpir_at_fpir
-from discern.evaluation.retrieval import SearchResults
+from discern.evaluation.retrieval import Queries, SearchResults
 from discern.learning.checkpoints import Checkpoint, training_fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, LoopConfig, ModelConfig, TrainingConfig
 from discern.learning.device import mixed_precision
@@ -172,14 +173,42 @@ def learn(recipe: Recipe, version: DatasetVersion, work: Path) -> Models:
     )
 
 
-def open_set_figures(results: SearchResults) -> dict[str, float]:
-    """Return recall@1, AUROC and the TPIR at a FPIR of 1 %; not a number where one cannot be computed."""
-    enrolled = results.enrolled
+def open_set_figures(results: SearchResults, groups: Sequence[str] | None = None) -> dict[str, float]:
+    """Return the open-set figures; not a number where one cannot be computed.
+
+    `tpir_at_fpir_1` is that of rules, of threshold and margin, which saw no query of the same group and were fitted for
+    a FPIR of 1 % of all unknowns, also of the classes that were left out; `fpir_at_1` is the FPIR that they met. AUROC
+    and `tpir_at_fpir_1_by_score`, whose threshold is found on these very unknowns, leave the left-out classes aside.
+
+    Args:
+        results: of queries, those of enrolled classes asked both ways.
+        groups: q groups, such as families of classes; without them the classes.
+    """
+    as_asked = results.take(~results.left_out)
+    enrolled = as_asked.enrolled
+    labels = results.query_labels if groups is None else tuple(groups)
+    rates = cross_fitted_rates(replace(results, query_labels=labels), FPIR)
     return {
-        "recall_at_1": float(results.retrieved[enrolled].mean()) if enrolled.any() else np.nan,
-        "auroc": or_nan(unknown_auroc(results)),
-        "tpir_at_fpir_1": or_nan(tpir_at_fpir(results, FPIR)),
+        "recall_at_1": float(as_asked.retrieved[enrolled].mean()) if enrolled.any() else np.nan,
+        "auroc": or_nan(unknown_auroc(as_asked)),
+        "tpir_at_fpir_1": np.nan if rates.tpir is None else rates.tpir.value,
+        "fpir_at_1": np.nan if rates.fpir is None else rates.fpir.value,
+        "tpir_at_fpir_1_by_score": or_nan(tpir_at_fpir(as_asked, FPIR)),
     }
+
+
+def search_both_ways(gallery: Gallery, queries: Vectors, labels: Sequence[str]) -> SearchResults:
+    """Search queries, and those of enrolled classes once more as if their class were not enrolled.
+
+    Args:
+        gallery: the enrolled classes.
+        queries: [q, d] unit length.
+        labels: q labels of the true classes.
+    """
+    again = [row for row, label in enumerate(labels) if label in set(gallery.labels)]
+    order = [*range(len(labels)), *again]
+    left_out = np.arange(len(order)) >= len(labels)
+    return Queries(queries[order], [labels[row] for row in order], left_out=left_out).search(gallery)
 
 
 def or_nan(figure: float | None) -> float:

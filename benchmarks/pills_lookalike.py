@@ -14,7 +14,6 @@ refuses. Intervals draw whole families, whose siblings are taken for each other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -32,14 +31,15 @@ from benchmarks.learning import (
     read_recipe,
     read_version,
     sample_std,
+    search_both_ways,
 )
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.errors import DataError
 from discern.evaluation.cross_fitting import cross_fitted_names
 from discern.evaluation.families import family_right
-from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, enrol
-from discern.evaluation.retrieval import Queries, SearchResults
+from discern.evaluation.gallery import GalleryConfig, enrol
+from discern.evaluation.retrieval import SearchResults
 from discern.evaluation.threshold_calibration import fit_rule
 from discern.sources.base import Split
 from edge_runtime.core.identify import decide
@@ -106,20 +106,6 @@ def family_of(label: str) -> str:
     return label.rpartition("-")[0]
 
 
-def search_both_ways(gallery: Gallery, queries: Vectors, labels: Sequence[str]) -> SearchResults:
-    """Search queries, and those of enrolled classes once more as if their class were not enrolled.
-
-    Args:
-        gallery: the enrolled classes.
-        queries: [q, d] unit length.
-        labels: q labels of the true classes.
-    """
-    again = [row for row, label in enumerate(labels) if label in set(gallery.labels)]
-    order = [*range(len(labels)), *again]
-    left_out = np.arange(len(order)) >= len(labels)
-    return Queries(queries[order], [labels[row] for row in order], left_out=left_out).search(gallery)
-
-
 def cross_fitted(results: SearchResults) -> NDArray[np.bool_]:
     """Return whether each query gets a name by a rule that saw nothing of its family, [q].
 
@@ -145,9 +131,9 @@ def _figures(of_seeds: list[Answers]) -> dict[str, float]:
     """Return the means over seeds, with their spread, and the shares with their intervals over families."""
     first = of_seeds[0].results
     families = _families(first)
-    open_set = [open_set_figures(answers.results.take(~first.left_out)) for answers in of_seeds]
+    open_set = [open_set_figures(answers.results, families.tolist()) for answers in of_seeds]
     figures: dict[str, float] = {}
-    for name in ("auroc", "tpir_at_fpir_1"):
+    for name in ("auroc", "tpir_at_fpir_1", "fpir_at_1", "tpir_at_fpir_1_by_score"):
         values = [of_seed[name] for of_seed in open_set]
         figures |= {name: float(np.mean(values)), f"{name}_spread": sample_std(values)}
     refused = [~answers.named for answers in of_seeds]
