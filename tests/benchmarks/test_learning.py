@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.errors import ConfigError
+from discern.evaluation.cross_fitting import cross_fitted_rates
 from discern.evaluation.retrieval import SearchResults
 from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig, ImageConfig
@@ -28,7 +30,7 @@ from tests.benchmarks import trials
 from tests.discern import toy
 
 ENVIRONMENT = {"OMNIGLOT": "/data/omniglot.zip", "GROCERY_PHOTOS": "/data/grocery.zip"}
-USE_CASES = ("omniglot", "omniglot_vinyals", "groceries_closed", "groceries", "pills_lookalike")
+USE_CASES = ("omniglot", "omniglot_vinyals", "groceries_closed", "groceries_scratch", "pills_lookalike")
 STEPS, HALF = 20, 10
 TRAINING = toy.config(steps=STEPS, checkpoint_every=HALF)
 RECIPE = trials.small(
@@ -222,20 +224,44 @@ def test_open_set_figures() -> None:
     # Of 100 unknowns one may pass: the threshold lies above 0.2.
     unknowns = [0.75] + [0.2] * 99
     found = results([0, 0, 1, 1] + [-1] * 100, [0, 1, 1, 1] + [0] * 100, [0.9, 0.8, 0.7, 0.1, *unknowns])
+    groups = [str(number) for number in range(104)]
+    figures = learning.open_set_figures(found, groups)
+    rates = cross_fitted_rates(replace(found, query_labels=tuple(groups)), 0.01)
+    assert rates.tpir is not None
+    assert rates.fpir is not None
+    assert figures == pytest.approx(
+        {
+            "recall_at_1": 3 / 4,
+            "auroc": (1 + 1 + 0.99 + 0) / 4,
+            "tpir_at_fpir_1": rates.tpir.value,
+            "fpir_at_1": rates.fpir.value,
+            "tpir_at_fpir_1_by_score": 2 / 4,
+        }
+    )
+
+
+def test_left_out_classes_count_for_the_rule_and_not_for_the_area() -> None:
+    found = results([0, 0, 1, 1, -1, -1, -1, -1], [0, 0, 1, 1, 1, 1, 0, 0], [0.9, 0.9, 0.9, 0.9, 0.95, 0.95, 0.1, 0.1])
+    found = replace(found, left_out=np.array([False] * 4 + [True] * 2 + [False] * 2), query_labels=tuple("aabbaacc"))
     figures = learning.open_set_figures(found)
-    assert figures == pytest.approx({"recall_at_1": 3 / 4, "auroc": (1 + 1 + 0.99 + 0) / 4, "tpir_at_fpir_1": 2 / 4})
+    assert figures["auroc"] == 1.0
+    assert figures["tpir_at_fpir_1"] < 1.0
+
+
+BY_RULE = ("tpir_at_fpir_1", "fpir_at_1", "tpir_at_fpir_1_by_score")
 
 
 @pytest.mark.parametrize(
     ("truth", "missing"),
     [
-        ([0, 1, *[-1] * 99], {"tpir_at_fpir_1"}),  # too few to resolve one in a hundred
-        ([0, 1], {"auroc", "tpir_at_fpir_1"}),
-        ([-1] * 100, {"recall_at_1", "auroc", "tpir_at_fpir_1"}),
+        ([0, 1, *[-1] * 99], {"tpir_at_fpir_1_by_score"}),  # too few to resolve one in a hundred
+        ([0, 1], {"auroc", *BY_RULE}),
+        ([-1] * 100, {"recall_at_1", "auroc", *BY_RULE}),
     ],
 )
 def test_a_figure_that_cannot_be_computed_is_not_a_number(truth: list[int], missing: set[str]) -> None:
-    figures = learning.open_set_figures(results(truth, [0] * len(truth), [0.5] * len(truth)))
+    groups = [str(number) for number in range(len(truth))]
+    figures = learning.open_set_figures(results(truth, [0] * len(truth), [0.5] * len(truth)), groups)
     assert {name for name, value in figures.items() if np.isnan(value)} == missing
 
 

@@ -49,8 +49,8 @@ def test_pills_of_families_held_out_are_asked(trial: Trial) -> None:
 
 
 def test_too_few_unknowns_resolve_no_hundredth(trial: Trial) -> None:
-    assert trial.figures["tpir_at_fpir_1"] is None
-    assert "tpir_at_fpir_1_spread" not in trial.figures
+    assert trial.figures["tpir_at_fpir_1_by_score"] is None
+    assert "tpir_at_fpir_1_by_score_spread" not in trial.figures
 
 
 def test_nothing_is_trained_again(trial: Trial) -> None:
