@@ -16,9 +16,11 @@ from discern.reports.figures import RATES, Evaluated, Figure, Head, figures, fur
 from discern.reports.html import data_uri, render
 from discern.reports.shown_answers import AnswerBook, Picture, ShownAnswer, class_pictures
 from discern.reports.summary import PICTURES, Origin, PageSummary
+from discern.words import be, counted
 from edge_runtime.core.release import Release
 
 MAIN_FIGURES = (*RATES, "brier_score", "size_mb")
+ELSEWHERE = "elsewhere_tnir"
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def depiction_page(
         release=release,
         version=version.id,
         head=_head(evaluated),
+        asked=asked_classes(release),
         figures=[] if evaluated is None else figures(MAIN_FIGURES, evaluated),
         further=[] if evaluated is None else figures(further_figures(evaluated.metrics, MAIN_FIGURES), evaluated),
         grid=[] if depiction.test is None else _grid(depiction, depiction.test, picture_of),
@@ -142,13 +145,31 @@ def training_summary(release: Release, version: DatasetVersion, depiction: Depic
     )
 
 
+def asked_classes(release: Release) -> str:
+    """Say how many classes are enrolled, and what was measured on which; empty where the release does not state it."""
+    stated = release.manifest
+    counts = stated.counts.model_dump()
+    names = ("trained_classes", "classes_measured_as_known", "classes_measured_as_unknown")
+    if not counts.keys() >= set(names):
+        return ""
+    trained, known, unknown = (f"{counts[name]:,}" if counts[name] else "none" for name in names)
+    enrolled = stated.counts.classes
+    elsewhere = ", besides photos from elsewhere" if ELSEWHERE in stated.metrics else ""
+    return (
+        f"{counted(enrolled, 'class')} {be(enrolled)} enrolled, {trained} of them in the training split; the test "
+        f"asked {known} as known and {unknown} as unknown{elsewhere}."
+    )
+
+
 def _evaluated(release: Release, depiction: Depiction) -> Evaluated | None:
+    """Measure the answers; photos from elsewhere are not among them, and their figure is the release's own."""
     test = depiction.test
     if test is None:
         return None
     identifier = test.identifier
     metrics = measure(test.results, identifier.rule, identifier.calibrator)
-    return Evaluated(release, test.results, test.answers, metrics)
+    elsewhere = {ELSEWHERE: release.manifest.metrics.get(ELSEWHERE)}
+    return Evaluated(release, test.results, test.answers, metrics.model_copy(update=elsewhere))
 
 
 def _head(evaluated: Evaluated | None) -> Head:

@@ -6,6 +6,7 @@ import io
 import re
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,9 +14,10 @@ from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.plots.embedding_map import SIDE
 from discern.reports import candidate_page
-from discern.reports.candidate_page import depiction_page, training_summary
+from discern.reports.candidate_page import asked_classes, depiction_page, training_summary
 from discern.reports.candidate_plots import NO_PROBABILITY, NO_QUERIES, Depiction, depict_release
 from discern.reports.summary import Origin
+from edge_runtime.core.manifest import Counts
 from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
 from tests.discern.reports.page_reader import ReadPage
@@ -52,6 +54,48 @@ def test_release_and_version_are_named(page: str, candidate: Candidate, toy_vers
     text = ReadPage(page).text
     assert f"Training of toy <pills> {candidate[0].id}" in text
     assert f"dataset version {toy_version.id}" in text
+
+
+def stating(release: Release, metrics: dict[str, float], **counts: int) -> Release:
+    """The release with other counts and figures."""
+    stated = Counts.model_validate({"classes": 500, "gallery": 900, "golden": 3, **counts})
+    manifest = release.manifest.model_copy(update={"counts": stated, "metrics": metrics})
+    return dataclasses.replace(release, manifest=manifest)
+
+
+def test_the_head_says_what_was_measured_on_which_classes(candidate: Candidate, page: str) -> None:
+    assert "8 classes are enrolled, none of them in the training split; the test asked" in ReadPage(page).text
+    measured = {"classes_measured_as_known": 1038, "classes_measured_as_unknown": 50}
+    assert asked_classes(stating(candidate[0], {}, trained_classes=400, **measured)) == (
+        "500 classes are enrolled, 400 of them in the training split; the test asked 1,038 as known and 50 as unknown."
+    )
+    one = dict.fromkeys(("classes", "trained_classes", "classes_measured_as_known"), 1)
+    release = stating(candidate[0], {"elsewhere_tnir": 0.9}, **one, classes_measured_as_unknown=0)
+    assert asked_classes(release) == (
+        "1 class is enrolled, 1 of them in the training split; the test asked 1 as known and none as unknown, besides "
+        "photos from elsewhere."
+    )
+
+
+def test_an_earlier_release_says_how_many_classes_are_enrolled(
+    candidate: Candidate, toy_version: DatasetVersion, seen: Depiction
+) -> None:
+    page = ReadPage(depiction_page(stating(candidate[0], {}), toy_version, seen)).text
+    assert "with 500 enrolled classes, measured on the test split" in page
+    assert "in the training split" not in page
+
+
+def test_a_single_class_is_judged_by_photos_from_elsewhere(
+    candidate: Candidate, toy_version: DatasetVersion, seen: Depiction
+) -> None:
+    """Where no class can be left out, the release's own figure is that of unknowns."""
+    assert seen.test is not None
+    results = seen.test.results
+    enrolled = np.flatnonzero(results.enrolled)
+    test = dataclasses.replace(seen.test, results=results.take(enrolled), answers=seen.test.answers[enrolled])
+    known = dataclasses.replace(seen, test=test)
+    for metrics, told in (({"elsewhere_tnir": 0.25}, "TNIR is 0.250, below"), ({}, "TNIR could not be computed")):
+        assert told in training_summary(stating(candidate[0], metrics), toy_version, known, ORIGIN).reason
 
 
 def test_the_head_judges_by_the_default_floors(
