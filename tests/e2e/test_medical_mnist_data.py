@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from benchmarks.scans import CLASSES, draw_scans
 from discern.datasets.ingest.cleaning import CleaningConfig
 from discern.datasets.ingest.write_version import write_version
 from discern.datasets.manifest import DatasetVersion
@@ -17,7 +18,6 @@ from discern.quality.checks import check_version
 from discern.quality.checks.model import CheckConfig
 from discern.sources.registry import SourceConfig, open_source
 from orchestration.config_check import read_config
-from tests.e2e.scans import CLASSES, draw_scans
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "medical_mnist" / "data.yaml"
 
