@@ -64,12 +64,13 @@ class CalibratedModel:
         """Return the figures that travel with a release: of the test queries, and of the validation queries.
 
         A figure of the validation queries begins with `validation_`. Where several representations were tried, those
-        that decide between them are given for each, as in `validation_tpir_prototype`.
+        that decide between them are given for each, as in `validation_tpir_prototype`; of one class there is no AUROC.
         """
         validation = self.chosen.rates.figures()
         if len(self.tried) > 1:
             for fitted in self.tried:
-                validation |= {f"{name}_{fitted.represent}": fitted.metrics.figures()[name] for name in DECIDING}
+                figures = fitted.metrics.figures()
+                validation |= {f"{name}_{fitted.represent}": figures[name] for name in DECIDING if name in figures}
         return self.metrics.figures() | {f"validation_{name}": value for name, value in validation.items()}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from discern.datasets.manifest import DatasetVersion
-from discern.evaluation.calibration import CalibratedModel, calibrate
+from discern.evaluation.calibration import CalibratedModel, Elsewhere, calibrate
 from discern.evaluation.cross_fitting import fit_promised_rule
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.metrics import measure
@@ -69,3 +69,20 @@ def test_figures_begin_with_validation_where_they_are_of_the_validation_queries(
         assert figures[f"validation_auroc_{fitted.represent}"] == fitted.metrics.auroc
     (stated,) = calibrate(gallery, validation, test, candidates.GALLERY, 0.25).tried
     assert stated.represent == "exemplars"
+
+
+def test_one_class_has_figures_without_an_auroc(splits: Splits) -> None:
+    """Of one class no unknown can be asked; photos from elsewhere are what its rule refuses."""
+    gallery, queries = (_of_one_class(part) for part in splits[:2])
+    others = Elsewhere(splits[0].vectors[np.array(splits[0].labels) != toy.VALIDATION[0]])
+    calibrated = calibrate(gallery, queries, queries, AUTO, 0.25, others)
+    figures = calibrated.figures()
+    assert len(calibrated.tried) == 2
+    assert "validation_auroc_prototype" not in figures
+    assert figures["validation_recall_at_1_prototype"] == 1
+
+
+def _of_one_class(part: EmbeddedSplit) -> EmbeddedSplit:
+    """The photos of one class, each asked once."""
+    rows = np.flatnonzero(np.array(part.labels[: part.photos]) == toy.VALIDATION[0])
+    return EmbeddedSplit(part.rows.take(rows.tolist()), part.vectors[rows])
