@@ -19,6 +19,7 @@ from edge_runtime.core.images import decode
 from edge_runtime.device.home import Home
 from edge_runtime.device.updates import pull
 from tests.e2e.conftest import Workplace
+from tests.e2e.released import check_classes
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -165,6 +166,13 @@ def test_the_device_answers_as_evaluated(loop: Workplace, tmp_path: Path) -> Non
     truth = [label if label in release.labels else None for label in queries.column("label")]
     right = sum(answer.label == label for answer, label in zip(answers, truth, strict=True)) / len(truth)
     assert right == pytest.approx(release.manifest.metrics["accuracy"])
+
+
+def test_every_class_is_on_the_device_and_the_page_says_what_was_measured_on_which(
+    loop: Workplace, tmp_path: Path
+) -> None:
+    pull(str(loop.home / "releases"), tmp_path / "device", trusted_root=loop.home / "keys" / "root.json")
+    check_classes(Identifier(Home(tmp_path / "device").open_current()), loop, 40)
 
 
 def test_the_device_answers_with_the_network_cut(loop: Workplace, tmp_path: Path) -> None:
