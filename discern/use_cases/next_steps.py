@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from discern.evaluation.gates import TOLD_REFUSAL, GateConfig
 from discern.evaluation.metrics import Metrics
+from discern.use_cases.recipe import FEW_PHOTOS as FEW_TO_TRAIN
 from discern.words import be
 
 FEW_PHOTOS = 10  # of a class in the gallery and in training, below which more of them help first
@@ -71,7 +72,9 @@ def _recognise(learnt: Learnt) -> str:
         return WEIGHTS
     if learnt.photos_per_class < FEW_PHOTOS:
         return f"take more photos of each class, {FEW_PHOTOS} at least"
-    return "train longer" if learnt.trained else "train a teacher from the same weights"
+    if learnt.trained:
+        return "train longer"
+    return f"take more photos; with {FEW_TO_TRAIN} that train, train a teacher from the same weights"
 
 
 def _spread(learnt: Learnt) -> str:

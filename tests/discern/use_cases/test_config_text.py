@@ -90,7 +90,7 @@ def test_few_photos_train_nothing_and_the_config_says_why() -> None:
     weights = {"backbone": "tf_efficientnet_lite0", "weights": "package:efficientnet_lite0", "embedding_dim": 256}
     assert loaded["teacher"] == "none"
     assert loaded["student"] == {"model": weights}
-    assert loaded["image"] == {"size": 128}
+    assert loaded["image"] == {"size": 224}
     assert "distillation" not in loaded
     assert re.search(r"\d+ photos of 1 class that train are too few to learn from", plain(texts["training"]))
     assert "1 class of 15 to 15 photos" in texts["training"]

@@ -39,7 +39,8 @@ def test_a_proposal_fits_its_split(photos: dict[str, int], side: int) -> None:
         assert config.photos_per_class <= max(2, sorted(split.train)[len(split.train) // 2])
         assert STEPS[0] <= config.steps <= STEPS[1]
     assert proposal.recipe.image.size % 16 == 0
-    assert split.by_photos == (len(photos) < MIN_CLASSES)
+    assert split.by_photos or len(photos) >= MIN_CLASSES
+    assert split.by_photos or proposal.recipe.teacher is not None
     assert split.by_photos or split.test_unknown
 
 
@@ -53,8 +54,15 @@ def test_photos_of_few_classes_are_held_out_and_it_is_said(count: int) -> None:
     assert 0 < proposal.packaging.fpir < 0.5
 
 
+def test_photos_too_few_to_train_on_are_held_out_of_every_class() -> None:
+    """The head that is fitted then sees every class."""
+    assert propose_splits(classes(12, 15)).by == "photos"
+    assert len(split_counts(classes(12, 15), propose_splits(classes(12, 15))).train) == 12
+    assert propose_splits(classes(12, 80)).by == "auto"
+
+
 def test_classes_that_are_asked_as_unknown_are_named() -> None:
-    summary = summary_of(classes(12, 15))
+    summary = summary_of(classes(12, 80))
     (sentence,) = limits(summary)
     assert len(summary.split.unknown_classes) == 2
     assert all(name in sentence for name in summary.split.unknown_classes)
@@ -74,7 +82,7 @@ def test_a_first_release_has_to_reach_the_usual_floors() -> None:
 
 
 def test_the_seed_leaves_many_unknowns_to_calibrate_on() -> None:
-    photos = classes(11, 4) | {"plenty": 30}
+    photos = classes(11, 80) | {"plenty": 200}
     chosen = split_counts(photos, propose_splits(photos))
     others = [split_counts(photos, propose_splits(photos).model_copy(update={"seed": seed})) for seed in range(10)]
     even = [counts.validation_unknown for counts in others if len(counts.train) == 6]
