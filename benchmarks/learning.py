@@ -27,7 +27,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.datasets.splits.config import SplitConfig
 from discern.evaluation.cross_fitting import cross_fitted_rates
-from discern.evaluation.gallery import Gallery, Vectors, embed_batches
+from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, embed_batches
 from discern.evaluation.metrics import unknown_auroc
 from discern.evaluation.openset import tpir_at_fpir
 from discern.evaluation.retrieval import Queries, SearchResults
@@ -41,6 +41,7 @@ from discern.learning.recipes import distil_student, train_teacher
 from discern.learning.safe_load import load_tensors
 from discern.learning.trainer import TrainingResult
 from discern.progress import bar
+from discern.releases.config import PackagingConfig
 from discern.source_code import code_fingerprint
 from discern.sources.registry import SourceConfig, open_source
 from discern.storage.remote import write_file
@@ -56,7 +57,7 @@ Part = Literal["teacher", "student"]
 
 
 class Recipe(BaseModel):
-    """The photos and the two trainings of `configs/USE_CASE/{data,training}.yaml`."""
+    """The photos, the two trainings and the release of `configs/USE_CASE/{data,training}.yaml`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -67,6 +68,8 @@ class Recipe(BaseModel):
     teacher: TrainingConfig
     student: TrainingConfig
     distillation: DistillConfig = DistillConfig()
+    gallery: GalleryConfig = GalleryConfig()
+    packaging: PackagingConfig = PackagingConfig()
 
     def with_trainings(self, **changes: Any) -> Recipe:
         """The same with changes to both trainings, such as their seed; what is None changes nothing."""
@@ -161,8 +164,7 @@ def read_version(recipe: Recipe, work: Path, **changes: Any) -> DatasetVersion:
 
 def learn(recipe: Recipe, version: DatasetVersion, work: Path) -> Models:
     """Train teacher and student, or take them from the work folder, and export both."""
-    teacher = _teach(recipe, version, work)
-    student = _distil(recipe, version, teacher, work)
+    teacher, student = train(recipe, version, work)
     size = teacher.preprocessing.size
     ratio = count_multiply_adds(teacher, size) / count_multiply_adds(student, size)
     sample = load_photos(version.take(range(min(PARITY_PHOTOS, len(version)))), teacher.preprocessing)
@@ -171,6 +173,12 @@ def learn(recipe: Recipe, version: DatasetVersion, work: Path) -> Models:
         _exported(student, work / "student.onnx", sample.pixels),
         ratio,
     )
+
+
+def train(recipe: Recipe, version: DatasetVersion, work: Path) -> tuple[TorchEmbedder, TorchEmbedder]:
+    """Train teacher and student, or take them from the work folder."""
+    teacher = _teach(recipe, version, work)
+    return teacher, _distil(recipe, version, teacher, work)
 
 
 def open_set_figures(results: SearchResults, groups: Sequence[str] | None = None) -> dict[str, float]:
