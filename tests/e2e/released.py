@@ -12,7 +12,7 @@ from edge_runtime.device.updates import pull
 from tests.e2e.conftest import PIPELINES, Workplace
 
 
-def released(workplace: Workplace, changes: Mapping[str, dict[str, Any]], channel: str) -> Identifier:
+def released(workplace: Workplace, changes: Mapping[str, Any], channel: str) -> Identifier:
     """Run the three pipelines, and pull what they release; `changes` replace parameters of a pipeline's config."""
     workplace.folder.mkdir()
     for name in PIPELINES:
