@@ -59,10 +59,11 @@ def main() -> None:
         work = chosen.work / "small_sets"
         version = few_trained(read_version(recipe, work), chosen.photos_per_class)
         _, student = train(recipe, version, work / str(chosen.photos_per_class or "all"))
-        figures: Figures = {}
+        figures: Figures = {"classes": len(set(version.labels))}
         for prefix, model in (("medical_mnist", student), ("untrained", _untrained(version, recipe.image))):
             released = _released(scratch / prefix, version, model, recipe.gallery, recipe.packaging)
             figures |= _six_classes(prefix, released)
+        figures["classes_shipped"] = figures["medical_mnist_classes_shipped"]
         figures |= _one_class([_pill(scratch / str(number), work, number) for number in range(PILLS)])
     keep(run, figures, recipe)
 

@@ -88,8 +88,11 @@ def _learnt(config: Path, release: Any) -> Any:
     trained = parameters["teacher"] != "none"
     model = parameters["teacher" if trained else "student"]["model"]
     manifest = release.manifest
+    enrolled = manifest.counts.gallery / manifest.counts.classes
+    if manifest.represent != "exemplars":  # a row a class, whatever it is the mean of
+        enrolled = (manifest.gallery and manifest.gallery.photos_per_class) or 0
     return Learnt(
-        photos_per_class=(manifest.gallery and manifest.gallery.photos_per_class) or 0,
+        photos_per_class=enrolled,
         from_weights=bool(model.get("weights") or model.get("pretrained")),
         trained=trained,
         fpir=manifest.decision.fpir,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors
 from discern.evaluation.gallery_fit import DECIDING, FittedGallery, fit_galleries, scores_elsewhere
 from discern.evaluation.metrics import Metrics, measure
@@ -24,13 +27,18 @@ class Elsewhere:
 
     @property
     def fitting(self) -> Vectors:
-        """Every second one, on which the rule is fitted."""
-        return self.vectors[::2]
+        """One half, on which the rule is fitted."""
+        return self.vectors[self._order[::2]]
 
     @property
     def measuring(self) -> Vectors:
-        """The others, on which it is measured."""
-        return self.vectors[1::2]
+        """The other half, on which it is measured."""
+        return self.vectors[self._order[1::2]]
+
+    @property
+    def _order(self) -> NDArray[np.int64]:
+        """Mix the photos, since their kinds may follow each other in turns; in one way for one number of them."""
+        return np.random.default_rng(0).permutation(len(self.vectors))
 
 
 @dataclass(frozen=True)

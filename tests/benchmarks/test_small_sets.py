@@ -47,6 +47,7 @@ def test_the_figures_are_there(figures: dict[str, Any]) -> None:
         assert figures[f"{prefix}_tpir"] <= figures[f"{prefix}_accuracy"]
         assert figures[f"{prefix}_classes_shipped"] == len(CLASSES)
         assert figures[f"{prefix}_queries"] == len(CLASSES) * SCANS // 5
+    assert figures["classes_shipped"] == figures["classes"] == len(CLASSES)
     trials.check_intervals(figures, ("one_class_tpir", "one_class_tnir"))
     assert figures["one_class_sets"] == 2
     assert figures["one_class_queries"] >= 2

@@ -86,3 +86,10 @@ def _of_one_class(part: EmbeddedSplit) -> EmbeddedSplit:
     """The photos of one class, each asked once."""
     rows = np.flatnonzero(np.array(part.labels[: part.photos]) == toy.VALIDATION[0])
     return EmbeddedSplit(part.rows.take(rows.tolist()), part.vectors[rows])
+
+
+def test_photos_from_elsewhere_of_every_kind_are_in_both_halves() -> None:
+    """Kinds that follow each other in turns, as rendered ones do, would else be fitted on and measured apart."""
+    kinds = Elsewhere(np.tile(np.arange(6, dtype=np.float32), 34)[:200, None])
+    assert set(kinds.fitting[:, 0]) == set(kinds.measuring[:, 0]) == set(range(6))
+    assert len(kinds.fitting) + len(kinds.measuring) == 200
