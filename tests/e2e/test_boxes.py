@@ -1,4 +1,4 @@
-"""One data set in two layouts, through the shipped configs: the same version, and a page that says why it may pass."""
+"""One data set in two layouts, through the shipped configs: the same version, and a page of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TAGS, CROPS = 40, ("left-top", "right-top")
 
 def planted(root: Path) -> Path:
     """Photos of tags, each with up to three scratches, labelled in Pascal VOC's and in COCO's way."""
-    draws = np.random.default_rng(3)
+    draws = np.random.default_rng(4)
     files: dict[str, bytes | str] = {}
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -30,7 +30,7 @@ def planted(root: Path) -> Path:
         files[f"JPEGImages/{name}"] = encode_jpeg(np.repeat(noise, 3, axis=2))
         images.append({"id": number, "file_name": name, "width": 120, "height": 120})
         objects = ""
-        for left, top, width, height in draws.integers(12, 50, (number % 4, 4)).tolist():
+        for left, top, width, height in draws.integers((12, 12, 28, 28), (50, 50, 44, 44), (number % 4, 4)).tolist():
             box = {"image_id": number, "category_id": 1, "bbox": [left, top, width, height], "iscrowd": 0}
             annotations.append({"id": len(annotations), **box})
             corners = {"xmin": left, "ymin": top, "xmax": left + width, "ymax": top + height}
@@ -52,7 +52,7 @@ def newest(step: str, output: str) -> Any:
 
 
 @pytest.mark.slow
-def test_voc_and_coco_give_one_version_and_the_page_says_why_it_may_pass(
+def test_voc_and_coco_give_one_version_of_one_class_that_passes_its_checks(
     zenml_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from orchestration import storage_layout
@@ -74,5 +74,4 @@ def test_voc_and_coco_give_one_version_and_the_page_says_why_it_may_pass(
     assert len(one.negatives()) == TAGS * len(CROPS) // 4, "every fourth photo shows no scratch"
     assert newest("ingest", "rejected").photos == ()
     page = Path(storage_layout.reports(), "data", "metal_tags", one.id, "index.html").read_text()
-    assert "Waived: The camera takes several frames of each tag" in page
     assert "empty images" in page
