@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.learning import Embed, LearningParser, keep, learn, read_recipe, read_version
+from benchmarks.learning import Embed, LearningParser, keep, learn, read_recipe, read_version, search_both_ways
 from discern.evaluation.cross_fitting import fit_promised_rule
 from discern.evaluation.gallery import GalleryConfig, Vectors, enrol
 from discern.evaluation.retrieval import Queries
@@ -113,9 +113,7 @@ def promise(world: World, enrolled: Sequence[str], others: Sequence[str], fpir: 
     gallery = enrol(
         world.vectors[gallery_rows], world.labels[gallery_rows].tolist(), GalleryConfig(represent="prototype")
     )
-    twice = np.concatenate([query_rows, query_rows])
-    left_out = np.arange(len(twice)) >= len(query_rows)
-    asked = Queries(world.vectors[twice], world.labels[twice].tolist(), left_out=left_out).search(gallery)
+    asked = search_both_ways(gallery, world.vectors[query_rows], world.labels[query_rows].tolist())
     fitted = fit_promised_rule(asked, fpir)
     unknown = np.isin(world.labels, list(others))
     met = Queries(world.vectors[unknown], world.labels[unknown].tolist()).search(gallery)

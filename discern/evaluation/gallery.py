@@ -73,19 +73,21 @@ def gallery_rows(version: DatasetVersion, config: GalleryConfig) -> list[int]:
     Raises:
         DataError: no row is enrolled.
     """
+    unknown = unknown_classes(version) if config.unknown_classes else frozenset()
     rows_of: dict[str, list[int]] = defaultdict(list)
-    queries_of: dict[str, list[int]] = defaultdict(list)
     columns = zip(version.column("split"), version.column("role"), version.column("label"), strict=True)
     for row, (split, role, label) in enumerate(columns):
-        if split in config.splits and role is not None:
-            (rows_of if role == "gallery" else queries_of)[label].append(row)
-    if rows_of and config.unknown_classes:
-        meant = set(version.select(role="gallery").labels)
-        rows_of |= {label: rows for label, rows in queries_of.items() if label not in meant}
-    if not rows_of:
+        if split in config.splits and (role == "gallery" or label in unknown):
+            rows_of[label].append(row)
+    if rows_of.keys() <= unknown:
         raise DataError("The dataset version has no gallery photo in the splits that are enrolled: check `splits`.")
     choose = _first if version.table["appearance"].null_count else _spread(version)
     return sorted(row for rows in rows_of.values() for row in choose(rows, config.photos_per_class))
+
+
+def unknown_classes(version: DatasetVersion) -> frozenset[str]:
+    """Return the classes that are held out as unknowns: none of their photos is meant for the gallery."""
+    return frozenset(version.labels) - frozenset(version.select(role="gallery").labels)
 
 
 def _first(rows: Sequence[int], count: int) -> Sequence[int]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.retrieval import UNKNOWN
 from discern.evaluation.significance import Interval, bootstrap
+from edge_runtime.core.readable import told_apart
 
 # The limits by the decision that they take part in: a first release's floors, a comparison's allowances, the budgets.
 FLOORS = ("least_recall_at_1", "least_tpir", "least_tnir", "least_precision")
@@ -262,7 +263,8 @@ def _floor_gate(name: str, value: float | None, least: float) -> GateResult:
     passed = value >= least
     fpir = f" (FPIR {1 - value:.3f})" if name == "TNIR" else ""
     mend = "" if passed else f"; it is raised by {RAISED_BY[name]}"
-    return GateResult(name=name, passed=passed, detail=f"{value:.3f}{fpir}, at least {least:.3f} wanted{mend}")
+    reached, wanted = told_apart(value, least)
+    return GateResult(name=name, passed=passed, detail=f"{reached}{fpir}, at least {wanted} wanted{mend}")
 
 
 def _refusal(figures: Metrics) -> list[GateResult]:

@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import load_photos
 from discern.errors import DataError
-from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, embed_batches, enrol, gallery_rows
+from discern.evaluation.gallery import (
+    Gallery,
+    GalleryConfig,
+    Vectors,
+    embed_batches,
+    enrol,
+    gallery_rows,
+    unknown_classes,
+)
 from discern.evaluation.retrieval import Queries, SearchResults
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels, Preprocessing
@@ -143,11 +151,6 @@ def select_queries(version: DatasetVersion, split: str, enrolled: Collection[str
 def trained_classes(version: DatasetVersion) -> frozenset[str]:
     """Return the classes of the training split."""
     return frozenset(version.select(split="train").labels)
-
-
-def unknown_classes(version: DatasetVersion) -> frozenset[str]:
-    """Return the classes that are held out as unknowns: none of their photos is meant for the gallery."""
-    return frozenset(version.labels) - frozenset(version.select(role="gallery").labels)
 
 
 def check_calibratable(version: DatasetVersion, gallery_config: GalleryConfig) -> None:

@@ -119,8 +119,7 @@ class Queries:
             raise DataError("There is no query to evaluate: the split holds gallery photos alone, give it more photos.")
         number_of = {label: number for number, label in enumerate(enrolled)}
         own = np.array([number_of.get(label, UNKNOWN) for label in self.labels], dtype=np.int64)
-        left_out = own != UNKNOWN
-        left_out &= False if self.left_out is None else self.left_out
+        left_out = np.zeros(len(own), dtype=bool) if self.left_out is None else self.left_out & (own != UNKNOWN)
         classes, scores = index.best_classes(self.vectors, 3 if left_out.any() else 2)
         if left_out.any():
             classes, scores = without(classes, scores, np.where(left_out, own, NO_CLASS))

@@ -17,6 +17,7 @@ from discern.reports.html import data_uri, render
 from discern.reports.shown_answers import AnswerBook, Picture, ShownAnswer, class_pictures
 from discern.reports.summary import PICTURES, Origin, PageSummary
 from discern.words import be, counted
+from edge_runtime.core.readable import told_apart
 from edge_runtime.core.release import Release
 
 MAIN_FIGURES = (*RATES, "brier_score", "size_mb")
@@ -176,15 +177,19 @@ def _head(evaluated: Evaluated | None) -> Head:
     """Judge by the floors that a first release has to reach by default: a training has no gates of its own."""
     if evaluated is None:
         return Head("wait", "Trained, not measured", NO_QUERIES)
-    lacking = [
-        f"{name} could not be computed" if value is None else f"{name} is {value:.3f}, below {floor:.3f}"
-        for name, (value, floor) in GateConfig().floors(evaluated.metrics).items()
-        if value is None or value < floor
-    ]
+    floors = GateConfig().floors(evaluated.metrics).items()
+    lacking = [_lacking(name, value, floor) for name, (value, floor) in floors if value is None or value < floor]
     if lacking:
         return Head("wait", "Trained, below the default floors", "; ".join(lacking))
     right = int((evaluated.answers == evaluated.results.truth).sum())
     return Head("good", "Trained", f"{right:,} of {len(evaluated.answers):,} test queries answered right")
+
+
+def _lacking(name: str, value: float | None, floor: float) -> str:
+    if value is None:
+        return f"{name} could not be computed"
+    reached, wanted = told_apart(value, floor)
+    return f"{name} is {reached}, below {wanted}"
 
 
 def _grid(depiction: Depiction, test: AnsweredTest, picture_of: Callable[[str], Picture]) -> list[GridQuery]:

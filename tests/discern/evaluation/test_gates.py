@@ -319,3 +319,11 @@ def test_loosened_limits_are_told_and_stricter_ones_are_not() -> None:
 def test_every_limit_takes_part_in_a_decision() -> None:
     limits = set(GateConfig.model_fields) - {"resamples", "seed"}
     assert limits == {*gates.FLOORS, *gates.ALLOWANCES, *gates.BUDGETS}
+
+
+def test_a_floor_that_is_just_missed_does_not_read_as_reached() -> None:
+    right = answers(TRUTH)
+    missed = right.model_copy(update={"metrics": right.metrics.model_copy(update={"recall_at_1": 0.49999})})
+    found = gate(apply_floors(missed, GateConfig()), "recall@1")
+    assert not found.passed
+    assert found.detail.startswith("0.49999, at least 0.50000 wanted")
