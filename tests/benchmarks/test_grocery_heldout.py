@@ -79,11 +79,12 @@ def test_only_products_held_out_are_enrolled_and_asked(
 
     results = grocery_heldout._search(embed, version, recipe)
     trained = set(version.select(split="train").labels)
-    asked = Counter(results.query_labels)
+    asked = Counter(label for label, again in zip(results.query_labels, results.left_out, strict=True) if not again)
     assert embedded == [ENROLLED * photos_per_class, (ENROLLED + UNKNOWNS) * TEST]
     assert len(results.labels) == ENROLLED
     assert len(asked) == ENROLLED + UNKNOWNS
     assert set(asked.values()) == {TEST}
     assert not trained & (set(asked) | set(results.labels))
     assert results.enrolled.sum() == ENROLLED * TEST
+    assert results.left_out.sum() == ENROLLED * TEST  # once more, as if their class were not enrolled
     assert not results.trained.any()
