@@ -26,6 +26,7 @@ os.environ.setdefault("DISABLE_DEEPCHECKS_ANONYMOUS_TELEMETRY", "True")
 
 MOST_GRANTED = 0.9  # a score is at most 1: what nothing can exceed would be no limit
 CHANCE = 0.01  # how often drift by chance alone may exceed its limit
+FEWEST = 1  # photos of a split that are compared: how much so few may differ by chance is what `_chance` tells
 NAVY, BLUE = "#00008b", "#5b8def"  # Deepchecks' colour of training cannot be seen on a dark page
 SHOWN_OUTLIERS = 5  # photos of each property
 
@@ -139,14 +140,16 @@ def _outliers(config: CheckConfig, photos: int) -> ImagePropertyOutliers:
 
 
 def _property_drift(limit: float, chance: float, compared: str) -> ImagePropertyDrift:
-    granted = max(limit, min(chance, MOST_GRANTED))
+    granted = chance if chance > 1 else max(limit, min(chance, MOST_GRANTED))
     condition = f"the drift score of every property is below {limit:.2g}"
-    below = _below(limit, granted, f"too few {compared} to tell: by chance it may reach {granted:.2f}")
-    return ImagePropertyDrift(image_properties=PROPERTIES).add_condition(condition, below)
+    below = _below(limit, granted, f"too few {compared} to tell: by chance it may reach {min(granted, 1):.2f}")
+    check = ImagePropertyDrift(image_properties=PROPERTIES, min_samples=FEWEST)
+    return check.add_condition(condition, below)
 
 
 def _label_drift(limit: float) -> LabelDrift:
-    return LabelDrift().add_condition(f"the drift score of the labels is below {limit:.2g}", _below(limit, limit, ""))
+    check = LabelDrift(min_samples=FEWEST)
+    return check.add_condition(f"the drift score of the labels is below {limit:.2g}", _below(limit, limit, ""))
 
 
 def _below(limit: float, granted: float, unsure: str) -> Callable[[Mapping[str, Any]], ConditionResult]:
@@ -175,13 +178,19 @@ def _below(limit: float, granted: float, unsure: str) -> Callable[[Mapping[str, 
 
 
 def _chance(train: Sample, other: Sample, *, by_class: bool) -> float:
-    """The drift score that draws of one distribution stay below, but for one time in a hundred.
+    """The drift score that draws of one distribution stay below, but for one time in a hundred; above 1 all do.
 
     Photos of one class resemble each other, so where classes are drawn they count, not photos. The critical value of
     the two-sample Kolmogorov-Smirnov test at level a is sqrt(-ln(a / 2) / 2 * (n + m) / (n m)) (Smirnov 1948).
+
+    So few photos tell nothing where two draws, of n and of m, lie wholly apart in more than one of a hundred orders.
+    They do in 2 of (n + m over m), and their score is 1.
     """
-    n, m = (len(set(one.labels) if by_class else one.labels) for one in (train, other))
-    return math.sqrt(-math.log(CHANCE / 2) / 2 * (n + m) / (n * m))
+    photos, others = len(train.labels), len(other.labels)
+    if 2 / math.comb(photos + others, others) > CHANCE:
+        return math.inf
+    n, m = (len(set(one.labels)) for one in (train, other)) if by_class else (photos, others)
+    return min(1, math.sqrt(-math.log(CHANCE / 2) / 2 * (n + m) / (n * m)))
 
 
 def _answers(check: Check, prefix: str, result: CheckResult | CheckFailure) -> Iterator[Condition]:
