@@ -98,7 +98,7 @@ class FormatMeasurement(BaseModel):
         numeric_format: the format.
         latency_ms: median time of one photo on one thread, milliseconds; None where it was not measured.
         size_mb: size of the ONNX file, MB; None where it was not measured.
-        accuracy: its answers; None where they were not measured.
+        accuracy: its answers; None where they were not measured, as of one class, which has no unknown.
         refused: why it could not be built or measured; None where it could.
     """
 
@@ -232,7 +232,7 @@ def _reasons_against(variant: FormatMeasurement, fp32: FormatMeasurement, config
     if variant.refused is not None:
         return [variant.refused]
     if variant.accuracy is None:
-        return ["its answers were not measured"]
+        return ["its answers were not measured, which needs queries of enrolled classes and of unknowns"]
     accuracy, least = variant.accuracy, config.least_queries
     own_rule = accuracy.tpir_gap
     checks = [

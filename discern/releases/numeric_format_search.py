@@ -16,6 +16,7 @@ from discern.evaluation.gallery import GalleryConfig, embed_batches
 from discern.evaluation.gallery_fit import FittedGallery, fit_galleries
 from discern.evaluation.latency import median_latency_ms
 from discern.evaluation.numeric_format import (
+    Accuracy,
     FormatChoice,
     FormatMeasurement,
     NumericFormat,
@@ -186,12 +187,20 @@ def _build(
 def _measurement(
     name: NumericFormat, tried: FittedTrial, reference: FittedTrial, latency_ms: float
 ) -> FormatMeasurement:
-    cosines = (reference.embedded.queries.vectors * tried.embedded.queries.vectors).sum(axis=1)
     return FormatMeasurement(
         numeric_format=name,
         latency_ms=latency_ms,
         size_mb=tried.embedded.onnx.stat().st_size / 1e6,
-        accuracy=compare_answers(
-            tried.fitted.results, tried.fitted.rule, reference.fitted.results, reference.fitted.rule, cosines
-        ),
+        accuracy=_accuracy(tried, reference),
+    )
+
+
+def _accuracy(tried: FittedTrial, reference: FittedTrial) -> Accuracy | None:
+    """Compare the answers with fp32's; None where the queries lack enrolled ones or, as those of one class, unknowns."""
+    enrolled = reference.fitted.results.enrolled
+    if enrolled.all() or not enrolled.any():
+        return None
+    cosines = (reference.embedded.queries.vectors * tried.embedded.queries.vectors).sum(axis=1)
+    return compare_answers(
+        tried.fitted.results, tried.fitted.rule, reference.fitted.results, reference.fitted.rule, cosines
     )

@@ -122,7 +122,8 @@ def test_what_could_not_be_built_or_measured_is_refused_however_good_the_rest_lo
     unanswered = measured("fp16").model_copy(update={"accuracy": None})
     choice = choose_format([FP32, unbuilt, unanswered], CONFIG)
     assert choice.numeric_format == "fp32"
-    assert choice.refused == {"int8": "there is no such provider", "fp16": "its answers were not measured"}
+    assert choice.refused["int8"] == "there is no such provider"
+    assert choice.refused["fp16"].startswith("its answers were not measured")
     assert "int8 is refused (there is no such provider), fp16 is refused" in choice.reason
 
 

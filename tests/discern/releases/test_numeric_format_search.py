@@ -117,6 +117,20 @@ def test_gallery_rule_and_golden_embeddings_are_those_of_what_ships(
     assert quantised.metrics.recall_at_1 is not None
 
 
+def test_one_class_has_no_unknowns_to_measure_a_format_by_and_ships_as_fp32(fp32: Path, trial: FormatTrial) -> None:
+    label = min(set(trial.gallery.rows.labels) & set(trial.queries.rows.labels))
+
+    def only(split: DecodedSplit) -> DecodedSplit:
+        rows = [row for row, one in enumerate(split.rows.column("label")) if one == label]
+        return DecodedSplit(split.rows.take(rows), split.pixels[rows])
+
+    noise = np.random.default_rng(0).integers(0, 256, (20, *trial.gallery.pixels.shape[1:])).astype(np.uint8)
+    alone = dataclasses.replace(trial, gallery=only(trial.gallery), queries=only(trial.queries), elsewhere=noise)
+    _, choice = choose_numeric_format(fp32, alone, LAX)
+    assert choice.numeric_format == "fp32"
+    assert "needs queries of enrolled classes and of unknowns" in choice.refused["int8"]
+
+
 def test_the_choice_follows_from_its_measurements(fp32: Path, trial: FormatTrial) -> None:
     shipped, choice = choose_numeric_format(fp32, trial, LAX)
     assert choose_format(choice.measurements, LAX) == choice
