@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from discern.evaluation.reliability import reliability_of
 from discern.evaluation.retrieval import UNKNOWN, SearchResults
+from discern.words import counted
 from edge_runtime.core.identify import LOWEST_COSINE, Calibrator, DecisionRule, decide, right_probability
 
 # Names of figures in what was stored before they were called by the field's terms.
@@ -92,10 +93,14 @@ class Metrics(BaseModel):
 
     def lines(self) -> list[str]:
         """Return how much was asked, and the main figures, a line each."""
-        asked = f"{self.enrolled_queries} queries of enrolled classes and {self.unknown_queries} unknown ones"
+        known = counted(self.enrolled_queries, "query of enrolled classes", "queries of enrolled classes")
+        asked = f"{known} and {self.unknown_queries:,} unknown ones"
+        lines = self._main()
+        if self.elsewhere_tnir is not None:
+            lines.append(("TNIR of photos from elsewhere", f"{self.elsewhere_tnir:.3f}"))
         return [
-            f"measured on {asked}, in a gallery of {self.gallery_classes} classes:",
-            *(f"  {name:<8}  {value}" for name, value in self._main()),
+            f"measured on {asked}, in a gallery of {counted(self.gallery_classes, 'class')}:",
+            *(f"  {name:<8}  {value}" for name, value in lines),
         ]
 
     def _main(self) -> list[tuple[str, str]]:

@@ -196,7 +196,7 @@ def _measurement(
 
 
 def _accuracy(tried: FittedTrial, reference: FittedTrial) -> Accuracy | None:
-    """Compare the answers with fp32's; None where the queries lack enrolled ones or, as those of one class, unknowns."""
+    """Compare the answers with fp32's; None where the queries lack enrolled ones, or unknowns as those of one class."""
     enrolled = reference.fitted.results.enrolled
     if enrolled.all() or not enrolled.any():
         return None

@@ -125,7 +125,7 @@ def described(summary: PhotoSetSummary) -> Iterator[str]:
     if summary.repeated:
         yield f"{counted(summary.repeated, 'photo')} will be left out as a copy of another of its class."
     if summary.unlabelled:
-        yield f"{counted(summary.unlabelled, 'photo')} will be left out, as nobody said what it shows."
+        yield f"{counted(summary.unlabelled, 'photo')} without a label will be left out."
     if summary.failed:
         yield "Look at these before you rely on an answer; the report of `discern data run` shows the photos:"
         for failed in summary.failed:
