@@ -46,7 +46,7 @@ class CalibratedModel:
     """A model's gallery with decision rule and calibrator, and its figures.
 
     Attributes:
-        tried: the representations of a class that were tried, each with its rule, fitted on the validation queries;
+        tried: the ways to enrol that were tried, each with its rule, fitted on the validation queries;
             best first.
         rule: the first one's, with the least probability that an answer needs.
         calibrator: of the first one, fitted on the same queries; None where it could not be fitted.
@@ -60,7 +60,7 @@ class CalibratedModel:
 
     @property
     def chosen(self) -> FittedGallery:
-        """The representation that ships."""
+        """The way that ships."""
         return self.tried[0]
 
     @property
@@ -71,14 +71,15 @@ class CalibratedModel:
     def figures(self) -> dict[str, float]:
         """Return the figures that travel with a release: of the test queries, and of the validation queries.
 
-        A figure of the validation queries begins with `validation_`. Where several representations were tried, those
-        that decide between them are given for each, as in `validation_tpir_prototype`; of one class there is no AUROC.
+        A figure of the validation queries begins with `validation_`. Where several ways to enrol were tried, those
+        that decide between them are given for each, as in `validation_tpir_prototype` and, with class offsets,
+        `validation_tpir_prototype_offsets`; of one class there is no AUROC.
         """
         validation = self.chosen.rates.figures()
         if len(self.tried) > 1:
             for fitted in self.tried:
                 figures = fitted.metrics.figures()
-                validation |= {f"{name}_{fitted.represent}": figures[name] for name in DECIDING if name in figures}
+                validation |= {f"{name}_{fitted.way}": figures[name] for name in DECIDING if name in figures}
         return self.metrics.figures() | {f"validation_{name}": value for name, value in validation.items()}
 
 

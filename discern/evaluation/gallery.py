@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from discern.datasets.appearance import vectors as appearance_vectors
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import DataError
+from discern.evaluation.class_offsets import class_offsets
 from discern.evaluation.gallery_choice import choose_spread
 from discern.progress import bar
 from discern.sources.base import Split
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels
+from edge_runtime.core.index import GalleryIndex
 from edge_runtime.core.release import Represent
 
 Vectors = NDArray[np.float32]
@@ -41,10 +43,15 @@ class GalleryConfig(BaseModel):
     unknown_classes: bool = Field(
         default=True, description="enrol also the classes that are held out as unknowns, which are measured before"
     )
+    class_offsets: bool | Literal["auto"] = Field(
+        default="auto",
+        description="whether a class whose photos are alike needs a higher score than one whose photos differ; auto: "
+        "what is better",
+    )
 
-    def represented(self, represent: Represent) -> GalleryConfig:
-        """Return the same config with another representation."""
-        return self.model_copy(update={"represent": represent})
+    def decided(self, represent: Represent, class_offsets: bool) -> GalleryConfig:
+        """Return the same config with this representation, and with class offsets or without."""
+        return self.model_copy(update={"represent": represent, "class_offsets": class_offsets})
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,18 @@ class Gallery:
         vectors: [n, d] float32, unit length.
         class_ids: [n] int64, the class number of each row: its index in `labels`.
         labels: of the classes, sorted.
+        offsets: [c] float32, what is taken off the cosines of each class; None: nothing.
     """
 
     vectors: Vectors
     class_ids: NDArray[np.int64]
     labels: tuple[str, ...]
+    offsets: Vectors | None = None
+
+    @property
+    def index(self) -> GalleryIndex:
+        """The index that a release of this gallery searches."""
+        return GalleryIndex.build(self.vectors, self.class_ids, offsets=self.offsets)
 
 
 def gallery_rows(version: DatasetVersion, config: GalleryConfig) -> list[int]:
@@ -119,7 +133,7 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
     Args:
         vectors: [n, d], unit length.
         labels: n labels.
-        config: how a class is represented.
+        config: how a class is represented; class offsets that are still to be chosen are none.
 
     Raises:
         DataError: the photos of a class are each other's opposite, so that they have no mean direction.
@@ -128,6 +142,7 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
     if config.represent == "auto":
         raise ValueError("choose a representation before enrolling")
     names, ids = np.unique(np.array(labels), return_inverse=True)
+    offsets = class_offsets(vectors, ids, config.represent) if config.class_offsets is True else None
     if config.represent == "prototype":
         sums = np.zeros((len(names), vectors.shape[1]), dtype=np.float32)
         np.add.at(sums, ids, vectors)
@@ -138,7 +153,7 @@ def enrol(vectors: Vectors, labels: list[str], config: GalleryConfig) -> Gallery
                 "use `represent: exemplars`, or other photos."
             )
         vectors, ids = sums / lengths, np.arange(len(names))
-    return Gallery(vectors.astype(np.float32), ids.astype(np.int64), tuple(str(name) for name in names))
+    return Gallery(vectors.astype(np.float32), ids.astype(np.int64), tuple(str(name) for name in names), offsets)
 
 
 def embed_batches(model: OnnxEmbedder, pixels: Pixels) -> Vectors:

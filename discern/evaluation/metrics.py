@@ -124,7 +124,7 @@ def measure(
         results: of the queries.
         rule: decides.
         calibrator: states probabilities.
-        elsewhere: [n, 2] cosines of the best and the second class of photos of things from elsewhere.
+        elsewhere: [n, 2] scores of the best and the second class of photos of things from elsewhere.
     """
     results = results.stated_by(calibrator)
     enrolled = results.enrolled

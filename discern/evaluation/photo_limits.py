@@ -24,7 +24,6 @@ from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import BATCH, Gallery, Vectors
 from edge_runtime.core.decision import DecisionRule, decide
 from edge_runtime.core.images import ImageLimits, Pixels, Preprocessing
-from edge_runtime.core.index import GalleryIndex
 from edge_runtime.core.photo_limits import PhotoLimits, PhotoMeasures, measure
 
 PHOTOS = 200  # at most: a share of 200 is known to 7 hundredths (95 %, binomial), enough to tell a half
@@ -114,7 +113,7 @@ class _Trial:
 
     def __init__(self, model: Embedder, gallery: Gallery, rule: DecisionRule, photos: Iterable[LabelledPhoto]) -> None:
         self._model, self._rule = model, rule
-        self._index = GalleryIndex.build(gallery.vectors, gallery.class_ids)
+        self._index = gallery.index
         number_of = {label: number for number, label in enumerate(gallery.labels)}
         truth, inputs, self._small, self._measures = [], [], [], []
         for label, rgb in photos:

@@ -1,6 +1,6 @@
 """The probability that the best class is right, fitted on queries of classes that the model never trained on.
 
-Platt scaling (Platt, "Probabilistic outputs for support vector machines", 1999) on two numbers, the best cosine and its
+Platt scaling (Platt, "Probabilistic outputs for support vector machines", 1999) on two numbers, the best score and its
 distance from the second class. An unknown's best class is always wrong, so the probability holds where unknowns are as
 frequent as among the queries it was fitted on.
 """

@@ -27,7 +27,7 @@ class SearchResults:
     Attributes:
         truth: [q] number of the true class in `labels`, or -1 for an unknown.
         best_class: [q] number of the best class.
-        scores: [q, 2] cosines of the best and the second class; -inf where there is no second.
+        scores: [q, 2] of the best and the second class; -inf where there is no second.
         labels: the enrolled classes.
         query_labels: q labels of the true classes, enrolled or not.
         trained: [q] whether the model trained on the query's class.
@@ -107,7 +107,7 @@ class Queries:
         Raises:
             DataError: there is no query.
         """
-        return self.search_index(GalleryIndex.build(gallery.vectors, gallery.class_ids), gallery.labels)
+        return self.search_index(gallery.index, gallery.labels)
 
     def search_index(self, index: GalleryIndex, enrolled: tuple[str, ...]) -> SearchResults:
         """Search these queries in an index whose class numbers are positions in `enrolled`.

@@ -52,10 +52,17 @@ ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # one date for all, so that the same content g
 
 @dataclass(frozen=True)
 class CatalogueClass:
-    """A class of the catalogue: its label and one reference picture (JPEG)."""
+    """A class of the catalogue.
+
+    Attributes:
+        label: of the class.
+        thumbnail: one reference picture, JPEG.
+        offset: what is taken off its cosines.
+    """
 
     label: str
     thumbnail: bytes
+    offset: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -196,6 +203,7 @@ def _check_numbers(parts: ReleaseParts) -> None:
             "localiser.objectness": parts.localiser.objectness,
             "localiser.nms_iou": parts.localiser.nms_iou,
         }
+    numbers |= {f"the offset of class {entry.label!r}": entry.offset for entry in parts.classes}
     for name, value in {**numbers, **parts.metrics}.items():
         if not np.isfinite(value):
             raise PublicationError(f"{name} is {value}: a release carries finite numbers only, fix or leave it out.")
@@ -204,7 +212,8 @@ def _check_numbers(parts: ReleaseParts) -> None:
 def _write_files(folder: Path, parts: ReleaseParts) -> dict[str, Any]:
     """Write every file of a release but `release.json`, whose content is returned."""
     model = _write_embedding_model(folder, parts)
-    index = GalleryIndex.build(parts.vectors, parts.class_ids, parts.index_parameters)
+    offsets = np.array([entry.offset for entry in parts.classes], dtype=np.float32)
+    index = GalleryIndex.build(parts.vectors, parts.class_ids, parts.index_parameters, offsets)
     _check_dimension(model, index)
     index.save(folder)
     _write_catalogue(folder, index, parts.classes)
@@ -278,7 +287,10 @@ def _check_dimension(model: OnnxEmbedder, index: GalleryIndex) -> None:
 
 def _write_catalogue(folder: Path, index: GalleryIndex, classes: Sequence[CatalogueClass]) -> None:
     items = np.bincount(index.classes, minlength=len(classes))
-    entries = [{"label": entry.label, "items": int(count)} for entry, count in zip(classes, items, strict=True)]
+    entries = [
+        {"label": entry.label, "items": int(count), "offset": entry.offset}
+        for entry, count in zip(classes, items, strict=True)
+    ]
     text = json.dumps({"classes": entries}, indent=1, ensure_ascii=False) + "\n"
     (folder / CATALOGUE_FILE).write_bytes(text.encode())
     _write_zip(folder / THUMBNAILS_FILE, {f"{number}.jpg": entry.thumbnail for number, entry in enumerate(classes)})

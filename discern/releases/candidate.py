@@ -9,7 +9,6 @@ is decoded once for the model, and embedded once by each numeric format.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import numpy as np
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import THUMBNAIL
 from discern.evaluation.calibration import CalibratedModel, calibrate
-from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.gallery import Gallery, GalleryConfig
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.numeric_format import FormatChoice
 from discern.evaluation.photo_limits import fit_photo_limits, known_photos
@@ -127,7 +126,7 @@ def _build(
         preprocessing=inputs.student.preprocessing,
         vectors=calibrated.gallery.vectors,
         class_ids=calibrated.gallery.class_ids,
-        classes=_catalogue(enrolled, calibrated.gallery.labels),
+        classes=_catalogue(enrolled, calibrated.gallery),
         rule=calibrated.rule,
         golden=_golden(enrolled, inputs.packaging.golden_images),
         metrics=calibrated.figures(),
@@ -138,6 +137,7 @@ def _build(
             photos_per_class=inputs.gallery.photos_per_class,
             splits=inputs.gallery.splits,
             unknown_classes=inputs.gallery.unknown_classes,
+            class_offsets=calibrated.gallery.offsets is not None,
         ),
         numeric_format=choice.numeric_format,
         photo_limits=_photo_limits(shipped, calibrated),
@@ -165,12 +165,16 @@ def _counts(enrolled: DatasetVersion, test: EmbeddedSplit) -> dict[str, int]:
     }
 
 
-def _catalogue(enrolled: DatasetVersion, labels: Sequence[str]) -> list[CatalogueClass]:
+def _catalogue(enrolled: DatasetVersion, gallery: Gallery) -> list[CatalogueClass]:
     """Show each class by its first enrolled photo."""
     first_row: dict[str, int] = {}
     for row, label in enumerate(enrolled.column("label")):
         first_row.setdefault(label, row)
-    return [CatalogueClass(label, encode_jpeg(THUMBNAIL.apply(enrolled.pixels(first_row[label])))) for label in labels]
+    offsets = np.zeros(len(gallery.labels)) if gallery.offsets is None else gallery.offsets
+    return [
+        CatalogueClass(label, encode_jpeg(THUMBNAIL.apply(enrolled.pixels(first_row[label]))), float(offset))
+        for label, offset in zip(gallery.labels, offsets, strict=True)
+    ]
 
 
 def _golden(enrolled: DatasetVersion, count: int) -> list[bytes]:

@@ -22,7 +22,7 @@ from discern.evaluation.metrics import measure
 from discern.evaluation.queries import DecodedSplit, decode_gallery, decode_queries
 from discern.evaluation.retrieval import SearchResults
 from discern.releases.elsewhere import photos_from_elsewhere
-from discern.releases.enrolled_gallery import gallery_of, representation
+from discern.releases.enrolled_gallery import as_enrolled_by, gallery_of
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import Pixels, Preprocessing
 from edge_runtime.core.release import Release
@@ -136,7 +136,7 @@ def _decide(candidate: ReleaseEvaluation, production: ReleaseEvaluation | None, 
 
 def _evaluate(release: Release, photos: FrozenPhotos, gallery: GalleryConfig) -> ReleaseEvaluation:
     identifier = Identifier(release)
-    enrolled = photos.gallery.embed(identifier.model).enrol(gallery.represented(representation(release)))
+    enrolled = photos.gallery.embed(identifier.model).enrol(as_enrolled_by(release, gallery))
     queries = photos.queries.embed(identifier.model)
     results = queries.search(enrolled).stated_by(identifier.calibrator)
     answers = AnsweredQueries(

@@ -35,6 +35,13 @@ def representation(release: Release) -> Represent:
     return "prototype" if counts.gallery == counts.classes else "exemplars"
 
 
+def as_enrolled_by(release: Release, gallery: GalleryConfig) -> GalleryConfig:
+    """Return `gallery` with the representation of a class and the class offsets that the rule of `release` is for."""
+    stated = release.manifest.gallery
+    offsets = False if stated is None else stated.class_offsets
+    return gallery.model_copy(update={"represent": representation(release), "class_offsets": offsets})
+
+
 def gallery_of(release: Release, version: DatasetVersion) -> GalleryConfig:
     """Return the gallery config that `release` enrols photos of `version` with.
 
@@ -66,6 +73,7 @@ def _gallery_by_rows(identifier: Identifier, version: DatasetVersion) -> Gallery
                 represent=representation(release),
                 splits=splits,
                 unknown_classes=False,
+                class_offsets=False,
             )
             rows = _index_rows(photos, vectors, config)
             if rows.shape == index.vectors.shape:

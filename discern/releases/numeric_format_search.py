@@ -142,8 +142,8 @@ def choose_numeric_format(
             models[variant] = model
     latency = median_latency_ms(models, trial.queries.pixels, config.repetitions)
     reference = trial.fit(fp32, models.pop("fp32"), trial.gallery_config)
-    # Thresholds are comparable only where a class is represented in one way.
-    same_way = trial.gallery_config.represented(reference.fitted.represent)
+    # Thresholds are comparable only where classes are enrolled in one way.
+    same_way = reference.fitted.config
     fitted: dict[NumericFormat, FittedTrial] = {"fp32": reference}
     for name, model in models.items():
         tried = _attempt(partial(trial.fit, _path(fp32, name), model, same_way))

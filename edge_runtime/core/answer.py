@@ -19,7 +19,7 @@ from edge_runtime.core.readable import percents_apart, told_apart
 
 @dataclass(frozen=True)
 class Match:
-    """A class and the cosine of its best gallery item."""
+    """A class and its score: the cosine of its best gallery item, less its offset."""
 
     label: str
     score: float
@@ -30,7 +30,7 @@ class Answer:
     """The identification of one thing: a whole photo, or what is inside a box of it.
 
     Attributes:
-        score: the best cosine.
+        score: of the best class.
         margin: the distance from the second best class; from the lowest cosine, -1, where there is none.
         matches: the best classes, best first; the first two are those to look at where the outcome is `look_closely`.
         reason: why it has its outcome, for programs.

@@ -36,8 +36,8 @@ class DecisionRule:
     """When an answer is known.
 
     Args:
-        threshold: the least cosine of the best class.
-        margin: the least distance from the second class's cosine.
+        threshold: the least score of the best class.
+        margin: the least distance from the second class's score.
         fpir: the false-identification rate that the two were fitted for.
         least_probability: the least stated probability, 0 to 1, that the best class is right; 0 is no bound.
     """
@@ -52,7 +52,7 @@ class DecisionRule:
 class Calibrator:
     """The probability that the best class is right: a logistic function of its score and margin (Platt 1999).
 
-    log(p / (1 - p)) = score * best cosine + margin * (best - second cosine) + intercept. It holds where unknowns are
+    log(p / (1 - p)) = score * best score + margin * (best - second score) + intercept. It holds where unknowns are
     as frequent as among the queries that it was fitted on.
     """
 
@@ -67,7 +67,7 @@ def decide(
     """Apply the decision rule.
 
     Args:
-        scores: [q, k] cosines of the best classes, best first; -inf where there is no such class.
+        scores: [q, k] of the best classes, best first; -inf where there is no such class.
         rule: the calibrated rule.
         probabilities: [q] that the best class is right, as `right_probability` states; needed where the rule has a
             least probability.
@@ -115,10 +115,10 @@ def score_and_margin(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the two numbers that the calibrator looks at.
 
     Args:
-        scores: [q, k] cosines of the best classes, best first; -inf where there is no such class.
+        scores: [q, k] of the best classes, best first; -inf where there is no such class.
 
     Returns:
-        [q, 2], the best cosine and its distance from the second; from the lowest cosine, -1, where there is none.
+        [q, 2], the best score and its distance from the second; from the lowest cosine, -1, where there is none.
     """
     best, second = _best_two(scores)
     return np.stack([best, best - np.maximum(second, LOWEST_COSINE)], axis=1)
@@ -133,6 +133,6 @@ def right_probability(scores: NDArray[np.float32], calibrator: Calibrator) -> ND
 
 
 def _best_two(scores: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the best and the second cosine, [q] each; -inf where there is no second class."""
+    """Return the best and the second score, [q] each; -inf where there is no second class."""
     best = scores[:, 0].astype(np.float64)
     return best, scores[:, 1].astype(np.float64) if scores.shape[1] > 1 else np.full_like(best, -np.inf)

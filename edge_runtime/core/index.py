@@ -3,7 +3,8 @@
 Rules kept:
 - `embeddings.npy` is the truth and `index.hnsw` a cache of it, which can be rebuilt from it;
 - rows are grouped by class, so one class is one slice;
-- a class scores by its best gallery item, by the cosine, which is the inner product of unit vectors;
+- a class scores by its best gallery item: by the cosine, which is the inner product of unit vectors, less the offset of
+  the class;
 - the margin of the decision rule needs the second class, which a graph may miss: search is exact as long as it takes a
   fraction of the embedding's time (measured: 0.27 ms at 10,000 vectors of 128 numbers), and the graph searches widely;
 - a graph over very many nearly equal rows misses others (measured: 11,000 equal of 12,500, 28 of 500 best classes), so
@@ -70,12 +71,20 @@ class GalleryIndex:
         classes: [n] int64, not descending, from 0.
         graph: a hnswlib index over the same rows, or None for exact search.
         parameters: how the graph was built.
+        offsets: [c] what is taken off the cosines of each class, by class; nothing if None.
     """
 
     def __init__(
-        self, vectors: Vectors, classes: Classes, graph: Any | None, parameters: IndexParameters | None = None
+        self,
+        vectors: Vectors,
+        classes: Classes,
+        graph: Any | None,
+        parameters: IndexParameters | None = None,
+        offsets: Vectors | None = None,
     ) -> None:
         _check_rows(vectors, classes)
+        self.offsets = np.zeros(classes[-1] + 1, np.float32) if offsets is None else offsets.astype(np.float32)
+        _check_offsets(self.offsets, classes)
         self.vectors = vectors
         self.classes = classes
         self.parameters = parameters or IndexParameters()
@@ -84,9 +93,15 @@ class GalleryIndex:
 
     @classmethod
     def build(
-        cls, vectors: NDArray[Any], classes: Sequence[int] | NDArray[Any], parameters: IndexParameters | None = None
+        cls,
+        vectors: NDArray[Any],
+        classes: Sequence[int] | NDArray[Any],
+        parameters: IndexParameters | None = None,
+        offsets: Vectors | None = None,
     ) -> GalleryIndex:
         """Build from `vectors` [n, d] of unit length and `classes` [n] in any order; deterministic.
+
+        `offsets` [c] are taken off the cosines of the classes.
 
         Raises:
             ReleaseError: no rows, a vector that is not finite or not of unit length, or counts that differ.
@@ -102,11 +117,18 @@ class GalleryIndex:
             logger.warning(
                 "Very many of %d gallery rows are nearly equal: they are searched without a graph.", len(rows)
             )
-            return cls(rows, ids, None, parameters)
-        return cls(rows, ids, _build_graph(rows, parameters), parameters)
+            return cls(rows, ids, None, parameters, offsets)
+        return cls(rows, ids, _build_graph(rows, parameters), parameters, offsets)
 
     @classmethod
-    def load(cls, folder: Path, classes: Classes, dim: int, parameters: IndexParameters | None = None) -> GalleryIndex:
+    def load(
+        cls,
+        folder: Path,
+        classes: Classes,
+        dim: int,
+        parameters: IndexParameters | None = None,
+        offsets: Vectors | None = None,
+    ) -> GalleryIndex:
         """Load files whose hashes were checked.
 
         Args:
@@ -114,6 +136,7 @@ class GalleryIndex:
             classes: [n] the class of each row.
             dim: numbers in one embedding.
             parameters: how the graph is searched.
+            offsets: [c] what is taken off the cosines of each class.
 
         Raises:
             ReleaseError: the files do not fit each other or `dim`.
@@ -124,7 +147,7 @@ class GalleryIndex:
         graph = None
         if len(vectors) > LIMITS.exact_rows and not has_many_twins(vectors):
             graph = load_graph(folder / GRAPH_FILE, dim, len(vectors), parameters)
-        return cls(vectors, classes, graph, parameters)
+        return cls(vectors, classes, graph, parameters, offsets)
 
     def save(self, folder: Path) -> None:
         """Write `embeddings.npy` and `index.hnsw` into `folder`.
@@ -152,7 +175,8 @@ class GalleryIndex:
             among: search these class ids only, exactly; all classes if None.
 
         Returns:
-            Class ids [q, k] int64, best first, padded with -1, and their cosines [q, k] float32, padded with -inf.
+            Class ids [q, k] int64, best first, padded with -1, and their scores [q, k] float32, padded with -inf: the
+            cosine of the class's best item less the class's offset.
 
         Raises:
             ReleaseError: the queries have another dimension or are not finite.
@@ -173,18 +197,41 @@ class GalleryIndex:
         ids, scores = _padded(len(queries), k)
         open_rows = np.arange(len(queries))
         neighbours = wanted * LIMITS.rows_a_class
-        # A class with many items fills the neighbour list, so queries short of classes are searched again with more.
+        # A class with many items fills the neighbour list, and one with a low offset may lie beyond its end: queries
+        # whose best classes are not settled are searched again with more.
         while len(open_rows) and neighbours * 2 < len(self.vectors):
             nearest = _neighbours(self._graph, queries[open_rows], neighbours)
             if nearest is None:
                 break
-            for row, gallery_rows, cosines in zip(open_rows, *nearest, strict=True):
-                _first_of_each(self.classes[gallery_rows], cosines, ids[row], scores[row])
-            open_rows = open_rows[(ids[open_rows, :wanted] == NO_CLASS).any(axis=1)]
+            settled = [
+                self._rank(gallery_rows, cosines, ids[row], scores[row])
+                for row, gallery_rows, cosines in zip(open_rows, *nearest, strict=True)
+            ]
+            open_rows = open_rows[~np.array(settled)]
             neighbours *= 4
         if len(open_rows):
             ids[open_rows], scores[open_rows] = self._exact(queries[open_rows], k, None)
         return ids, scores
+
+    def _rank(self, nearest: Classes, cosines: Vectors, ids: Classes, scores: Vectors) -> bool:
+        """Write the best classes among the nearest gallery rows of one query, best first.
+
+        Args:
+            nearest: [n] the nearest gallery rows, nearest first.
+            cosines: [n] theirs.
+            ids: [k] receives classes.
+            scores: [k] receives their scores.
+
+        Returns:
+            Whether no class of a row beyond the nearest ones can be among them.
+        """
+        classes, first = np.unique(self.classes[nearest], return_index=True)
+        found = cosines[first] - self.offsets[classes]
+        order = np.argsort(-found, kind="stable")[: len(ids)]
+        ids[: len(order)] = classes[order]
+        scores[: len(order)] = found[order]
+        wanted = min(len(ids), len(self._ids))
+        return len(order) == wanted and bool(scores[wanted - 1] >= cosines[-1] - self.offsets.min())
 
     def _exact(self, queries: Vectors, k: int, among: Classes | None) -> tuple[Classes, Vectors]:
         vectors, ids, starts = self._slices(among)
@@ -192,7 +239,7 @@ class GalleryIndex:
         block = max(1, LIMITS.scores_at_once // len(vectors))
         for start in range(0, len(queries), block):
             rows = slice(start, start + block)
-            scores = np.maximum.reduceat(queries[rows] @ vectors.T, starts, axis=1)
+            scores = np.maximum.reduceat(queries[rows] @ vectors.T, starts, axis=1) - self.offsets[ids]
             order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
             best_ids[rows, : order.shape[1]] = ids[order]
             best[rows, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)
@@ -329,20 +376,10 @@ def _check_rows(vectors: Vectors, classes: Classes) -> None:
         raise ReleaseError("the gallery's rows are not grouped by class: build the release again.")
 
 
+def _check_offsets(offsets: Vectors, classes: Classes) -> None:
+    if offsets.ndim != 1 or len(offsets) <= classes[-1] or not np.isfinite(offsets).all():
+        raise ReleaseError(f"{classes[-1] + 1} finite class offsets are needed, one a class: build the release again.")
+
+
 def _padded(queries: int, k: int) -> tuple[Classes, Vectors]:
     return np.full((queries, k), NO_CLASS, dtype=np.int64), np.full((queries, k), -np.inf, dtype=np.float32)
-
-
-def _first_of_each(nearest: Classes, cosines: Vectors, ids: Classes, scores: Vectors) -> None:
-    """Write each class of `nearest` with its best cosine into one row of an answer.
-
-    Args:
-        nearest: [n] classes of the nearest gallery rows, nearest first; a class may stand there again.
-        cosines: [n] their cosines.
-        ids: [k] receives classes.
-        scores: [k] receives cosines.
-    """
-    classes, first = np.unique(nearest, return_index=True)
-    order = np.argsort(first)[: len(ids)]
-    ids[: len(order)] = classes[order]
-    scores[: len(order)] = cosines[first[order]]

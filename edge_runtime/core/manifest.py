@@ -131,12 +131,14 @@ class GalleryEntry(_Strict):
         photos_per_class: photos of a class that were enrolled at most.
         splits: the splits of the dataset version whose classes were enrolled.
         unknown_classes: whether the classes that were held out as unknowns were enrolled too.
+        class_offsets: whether the catalogue states what is taken off each class's cosines.
     """
 
     represent: Represent
     photos_per_class: Annotated[int, Field(ge=1)] | None = None
     splits: tuple[str, ...] | None = None
     unknown_classes: bool = False
+    class_offsets: bool = False
 
 
 class IndexEntry(_Strict):

@@ -10,9 +10,9 @@ Formats:
 2. added `calibration` and `represent`;
 3. put what a model needs beside its file in `models`, `represent` beside the other enrolment settings in `gallery`, and
    renamed metrics and `lineage.precision`;
-4. added `photo_limits`, `decision.least_probability` and `gallery.unknown_classes` (which the last ones of format 3
-   state too). They are optional, and still a format of their own: a device that does not know them would not do what
-   they say, and is told to update.
+4. added `photo_limits`, `decision.least_probability`, `gallery.class_offsets` with the `offset` of a class in the
+   catalogue, and `gallery.unknown_classes` (which the last ones of format 3 state too). They are optional, and still a
+   format of their own: a device that does not know them would not do what they say, and is told to update.
 """
 
 from __future__ import annotations

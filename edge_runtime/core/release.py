@@ -85,10 +85,17 @@ class _Strict(BaseModel):
 
 
 class CatalogueEntry(_Strict):
-    """One class: its label, and how many rows of the gallery are its."""
+    """One class.
+
+    Attributes:
+        label: of the class.
+        items: rows of the gallery that are its.
+        offset: what is taken off its cosines.
+    """
 
     label: Annotated[str, Field(min_length=1, max_length=500)]
     items: Annotated[int, Field(ge=1)]
+    offset: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] = 0.0
 
 
 class Catalogue(_Strict):
@@ -161,6 +168,11 @@ class Release:
         """[n] the class id of each gallery row."""
         counts = [entry.items for entry in self.catalogue]
         return np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+
+    @cached_property
+    def class_offsets(self) -> NDArray[np.float32]:
+        """[c] what is taken off the cosines of each class, by class id."""
+        return np.array([entry.offset for entry in self.catalogue], dtype=np.float32)
 
     def thumbnail(self, class_id: int) -> bytes:
         """Return the reference picture of a class, JPEG.

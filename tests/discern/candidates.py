@@ -21,7 +21,7 @@ from tests.discern import toy
 from tests.edge_runtime import toy_release
 
 NAME = "toy <pills>"
-GALLERY = GalleryConfig(photos_per_class=2, splits=("validation", "test"), unknown_classes=False)
+GALLERY = GalleryConfig(photos_per_class=2, splits=("validation", "test"), unknown_classes=False, class_offsets=False)
 CONFIG = PackagingConfig(fpir=0.6, golden_images=3, numeric_format=NumericFormatConfig(variants=()))
 LINEAGE = Lineage(dataset_version="0123456789abcdef", git_commit="c0ffee", pipeline_run="run <1>")
 

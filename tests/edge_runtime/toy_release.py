@@ -109,7 +109,7 @@ def build_toy(
     model = OnnxEmbedder(write_model(folder / MODEL_FILE), PREPROCESSING)
     pictures = [square(colour, seed) for colour in colours.values() for seed in range(items)]
     GalleryIndex.build(embed(model, pictures), np.repeat(np.arange(len(colours)), items)).save(folder)
-    classes = [{"label": label, "items": items} for label in colours]
+    classes = [{"label": label, "items": items, "offset": 0.0} for label in colours]
     (folder / CATALOGUE_FILE).write_text(json.dumps({"classes": classes}, indent=1, ensure_ascii=False) + "\n")
     write_zip(folder / THUMBNAILS_FILE, "jpg", [encode_jpeg(square(colour)) for colour in colours.values()])
     golden = [square(colour, seed=50) for colour in list(colours.values())[:3]]

@@ -24,7 +24,7 @@ STEP = SIDE + 2 * FRAME + GAP  # pixels from one neighbour to the next
 ROW = SIDE + 2 * FRAME + 2 * LINE + GAP  # pixels from one query to the next
 NOTES = (
     "Query: green answered right, red given a wrong name, amber answered unknown although enrolled.",
-    "Nearest classes, with their cosines: green the query's own, grey another.",
+    "Nearest classes, with their scores: green the query's own, grey another.",
 )
 
 
@@ -35,7 +35,7 @@ class Neighbour:
     Attributes:
         photo: an enrolled photo of it, [H, W, 3] uint8.
         label: its name.
-        score: the cosine of its best gallery item.
+        score: of its class.
         own: whether it is the query's own class.
     """
 
@@ -67,7 +67,7 @@ class GridRow:
 def worst_first(results: SearchResults, rule: DecisionRule) -> NDArray[np.int64]:
     """The queries [q], worst first.
 
-    Wrong names come first, of enrolled queries and of unknowns alike, the highest cosine first; then refusals of
+    Wrong names come first, of enrolled queries and of unknowns alike, the highest score first; then refusals of
     enrolled queries, likewise; then right answers, those first that were nearest to another decision: an answer is
     known where both `best - threshold` and `best - second - margin` are at least 0, so the lesser of the two is how far
     it is from the edge. Equal ones stay in order.

@@ -65,8 +65,11 @@ def test_figures_begin_with_validation_where_they_are_of_the_validation_queries(
     assert figures["validation_tpir_queries"] == 16
     assert figures["validation_fpir_queries"] == 12 + 16  # the enrolled ones are asked as unknowns too
     assert figures["validation_fpir_classes"] == 7
+    assert {fitted.way for fitted in calibrated.tried} == {
+        "prototype", "exemplars", "prototype_offsets", "exemplars_offsets",
+    }  # fmt: skip
     for fitted in calibrated.tried:
-        assert figures[f"validation_auroc_{fitted.represent}"] == fitted.metrics.auroc
+        assert figures[f"validation_auroc_{fitted.way}"] == fitted.metrics.auroc
     (stated,) = calibrate(gallery, validation, test, candidates.GALLERY, 0.25).tried
     assert stated.represent == "exemplars"
 

@@ -119,4 +119,5 @@ def test_what_is_still_to_be_chosen_is_not_enrolled() -> None:
     auto = GalleryConfig(represent="auto")
     with pytest.raises(ValueError, match="choose a representation"):
         enrol(VECTORS, ["b", "a", "b", "c"], auto)
-    assert auto.represented("prototype") == GalleryConfig(represent="prototype")
+    decided = auto.decided("prototype", class_offsets=True)
+    assert decided == GalleryConfig(represent="prototype", class_offsets=True)

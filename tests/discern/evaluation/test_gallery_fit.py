@@ -12,7 +12,7 @@ from discern.evaluation.gallery_fit import Queries, fit_galleries
 from discern.evaluation.metrics import measure
 from discern.evaluation.retrieval import search
 
-AUTO = GalleryConfig(represent="auto")
+AUTO = GalleryConfig(represent="auto", class_offsets=False)
 
 
 def on_circle(*degrees: float) -> Vectors:
@@ -56,11 +56,39 @@ def test_photos_are_taken_where_a_class_has_two_looks() -> None:
     assert len(photos.gallery.vectors) == 4
 
 
+def test_offsets_are_taken_where_the_photos_of_some_classes_are_more_alike_than_those_of_others() -> None:
+    """Ten classes are enrolled, of which the first six have photos that are alike; two more are asked."""
+    rng = np.random.default_rng(0)
+
+    def of_each(classes: int, count: int) -> Vectors:
+        spread = np.repeat([0.1] * 6 + [0.4] * 6, count)[: classes * count, None]
+        photos = np.repeat(np.eye(12)[:classes], count, axis=0) + spread * rng.normal(size=(classes * count, 12))
+        return (photos / np.linalg.norm(photos, axis=1, keepdims=True)).astype(np.float32)
+
+    gallery, labels = of_each(10, 5), [str(number) for number in range(10) for _ in range(5)]
+    queries = Queries(of_each(12, 20), [str(number) for number in range(12) for _ in range(20)])
+    better, other = fit_galleries(gallery, labels, GalleryConfig(represent="prototype"), queries, fpir=0.05)
+    assert (better.way, other.way) == ("prototype_offsets", "prototype")
+    assert better.gallery.offsets is not None
+    assert other.gallery.offsets is None
+    for name in ("recall_at_1", "tpir", "auroc"):
+        assert better.metrics.figures()[name] > other.metrics.figures()[name]
+
+
+def test_offsets_that_change_nothing_are_not_taken() -> None:
+    gallery, labels = on_circle(0, 10, 180, 190), list("aabb")
+    first, second = fit_galleries(
+        gallery, labels, GalleryConfig(represent="prototype"), asked("abss", 5, 185, 90, 270), fpir=0.5
+    )
+    assert (first.way, second.way) == ("prototype", "prototype_offsets")
+    assert first.metrics == second.metrics
+
+
 def test_each_comes_with_the_rule_fitted_to_it() -> None:
     gallery, labels = on_circle(0, 120, 240, 250), list("aabb")
     queries = asked("aabbss", 5, 115, 242, 248, 60, 65)
     for fitted in fit_galleries(gallery, labels, AUTO, queries, fpir=0.5):
-        expected = enrol(gallery, labels, AUTO.represented(fitted.represent))
+        expected = enrol(gallery, labels, AUTO.decided(fitted.represent, class_offsets=False))
         np.testing.assert_array_equal(fitted.gallery.vectors, expected.vectors)
         found = search(expected, queries.vectors, queries.labels, frozenset())
         promised = fit_promised_rule(found, 0.5)
@@ -84,7 +112,7 @@ def test_of_one_photo_a_class_nothing_is_to_be_chosen() -> None:
 
 @pytest.mark.parametrize("represent", ["exemplars", "prototype"])
 def test_what_the_config_says_is_done(represent: str) -> None:
-    config = GalleryConfig.model_validate({"represent": represent})
+    config = GalleryConfig.model_validate({"represent": represent, "class_offsets": False})
     (only,) = fit_galleries(on_circle(0, 10, 180), list("aab"), config, asked("abss", 10, 170, 80, 100), fpir=0.5)
     assert only.represent == represent
 

@@ -149,7 +149,7 @@ def test_what_validation_prefers_is_enrolled_and_said(
     release, metrics = _build(tmp_path / "auto", toy_version, toy_model, gallery=auto)
     chosen, travelling = release.manifest.represent, release.manifest.metrics
     assert chosen is not None
-    again, same = _build(tmp_path / "again", toy_version, toy_model, gallery=auto.represented(chosen))
+    again, same = _build(tmp_path / "again", toy_version, toy_model, gallery=auto.decided(chosen, class_offsets=False))
     assert same == metrics
     assert again.manifest.decision == release.manifest.decision
     assert again.catalogue == release.catalogue

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from discern.errors import ConfigError, DataError
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.gates import GateConfig
 from discern.evaluation.metrics import Metrics
+from discern.learning.models import TorchEmbedder
+from discern.releases.candidate import build_candidate
 from discern.releases.comparison import ReleaseComparison, compare_releases, evaluate_release
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.release import Release
@@ -54,10 +57,29 @@ def test_evaluate_release_takes_the_representation_that_the_release_ships(
     release, metrics = candidate
     assert release.manifest.represent == "exemplars"
     for config in (
-        candidates.GALLERY.represented("prototype"),
+        candidates.GALLERY.decided("prototype", class_offsets=False),
         candidates.GALLERY.model_copy(update={"represent": "auto"}),
     ):
         assert evaluate_release(release, toy_version, config).answers.metrics == metrics
+
+
+def test_class_offsets_travel_with_a_release_and_are_judged_with_it(
+    candidate: Candidate, toy_version: DatasetVersion, toy_model: TorchEmbedder, tmp_path: Path
+) -> None:
+    with_offsets = candidates.GALLERY.model_copy(update={"class_offsets": True})
+    built = build_candidate(tmp_path / "release", candidates.inputs(toy_version, toy_model, gallery=with_offsets))
+    device = Identifier(built.release)
+    assert len(set(device.index.offsets.tolist())) > 1
+    assert device.index.offsets.tolist() == [entry.offset for entry in built.release.catalogue]
+    # Whatever the caller's gallery says, each release is judged with the offsets that its rule was fitted with.
+    for config in (candidates.GALLERY, with_offsets):
+        judged = evaluate_release(built.release, toy_version, config)
+        assert judged.answers.metrics == built.metrics
+        as_asked = judged.results.take(~judged.results.left_out)
+        photos = judged.queries.take(np.flatnonzero(~judged.results.left_out).tolist())
+        answers = [device.identify(photos.image_bytes(row)) for row in range(len(photos))]
+        np.testing.assert_allclose([answer.score for answer in answers], as_asked.scores[:, 0], atol=1e-5)
+        assert evaluate_release(candidate[0], toy_version, config).answers.metrics == candidate[1]
 
 
 def test_both_answer_the_same_queries_each_with_its_own_preprocessing(

@@ -45,10 +45,16 @@ def test_representation_is_what_the_manifest_states_or_what_the_rows_look_like(
 @pytest.mark.parametrize(
     "gallery",
     [
-        GalleryConfig(photos_per_class=2, splits=("validation", "test"), unknown_classes=False),
-        GalleryConfig(photos_per_class=1, splits=("validation", "test"), unknown_classes=False),
-        GalleryConfig(photos_per_class=3, represent="prototype", unknown_classes=False),
-        GalleryConfig(photos_per_class=2, represent="prototype", splits=("train", "test"), unknown_classes=False),
+        GalleryConfig(photos_per_class=2, splits=("validation", "test"), unknown_classes=False, class_offsets=False),
+        GalleryConfig(photos_per_class=1, splits=("validation", "test"), unknown_classes=False, class_offsets=False),
+        GalleryConfig(photos_per_class=3, represent="prototype", unknown_classes=False, class_offsets=False),
+        GalleryConfig(
+            photos_per_class=2,
+            represent="prototype",
+            splits=("train", "test"),
+            unknown_classes=False,
+            class_offsets=False,
+        ),
     ],
 )
 def test_gallery_of_a_release_that_does_not_state_it_follows_from_its_rows(

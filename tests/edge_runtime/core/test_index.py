@@ -34,13 +34,20 @@ def unit(rows: int, dim: int = DIM, seed: int = 0) -> NDArray[np.float32]:
 
 
 def slow_answer(
-    vectors: NDArray[np.float32], classes: NDArray[np.int64], queries: NDArray[np.float32], k: int
+    vectors: NDArray[np.float32],
+    classes: NDArray[np.int64],
+    queries: NDArray[np.float32],
+    k: int,
+    offsets: NDArray[np.float32],
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The definition, in loops."""
     ids = np.full((len(queries), k), NO_CLASS)
     scores = np.full((len(queries), k), -np.inf, np.float32)
     for row, query in enumerate(queries):
-        best = {int(c): max(float(vectors[i] @ query) for i in np.flatnonzero(classes == c)) for c in set(classes)}
+        best = {
+            int(c): max(float(vectors[i] @ query) for i in np.flatnonzero(classes == c)) - offsets[c]
+            for c in set(classes)
+        }
         for rank, (number, score) in enumerate(sorted(best.items(), key=lambda item: -item[1])[:k]):
             ids[row, rank], scores[row, rank] = number, score
     return ids, scores
@@ -51,8 +58,9 @@ def slow_answer(
 def test_exact_search_keeps_the_definition(rows: int, class_count: int, k: int, seed: int) -> None:
     vectors, queries = unit(rows, seed=seed), unit(5, seed=seed + 1)
     classes = np.random.default_rng(seed).integers(0, class_count, rows)
-    ids, scores = GalleryIndex.build(vectors, classes).best_classes(queries, k)
-    expected_ids, expected = slow_answer(vectors, classes, queries, k)
+    offsets = (np.random.default_rng(seed).normal(size=class_count) * (seed % 3) / 2).astype(np.float32)
+    ids, scores = GalleryIndex.build(vectors, classes, offsets=offsets).best_classes(queries, k)
+    expected_ids, expected = slow_answer(vectors, classes, queries, k, offsets)
     assert ids.shape == scores.shape == (5, k)
     assert np.array_equal(ids, expected_ids)
     np.testing.assert_allclose(scores, expected, atol=1e-6)
@@ -109,6 +117,27 @@ def test_more_classes_than_there_are_is_padded(
     assert (ids[:, 301:] == NO_CLASS).all()
     assert np.isneginf(scores[:, 301:]).all()
     assert (np.diff(scores[:, :301], axis=1) <= 0).all()
+
+
+@pytest.mark.usefixtures("by_graph")
+def test_a_class_of_a_low_offset_is_found_beyond_the_nearest_rows() -> None:
+    """The graph gives the nearest rows first; what an offset lifts may come after many of them."""
+    vectors = unit(4000, seed=3)
+    classes = np.arange(4000)
+    offsets = np.where(np.random.default_rng(0).random(4000) < 0.01, -0.4, 0.0).astype(np.float32)
+    index = GalleryIndex.build(vectors, classes, offsets=offsets)
+    queries = unit(20, seed=4)
+    ids, scores = index.best_classes(queries, 3)
+    exact_ids, exact = index.best_classes(queries, 3, among=classes)
+    assert np.array_equal(ids, exact_ids)
+    np.testing.assert_allclose(scores, exact, atol=1e-6)
+    assert (offsets[ids[:, 0]] < 0).any()
+
+
+@pytest.mark.parametrize("offsets", [[0.1], [0.1, np.nan], [[0.1, 0.2]]], ids=["too few", "nan", "a table"])
+def test_offsets_that_do_not_fit_are_refused(offsets: list[float]) -> None:
+    with pytest.raises(ReleaseError, match="2 finite class offsets are needed"):
+        GalleryIndex.build(unit(4), [0, 0, 1, 1], offsets=np.array(offsets, dtype=np.float32))
 
 
 def test_candidates_are_searched_alone() -> None:

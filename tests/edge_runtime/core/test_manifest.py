@@ -37,6 +37,7 @@ def test_a_manifest_says_how_its_gallery_was_enrolled(toy_release: Release) -> N
         "photos_per_class": 3,
         "splits": ("validation", "test"),
         "unknown_classes": False,
+        "class_offsets": False,
     }
     assert toy_release.manifest.represent == "exemplars"
     assert parse_manifest(changed(toy_release, gallery=None)).represent is None

@@ -51,6 +51,7 @@ def test_format_3_is_read_as_it_was_written() -> None:
     assert manifest["decision"].pop("least_probability") == 0.0
     assert manifest["models"].pop("localiser") is None
     assert manifest["gallery"].pop("unknown_classes") is False
+    assert manifest["gallery"].pop("class_offsets") is False
     assert manifest == {name: value for name, value in content.items() if name not in {"format", "created"}}
 
 
