@@ -52,7 +52,7 @@ def main() -> None:
 
 def _save(run: Run, times: dict[str, float], demos: list[dict[str, Any]]) -> None:
     recipe = read_recipe("pills")
-    run.save(times | figures_of(demos), seeds=len(demos), precision=precision_of(recipe.teacher, recipe.student))
+    run.save(times | figures_of(demos), seeds=len(demos), precision=precision_of(*recipe.trainings.values()))
 
 
 def figures_of(demos: list[dict[str, Any]]) -> dict[str, float | int]:

@@ -37,7 +37,7 @@ from discern.learning.device import mixed_precision
 from discern.learning.export import check_parity, export_onnx
 from discern.learning.models import TorchEmbedder, count_multiply_adds, restored, weights_fingerprint
 from discern.learning.ports import Log
-from discern.learning.recipes import distil_student, train_teacher
+from discern.learning.recipes import distil_student, train_on_labels
 from discern.learning.safe_load import load_tensors
 from discern.learning.trainer import TrainingResult
 from discern.progress import bar
@@ -65,7 +65,7 @@ class Recipe(BaseModel):
     splits: SplitConfig = SplitConfig()
     cleaning: CleaningConfig = CleaningConfig()
     image: ImageConfig
-    teacher: TrainingConfig
+    teacher: TrainingConfig | Literal["none"]
     student: TrainingConfig
     distillation: DistillConfig = DistillConfig()
     gallery: GalleryConfig = GalleryConfig()
@@ -74,26 +74,36 @@ class Recipe(BaseModel):
     def with_trainings(self, **changes: Any) -> Recipe:
         """The same with changes to both trainings, such as their seed; what is None changes nothing."""
         update = {key: value for key, value in changes.items() if value is not None}
-        teacher, student = (part.model_copy(update=update) for part in (self.teacher, self.student))
-        return self.model_copy(update={"teacher": teacher, "student": student})
+        return self.changed(lambda config: config.model_copy(update=update))
+
+    def changed(self, change: Callable[[TrainingConfig], TrainingConfig]) -> Recipe:
+        """The same with each training as `change` returns it."""
+        return self.model_copy(update={str(part): change(config) for part, config in self.trainings.items()})
+
+    @property
+    def trainings(self) -> dict[Part, TrainingConfig]:
+        """Those of the recipe: the student's, and before it the teacher's where there is one."""
+        student: dict[Part, TrainingConfig] = {"student": self.student}
+        return student if self.teacher == "none" else {"teacher": self.teacher, **student}
 
 
 @dataclass(frozen=True)
 class Models:
-    """A teacher and its student, exported.
+    """A teacher and its student, exported, or a student alone.
 
     Attributes:
-        teacher, student: photos [n, size, size, 3] uint8 to embeddings [n, d], by the device's runtime.
-        macs_ratio: multiply-adds of the teacher over the student's.
+        student: photos [n, size, size, 3] uint8 to embeddings [n, d], by the device's runtime.
+        teacher: as well; None where there is none.
+        macs_ratio: multiply-adds of the teacher over the student's; 1 where there is none.
     """
 
-    teacher: Embed
     student: Embed
-    macs_ratio: float
+    teacher: Embed | None = None
+    macs_ratio: float = 1.0
 
-    def parts(self) -> tuple[tuple[Part, Embed], ...]:
-        """Both by name."""
-        return ("teacher", self.teacher), ("student", self.student)
+    def parts(self) -> dict[Part, Embed]:
+        """Those there are by name, the teacher first."""
+        return {"student": self.student} if self.teacher is None else {"teacher": self.teacher, "student": self.student}
 
 
 class LearningParser(BenchmarkParser):
@@ -133,7 +143,7 @@ def keep(run: Run, figures: Mapping[str, float | int | None], recipe: Recipe | N
     """Save rounded figures of the models of `recipe`, if they are of some. One training has no spread."""
     rounded = {key: _rounded(value) for key, value in figures.items()}
     rounded = {key: value for key, value in rounded.items() if value is not None or not key.endswith("_spread")}
-    precision = None if recipe is None else precision_of(recipe.teacher, recipe.student)
+    precision = None if recipe is None else precision_of(*recipe.trainings.values())
     run.save(rounded, seeds=run.options.seeds, precision=precision)
 
 
@@ -163,22 +173,24 @@ def read_version(recipe: Recipe, work: Path, **changes: Any) -> DatasetVersion:
 
 
 def learn(recipe: Recipe, version: DatasetVersion, work: Path) -> Models:
-    """Train teacher and student, or take them from the work folder, and export both."""
-    teacher, student = train(recipe, version, work)
-    size = teacher.preprocessing.size
+    """Train the recipe's models, or take them from the work folder, and export them."""
+    models = train(recipe, version, work)
+    student, teacher = models["student"], models.get("teacher")
+    size = student.preprocessing.size
+    sample = load_photos(version.take(range(min(PARITY_PHOTOS, len(version)))), student.preprocessing).pixels
+    light = _exported(student, work / "student.onnx", sample)
+    if teacher is None:
+        return Models(light)
     ratio = count_multiply_adds(teacher, size) / count_multiply_adds(student, size)
-    sample = load_photos(version.take(range(min(PARITY_PHOTOS, len(version)))), teacher.preprocessing)
-    return Models(
-        _exported(teacher, work / "teacher.onnx", sample.pixels),
-        _exported(student, work / "student.onnx", sample.pixels),
-        ratio,
-    )
+    return Models(light, _exported(teacher, work / "teacher.onnx", sample), ratio)
 
 
-def train(recipe: Recipe, version: DatasetVersion, work: Path) -> tuple[TorchEmbedder, TorchEmbedder]:
-    """Train teacher and student, or take them from the work folder."""
-    teacher = _teach(recipe, version, work)
-    return teacher, _distil(recipe, version, teacher, work)
+def train(recipe: Recipe, version: DatasetVersion, work: Path) -> dict[Part, TorchEmbedder]:
+    """Train the recipe's models, or take them from the work folder."""
+    if recipe.teacher == "none":
+        return {"student": _on_labels("student", recipe.student, recipe, version, work)}
+    teacher = _on_labels("teacher", recipe.teacher, recipe, version, work)
+    return {"teacher": teacher, "student": _distil(recipe, version, teacher, work)}
 
 
 def open_set_figures(results: SearchResults, groups: Sequence[str] | None = None) -> dict[str, float]:
@@ -236,16 +248,18 @@ def _rounded(value: float | int | None) -> float | int | None:
     return round(value, 5) if np.isfinite(value) else None
 
 
-def _teach(recipe: Recipe, version: DatasetVersion, work: Path) -> TorchEmbedder:
-    config, preprocessing = _as_computed(recipe.teacher), recipe.image.preprocessing
+def _on_labels(
+    part: Part, training: TrainingConfig, recipe: Recipe, version: DatasetVersion, work: Path
+) -> TorchEmbedder:
+    config, preprocessing = _as_computed(training), recipe.image.preprocessing
     fingerprint = training_fingerprint(
         config, version.id, preprocessing, weights_fingerprint(config.model), code_fingerprint(LEARNING, REPOSITORY)
     )
 
     def train(checkpoint: Checkpoint, log: Log) -> TrainingResult[TorchEmbedder]:
-        return train_teacher(version, preprocessing, config, log=log, checkpoint=checkpoint)
+        return train_on_labels(version, preprocessing, config, name=part, log=log, checkpoint=checkpoint)
 
-    return _trained_once("teacher", fingerprint, config.model, preprocessing, work, train)
+    return _trained_once(part, fingerprint, config.model, preprocessing, work, train)
 
 
 def _as_computed(config: TrainingConfig) -> TrainingConfig:

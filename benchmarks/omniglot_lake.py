@@ -62,7 +62,7 @@ def main() -> None:
     rates: dict[Part, list[RuleRates]] = {"teacher": [], "student": []}
     for seed in range(chosen.seeds):
         models = learn(recipe.with_trainings(seed=seed), version, work / str(seed))
-        for part, embed in models.parts():
+        for part, embed in models.parts().items():
             enrolled, asked = embed(gallery.pixels), embed(queries.pixels)
             answers = within_group_error(enrolled, gallery.labels, asked, queries.labels, run_of)
             wrong[part].append([not right for right in answers.right])

@@ -42,7 +42,7 @@ def main() -> None:
     views = Views.of(load_photos(asked, recipe.image.preprocessing), "rotations")
     figures: dict[str, float | int | None] = {"episodes": EPISODES, "queries_per_class": QUERIES}
     hardest, among_all = {}, {}
-    for name, embed in models.parts():
+    for name, embed in models.parts().items():
         vectors, class_ids = _embed(embed, views), views.class_ids()
         for ways, shots in TASKS:
             played = play_episodes(vectors, class_ids, ways=ways, shots=shots, queries=QUERIES, episodes=EPISODES)

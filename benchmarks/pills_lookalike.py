@@ -84,7 +84,7 @@ def main() -> None:
     answers: dict[str, list[Answers]] = {"teacher": [], "student": []}
     for seed in range(run.options.seeds):
         models = learn(recipe.with_trainings(seed=seed), version, work / str(seed))
-        for name, embed in models.parts():
+        for name, embed in models.parts().items():
             answers[name].append(_answers(embed, fitting, measured))
     results = answers["student"][0].results
     enrolled = results.enrolled

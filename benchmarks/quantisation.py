@@ -16,7 +16,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.numeric_format import FormatChoice, NumericFormatConfig
 from discern.learning.config import ModelConfig
-from discern.learning.recipes import train_teacher
+from discern.learning.recipes import train_on_labels
 from discern.progress import bar
 from discern.releases.candidate import CandidateInputs, build_candidate
 from discern.releases.config import PackagingConfig
@@ -51,7 +51,7 @@ def main() -> None:
     for name, model in nets(recipe).items():
         choice = _choice(name, model, recipe, version)
         figures |= {f"{name}_{figure}": value for figure, value in format_figures(choice).items()}
-    run.save(figures, precision=precision_of(recipe.teacher))
+    run.save(figures, precision=precision_of(recipe.trainings["teacher"]))
 
 
 def nets(recipe: Recipe) -> dict[str, ModelConfig]:
@@ -83,8 +83,8 @@ def _version(recipe: Recipe, work: Path) -> DatasetVersion:
 
 
 def _choice(name: str, model: ModelConfig, recipe: Recipe, version: DatasetVersion) -> FormatChoice:
-    config = recipe.teacher.model_copy(update={"model": model})
-    trained = train_teacher(version, recipe.image.preprocessing, config).model
+    config = recipe.trainings["teacher"].model_copy(update={"model": model})
+    trained = train_on_labels(version, recipe.image.preprocessing, config).model
     with tempfile.TemporaryDirectory(prefix="quantisation-") as temporary:
         folder = Path(temporary) / "release"
         lineage = Lineage(dataset_version=version.id)

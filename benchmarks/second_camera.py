@@ -24,6 +24,7 @@ from discern.datasets.photo_set import PhotoSet, load_photos
 from discern.evaluation.gallery import GalleryConfig, Vectors, enrol
 from discern.evaluation.retrieval import search
 from discern.evaluation.significance import paired_gap
+from discern.learning.config import TrainingConfig
 from edge_runtime.core.images import Pixels, Preprocessing
 
 CAMERA = 1.0  # strength of the augmentation
@@ -69,12 +70,12 @@ def main() -> None:
 
 def with_camera(recipe: Recipe, strength: float) -> Recipe:
     """Return the recipe with both trainings on photos of random cameras; each keeps its other changes."""
-    parts = {"teacher": recipe.teacher, "student": recipe.student}
-    changed = {
-        name: part.model_copy(update={"augment": part.augment.model_copy(update={"camera": strength})})
-        for name, part in parts.items()
-    }
-    return recipe.model_copy(update=changed)
+
+    def on_cameras(config: TrainingConfig) -> TrainingConfig:
+        augment = config.augment.model_copy(update={"camera": strength})
+        return config.model_copy(update={"augment": augment})
+
+    return recipe.changed(on_cameras)
 
 
 def read_heldout(version: DatasetVersion, preprocessing: Preprocessing) -> HeldOut:

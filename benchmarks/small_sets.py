@@ -58,7 +58,7 @@ def main() -> None:
         recipe = read_recipe("medical_mnist", {"MEDICAL_MNIST": photos}).with_trainings(steps=chosen.steps)
         work = chosen.work / "small_sets"
         version = few_trained(read_version(recipe, work), chosen.photos_per_class)
-        _, student = train(recipe, version, work / str(chosen.photos_per_class or "all"))
+        student = train(recipe, version, work / str(chosen.photos_per_class or "all"))["student"]
         figures: Figures = {"classes": len(set(version.labels))}
         for prefix, model in (("medical_mnist", student), ("untrained", _untrained(version, recipe.image))):
             released = _released(scratch / prefix, version, model, recipe.gallery, recipe.packaging)

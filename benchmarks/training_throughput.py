@@ -33,7 +33,7 @@ def main() -> None:
         recipe = read_recipe(use_case)
         preprocessing = recipe.image.preprocessing
         photos = _photos(preprocessing)
-        for part, config in (("teacher", recipe.teacher), ("student", recipe.student)):
+        for part, config in recipe.trainings.items():
             for short in dict.fromkeys(("no", mixed_precision(config))):
                 name = f"{use_case}_{part}_{'float32' if short == 'no' else short}"
                 timed = config.model_copy(update={"mixed_precision": short, "steps": steps})

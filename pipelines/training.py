@@ -1,4 +1,4 @@
-"""dataset version -> teacher -> student, or a model as its weights are -> ONNX + index -> release candidate."""
+"""dataset version -> teacher and student, a student, or a model as it is -> ONNX + index -> release candidate."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def training_pipeline(  # noqa: PLR0913, PLR0917  these are the keys of its YAML
     Args:
         use_case: whose version it is; later pipelines find the candidate by it.
         image: size of the photos as the models see them; the student and the release take it from the teacher.
-        teacher: the teacher's model and training; or none, and nothing is trained but what learns from
-            `teacher_version`.
-        student: the student's; with `teacher: none` its `model` alone, whose weights stay as they are.
+        teacher: the teacher's model and training; or none: the student then learns from `teacher_version`, or from the
+            labels alone.
+        student: the student's; with `teacher: none` it may be its `model` alone, whose weights stay as they are.
         distillation: how it learns from the teacher.
         gallery: which photos are enrolled; it travels with the release, and promotion compares with it.
         packaging: calibration, numeric format and golden images of the release.

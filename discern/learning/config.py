@@ -200,7 +200,7 @@ class TrainingConfig(LoopConfig):
 class EmbedderConfig(_Config):
     """A model that nothing trains: its weights stay as they are, and where they bring no head, one is fitted.
 
-    `teacher: none` asks for it.
+    `teacher: none` and a `student` that says its `model` alone ask for it.
     """
 
     model: ModelConfig = Field(description="the net, and where its weights come from")

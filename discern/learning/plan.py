@@ -1,4 +1,4 @@
-"""What a training pipeline makes: a teacher and its student, or a release with no training at all. Pure."""
+"""What a training pipeline makes: a teacher and its student, a student alone, or a model as it is. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_plan(teacher: TeacherConfig, student: StudentConfig, teacher_version: 
         teacher_version: of an earlier teacher, if one is named.
 
     Raises:
-        ConfigError: a student has nothing to learn from, or is not said to learn, or has no weights without learning.
+        ConfigError: a student is not said to learn from its teacher, or has no weights without learning.
     """
     has_teacher = teacher_version is not None or teacher != "none"
     if isinstance(student, EmbedderConfig):
@@ -50,17 +50,13 @@ def check_plan(teacher: TeacherConfig, student: StudentConfig, teacher_version: 
                 "train nothing by `teacher: none` without a `teacher_version`."
             )
         _check_weights(student.model)
-    elif not has_teacher:
-        raise ConfigError(
-            "`teacher: none` trains nothing, and `student` describes a training: leave all but `model` out of it, or "
-            "say a teacher to learn from, by `teacher` or `teacher_version`."
-        )
 
 
 def _check_weights(model: ModelConfig) -> None:
     if model.weights is None and not model.pretrained:
         raise ConfigError(
-            f"`teacher: none` releases {model.backbone} as its weights are, and random ones recognise nothing: name "
-            "a file in `student.model.weights`, or set `pretrained: true`, or take `weights: "
-            "package:efficientnet_lite0` with `backbone: tf_efficientnet_lite0`."
+            f"`student` says its `model` alone, so that {model.backbone} is released as its weights are, and random "
+            "ones recognise nothing: say for how many `steps` it learns, or name a file in `student.model.weights`, or "
+            "set `pretrained: true`, or take `weights: package:efficientnet_lite0` with `backbone: "
+            "tf_efficientnet_lite0`."
         )

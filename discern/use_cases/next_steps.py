@@ -74,7 +74,7 @@ def _recognise(learnt: Learnt) -> str:
         return f"take more photos of each class, {FEW_PHOTOS} at least"
     if learnt.trained:
         return "train longer"
-    return f"take more photos; with {FEW_TO_TRAIN} that train, train a teacher from the same weights"
+    return f"take more photos; with {FEW_TO_TRAIN} that train, train it further from the same weights"
 
 
 def _spread(learnt: Learnt) -> str:

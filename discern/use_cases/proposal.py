@@ -245,8 +245,8 @@ def foretell(proposal: Proposal, speed: Speed, photos: int) -> Foretold:
     """
     recipe = proposal.recipe
     trainings = photos / EMBEDDED_A_SECOND
-    if recipe.teacher and recipe.student:
-        trainings += recipe.teacher.steps * speed.teacher_step + recipe.student.steps * speed.student_step
+    for config, seconds in ((recipe.teacher, speed.teacher_step), (recipe.student, speed.student_step)):
+        trainings += 0 if config is None else config.steps * seconds
     return Foretold(
         data=(START_SECONDS + speed.ingest + speed.checks) / 60,
         training=(START_SECONDS + trainings + PACKAGING_SECONDS) / 60,

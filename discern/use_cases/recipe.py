@@ -56,8 +56,8 @@ class Recipe:
         way: in a word.
         image: the model's input.
         model: the model that ships.
-        teacher: its training; None where nothing is trained.
-        student: the training of the model that ships; likewise.
+        teacher: the training of a teacher; None where there is none.
+        student: the training of the model that ships; None where nothing is trained.
     """
 
     way: Way
@@ -80,15 +80,18 @@ def recipe_for(summary: PhotoSetSummary, seconds_per_step: tuple[float, float] |
 
     Args:
         summary: facts about them.
-        seconds_per_step: of the teacher and the student; None for one step each, which a probe changes.
+        seconds_per_step: of the teacher and the student; None for one step each, which a probe changes. Where there is
+            no teacher, the student has the time of both.
     """
     way, shape = way_of(summary), batch_shape(summary.split)
     if way == "untrained":
         return Recipe(way, ImageConfig(size=UNTRAINED_SIDE), WITH_WEIGHTS)
-    steps = (1, 1) if seconds_per_step is None else tuple(map(steps_within, seconds_per_step))
     if way == "from weights":
-        teacher, student = (training(WITH_WEIGHTS, shape, count, WEIGHTS_RATE) for count in steps)
-        return Recipe(way, ImageConfig(size=WEIGHTS_SIDE), WITH_WEIGHTS, teacher, student)
+        # So light a net needs no teacher: it learns from the labels as long as both would have taken.
+        alone = 1 if seconds_per_step is None else steps_within(seconds_per_step[1] / 2)
+        student = training(WITH_WEIGHTS, shape, alone, WEIGHTS_RATE)
+        return Recipe(way, ImageConfig(size=WEIGHTS_SIDE), WITH_WEIGHTS, student=student)
+    steps = (1, 1) if seconds_per_step is None else tuple(map(steps_within, seconds_per_step))
     return Recipe(
         way,
         image_size(summary.median_short_side),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from discern.learning.config import TrainingConfig
-from discern.learning.recipes import distil_student, train_teacher
+from discern.learning.recipes import distil_student, train_on_labels
 from discern.use_cases.look import Look
 from discern.use_cases.proposal import Speed
 from discern.use_cases.recipe import DISTILLATION, recipe_for
@@ -15,18 +15,25 @@ STEPS = 4  # of each training; a first one takes longer than the others
 
 
 def measure_speed(look: Look) -> Speed:
-    """Train teacher and student for a few steps on the photos that were looked at; nothing is kept.
+    """Train what is proposed for a few steps on the photos that were looked at; nothing is kept.
 
     Raises:
         TrainingError: they cannot be trained on.
     """
     recipe = recipe_for(look.summary)
     quiet_look = look.ingest.quiet(), look.check.quiet()
-    if recipe.teacher is None or recipe.student is None:
+    if recipe.student is None:
         slowdown = (look.ingest.wall + look.check.wall) / max(sum(quiet_look), 1e-6)
         return Speed(*quiet_look, teacher_step=0.0, student_step=0.0, slowdown=max(1.0, slowdown))
+    if recipe.teacher is None:
+        with Stopwatch() as learning:
+            train_on_labels(look.version, recipe.image.preprocessing, _few_steps(recipe.student))
+        quiet_learning = _quiet(learning)
+        return Speed(
+            *quiet_look, teacher_step=0.0, student_step=quiet_learning / STEPS, slowdown=learning.wall / quiet_learning
+        )
     with Stopwatch() as teaching:
-        taught = train_teacher(look.version, recipe.image.preprocessing, _few_steps(recipe.teacher))
+        taught = train_on_labels(look.version, recipe.image.preprocessing, _few_steps(recipe.teacher))
     with Stopwatch() as distilling:
         distil_student(look.version, _few_steps(recipe.student), DISTILLATION, taught.model)
     quiet = _quiet(teaching), _quiet(distilling)

@@ -1,4 +1,4 @@
-"""Train the student. Interrupted, it goes on from its last checkpoint in the artifact store."""
+"""Train the student, of a teacher or alone. Interrupted, it goes on from its last checkpoint in the artifact store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.learning.checkpoints import Checkpoint, training_fingerprint
 from discern.learning.config import DistillConfig, ImageConfig, TrainingConfig
 from discern.learning.models import TorchEmbedder
-from discern.learning.recipes import check_preprocessing, distil_student
+from discern.learning.recipes import check_preprocessing, distil_student, train_on_labels
 from orchestration import storage_layout, tracking
 from orchestration.caching import by_code, code_of
 from orchestration.materializers import TorchEmbedderMaterializer
@@ -32,30 +32,38 @@ def code() -> str:
 )
 def distil(
     dataset: DatasetVersion,
-    teacher: TorchEmbedder,
+    teacher: TorchEmbedder | None,
     image: ImageConfig,
     config: TrainingConfig,
     distillation: DistillConfig,
     weights: str,
 ) -> Annotated[TorchEmbedder, "student"]:
-    """Train the student on the teacher's embeddings; `weights` as in `teach`, `image` as the teacher was trained."""
+    """Train the student on the teacher's embeddings, or on the labels alone where there is no teacher.
+
+    `weights` as in `teach`, `image` as the teacher was trained.
+    """
     tracking.log_origin(dataset.id)
-    check_preprocessing(teacher, image.preprocessing)
     tracking.log_config("student", config)
-    tracking.log_config("distillation", distillation)
-    fingerprint = training_fingerprint(
-        config,
-        dataset.id,
-        teacher.preprocessing,
-        weights,
-        code(),
-        teacher=teacher.fingerprint(),
-        distillation=distillation,
-    )
-    checkpoint = Checkpoint(storage_layout.checkpoint(fingerprint), fingerprint)
-    result = distil_student(
-        dataset, config, distillation, teacher, log=tracking.logger("student"), checkpoint=checkpoint
-    )
+    preprocessing = image.preprocessing
+    log = tracking.logger("student")
+    if teacher is None:
+        fingerprint = training_fingerprint(config, dataset.id, preprocessing, weights, code())
+        checkpoint = Checkpoint(storage_layout.checkpoint(fingerprint), fingerprint)
+        result = train_on_labels(dataset, preprocessing, config, name="student", log=log, checkpoint=checkpoint)
+    else:
+        check_preprocessing(teacher, preprocessing)
+        tracking.log_config("distillation", distillation)
+        fingerprint = training_fingerprint(
+            config,
+            dataset.id,
+            preprocessing,
+            weights,
+            code(),
+            teacher=teacher.fingerprint(),
+            distillation=distillation,
+        )
+        checkpoint = Checkpoint(storage_layout.checkpoint(fingerprint), fingerprint)
+        result = distil_student(dataset, config, distillation, teacher, log=log, checkpoint=checkpoint)
     logger.info("The student %s", tracking.log_result("student", result))
     checkpoint.remove()
     return result.model

@@ -11,7 +11,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.learning.checkpoints import Checkpoint, training_fingerprint
 from discern.learning.config import ImageConfig, TrainingConfig
 from discern.learning.models import TorchEmbedder
-from discern.learning.recipes import train_teacher
+from discern.learning.recipes import train_on_labels
 from orchestration import storage_layout, tracking
 from orchestration.caching import by_code, code_of
 from orchestration.materializers import TorchEmbedderMaterializer
@@ -39,7 +39,7 @@ def teach(
     preprocessing = image.preprocessing
     fingerprint = training_fingerprint(config, dataset.id, preprocessing, weights, code())
     checkpoint = Checkpoint(storage_layout.checkpoint(fingerprint), fingerprint)
-    result = train_teacher(dataset, preprocessing, config, log=tracking.logger("teacher"), checkpoint=checkpoint)
+    result = train_on_labels(dataset, preprocessing, config, log=tracking.logger("teacher"), checkpoint=checkpoint)
     logger.info("The teacher %s", tracking.log_result("teacher", result))
     checkpoint.remove()
     return result.model

@@ -34,7 +34,7 @@ def test_the_figures_are_there(trial: Trial) -> None:
     galleries = ("catalogue", "1shot", "5shot")
     each = [f"{figure}_{name}" for figure in ("recall_at_1", "auroc", "tpir_at_fpir_1") for name in galleries]
     trials.check_shares(trial.figures, [*each, "auroc", "tpir_at_fpir_1"])
-    trials.check_gap(trial.figures)
+    assert "gap_points" not in trial.figures, "the recipe has no teacher"
 
 
 def test_the_open_set_is_told_of_five_photos(trial: Trial) -> None:
@@ -60,7 +60,7 @@ def test_no_query_answers_itself(trial: Trial) -> None:
 
 
 def test_nothing_is_trained_again(trial: Trial) -> None:
-    trials.check_nothing_was_trained_again(trial, 2)
+    trials.check_nothing_was_trained_again(trial, 1)
 
 
 @pytest.mark.parametrize(("name", "photos_per_class"), [("catalogue", 1), ("1shot", 1), ("5shot", 5)])

@@ -25,7 +25,7 @@ def few(recipe: Recipe) -> Recipe:
 
 def test_every_net_has_its_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        quantisation, "nets", lambda recipe: {"tiny": recipe.student.model, "deep": recipe.teacher.model}
+        quantisation, "nets", lambda recipe: {"tiny": recipe.student.model, "deep": recipe.trainings["teacher"].model}
     )
     figures = trials.run(quantisation, tmp_path, shrink=few)
     for net in ("tiny", "deep"):

@@ -51,7 +51,8 @@ def test_every_camera_has_its_figures_with_either_training(figures: dict[str, An
 def test_both_trainings_see_other_cameras_and_keep_their_other_changes() -> None:
     recipe = read_recipe("pills")
     changed = second_camera.with_camera(recipe, 0.5)
-    for before, after in ((recipe.teacher, changed.teacher), (recipe.student, changed.student)):
+    assert recipe.trainings.keys() == changed.trainings.keys() == {"teacher", "student"}
+    for before, after in zip(recipe.trainings.values(), changed.trainings.values(), strict=True):
         assert after.augment.camera == 0.5
         assert after.augment.model_copy(update={"camera": 0.0}) == before.augment
 

@@ -21,7 +21,7 @@ def test_each_training_is_timed_in_float32_and_in_what_it_would_use(
 ) -> None:
     monkeypatch.setattr(training_throughput, "FAMILIES", 6)
     figures = trials.run(training_throughput, tmp_path, shrink=small)
-    used = mixed_precision(small(training_throughput.read_recipe("pills")).teacher)
+    used = mixed_precision(small(training_throughput.read_recipe("pills")).trainings["teacher"])
     numbers = {"float32", "float32" if used == "no" else used}
     timed = [
         f"{use_case}_{part}_{number}"

@@ -38,13 +38,9 @@ def small_grocery(root: Path, classes: int, test: int = 2) -> Path:
 
 def small(recipe: Recipe) -> Recipe:
     """A recipe that learns little, soon."""
-    return recipe.model_copy(
-        update={
-            "image": ImageConfig(size=32),
-            "teacher": _tiny(recipe.teacher, 16),
-            "student": _tiny(recipe.student, 8),
-        }
-    )
+    widths = {"teacher": 16, "student": 8}
+    parts = {str(part): _tiny(config, widths[part]) for part, config in recipe.trainings.items()}
+    return recipe.model_copy(update={"image": ImageConfig(size=32), **parts})
 
 
 @dataclass(frozen=True)

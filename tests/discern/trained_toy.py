@@ -6,7 +6,7 @@ from pathlib import Path
 
 from discern.datasets.manifest import DatasetVersion
 from discern.learning.models import TorchEmbedder
-from discern.learning.recipes import train_teacher
+from discern.learning.recipes import train_on_labels
 from tests.discern import toy
 from tests.prepared import prepared
 
@@ -16,6 +16,6 @@ def trained(version: DatasetVersion) -> TorchEmbedder:
 
     def train(_: Path) -> TorchEmbedder:
         config = toy.config(steps=60, classes_per_batch=12, photos_per_class=2)
-        return train_teacher(version, toy.PREPROCESSING, config).model
+        return train_on_labels(version, toy.PREPROCESSING, config).model
 
     return prepared("toy-model", __name__, train)

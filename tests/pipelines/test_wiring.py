@@ -91,8 +91,15 @@ def test_without_a_teacher_a_model_is_released_as_its_weights_are() -> None:
 
 
 def test_a_plan_that_does_not_hold_together_is_refused_before_a_step_is_planned() -> None:
-    with pytest.raises(ConfigError, match="`teacher: none` trains nothing, and `student` describes a training"):
-        wire(training_pipeline, image={"size": 32}, teacher="none", student=MODEL)
+    with pytest.raises(ConfigError, match="`student` says its `model` alone, and there is a teacher"):
+        wire(training_pipeline, image={"size": 32}, teacher=MODEL, student={"model": MODEL["model"]})
+
+
+@pytest.mark.usefixtures("local_stack", "_earlier_runs")
+def test_without_a_teacher_a_student_learns_from_the_labels() -> None:
+    steps = wire(training_pipeline, image={"size": 32}, teacher="none", student=MODEL)
+    assert steps["distil"] == {"fingerprint_weights", "check"}
+    assert not {"teach", "embedder"} & steps.keys()
 
 
 @pytest.mark.usefixtures("local_stack", "_earlier_runs")

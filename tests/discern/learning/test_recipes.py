@@ -18,7 +18,7 @@ from discern.learning.recipes import (
     check_preprocessing,
     distil_student,
     recall_validator,
-    train_teacher,
+    train_on_labels,
     untrained_embedder,
 )
 from edge_runtime.core.images import Preprocessing
@@ -42,7 +42,7 @@ def agreement(student: TorchEmbedder, teacher: TorchEmbedder, version: DatasetVe
 def test_a_teacher_learns_the_training_split_alone(toy_version: DatasetVersion) -> None:
     steps: list[int] = []
     config = toy.config(steps=3, classes_per_batch=len(toy.TRAINED), photos_per_class=2)
-    result = train_teacher(toy_version, toy.PREPROCESSING, config, log=lambda step, _: steps.append(step))
+    result = train_on_labels(toy_version, toy.PREPROCESSING, config, log=lambda step, _: steps.append(step))
     assert steps == [3, 3]
     assert 0 <= result.history[-1][1]["validation_recall_at_1"] <= 1
 
@@ -79,7 +79,7 @@ def test_the_teacher_is_not_changed(toy_version: DatasetVersion, toy_model: Torc
 
 def test_the_seed_decides_the_proxies_too(toy_version: DatasetVersion) -> None:
     config = toy.config(steps=1, loss=NamedPart(name="ProxyAnchorLoss"))
-    first, second = (train_teacher(toy_version, toy.PREPROCESSING, config).history for _ in range(2))
+    first, second = (train_on_labels(toy_version, toy.PREPROCESSING, config).history for _ in range(2))
     assert first == second  # drawn from torch's generator, which the first training has moved on
 
 
@@ -122,7 +122,7 @@ def test_a_teacher_of_other_photos_is_refused(toy_model: TorchEmbedder) -> None:
 def test_no_training_photos_are_an_error(toy_version: DatasetVersion, toy_model: TorchEmbedder) -> None:
     rest = toy_version.select(split="test")
     with pytest.raises(TrainingError, match=f"dataset version {rest.id} has no training photos: check its splits"):
-        train_teacher(rest, toy.PREPROCESSING, toy.config())
+        train_on_labels(rest, toy.PREPROCESSING, toy.config())
     with pytest.raises(TrainingError, match="has no training photos"):
         distil_student(rest, STUDENT, DistillConfig(), toy_model)
 

@@ -16,7 +16,7 @@ from discern.learning.config import ModelConfig
 from discern.learning.export import export_onnx
 from discern.learning.models import TorchEmbedder, restored
 from discern.learning.quantise import stamp
-from discern.learning.recipes import train_teacher
+from discern.learning.recipes import train_on_labels
 from discern.releases.candidate import Candidate, build_candidate
 from discern.releases.config import PackagingConfig
 from discern.releases.numeric_format_search import FormatTrial, choose_numeric_format
@@ -66,7 +66,7 @@ def fp32(toy_model: TorchEmbedder, tmp_path: Path) -> Path:
 def dense(toy_version: DatasetVersion) -> TorchEmbedder:
     """A net without depthwise convolutions, a little trained."""
     model = ModelConfig(backbone="resnet10t", embedding_dim=16)
-    trained = train_teacher(toy_version, toy.PREPROCESSING, toy.config(model=model, steps=10)).model
+    trained = train_on_labels(toy_version, toy.PREPROCESSING, toy.config(model=model, steps=10)).model
     return restored(trained.config, LARGE, trained.state_dict())
 
 

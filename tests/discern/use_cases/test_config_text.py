@@ -51,10 +51,20 @@ def test_the_settings_are_written_whole() -> None:
     assert loaded["data"]["source"] == SOURCE
     assert loaded["data"]["decisions"] == DECISIONS
     assert type(proposal.splits).model_validate(loaded["data"]["splits"]) == proposal.splits
+    student = proposal.recipe.student
+    assert student is not None
+    assert loaded["training"]["teacher"] == "none"
+    assert type(student).model_validate(loaded["training"]["student"]) == student
+    assert type(proposal.gates).model_validate(loaded["promotion"]["gates"]) == proposal.gates
+
+
+def test_a_teacher_and_its_student_are_written_whole() -> None:
+    proposal, _, texts = written(classes(12, 80), kind="grey")
+    loaded = yaml.safe_load(texts["training"])["parameters"]
     for key in ("teacher", "student"):
         config = getattr(proposal.recipe, key)
-        assert type(config).model_validate(loaded["training"][key]) == config
-    assert type(proposal.gates).model_validate(loaded["promotion"]["gates"]) == proposal.gates
+        assert type(config).model_validate(loaded[key]) == config
+    assert loaded["distillation"] == {"teacher_sees": "view"}
 
 
 def test_names_from_outside_stay_in_their_comment() -> None:
@@ -100,14 +110,15 @@ def test_few_photos_train_nothing_and_the_config_says_why() -> None:
     ("kind", "says", "backbone"),
     [
         ("photos", "Photos of real things in colour", "tf_efficientnet_lite0"),
-        ("grey", "Grey pictures have little in common", "resnet18d"),
-        ("drawings", "Drawings have little in common", "resnet18d"),
+        ("grey", "Grey pictures have little in common", "resnet10t"),
+        ("drawings", "Drawings have little in common", "resnet10t"),
     ],
 )
 def test_the_config_says_why_it_trains_so_and_how_long(kind: str, says: str, backbone: str) -> None:
     _, _, texts = written(classes(12, 90), kind=kind)
     loaded = yaml.safe_load(texts["training"])["parameters"]
-    assert loaded["teacher"]["model"]["backbone"] == backbone
+    assert loaded["student"]["model"]["backbone"] == backbone
+    assert (loaded["teacher"] == "none") == (kind == "photos")
     assert says in plain(texts["training"])
     assert " min on the machine that wrote this." in plain(texts["training"])
 

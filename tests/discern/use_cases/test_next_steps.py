@@ -38,7 +38,7 @@ FEW = Learnt(photos_per_class=4, from_weights=True, trained=False, fpir=0.1)
         ),
         ({"recall_at_1": 0.286, "tpir": 0.0}, SCRATCH, "start from weights"),
         ({"recall_at_1": 0.4, "tpir": 0.3}, FEW, "take more photos of each class, 10 at least"),
-        ({"recall_at_1": 0.4, "tpir": 0.3}, UNTRAINED, "with 400 that train, train a teacher from the same weights"),
+        ({"recall_at_1": 0.4, "tpir": 0.3}, UNTRAINED, "with 400 that train, train it further from the same weights"),
         ({"recall_at_1": 0.4, "tpir": 0.3}, TUNED, "train longer"),
         ({"recall_at_1": None, "tpir": None}, TUNED, "no query of enrolled classes"),
         (

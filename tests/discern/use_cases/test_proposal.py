@@ -40,7 +40,7 @@ def test_a_proposal_fits_its_split(photos: dict[str, int], side: int) -> None:
         assert STEPS[0] <= config.steps <= STEPS[1]
     assert proposal.recipe.image.size % 16 == 0
     assert split.by_photos or len(photos) >= MIN_CLASSES
-    assert split.by_photos or proposal.recipe.teacher is not None
+    assert split.by_photos or proposal.recipe.student is not None
     assert split.by_photos or split.test_unknown
 
 

@@ -35,7 +35,8 @@ def test_the_way_follows_from_number_and_kind(count: int, each: int, kind: str, 
     summary = summary_of(classes(count, each), kind=kind)
     recipe = recipe_for(summary, (1.0, 1.0))
     assert (way_of(summary), recipe.way) == (way, way)
-    assert (recipe.teacher is None) == (recipe.student is None) == (way == "untrained")
+    assert (recipe.teacher is None) == (way != "from scratch")
+    assert (recipe.student is None) == (way == "untrained")
     assert (recipe.model.weights is None) == (way == "from scratch")
     assert recipe.student is None or recipe.student.model == recipe.model
     assert (sum(summary.split.train) < FEW_PHOTOS or count == 1) == (way == "untrained")
@@ -44,11 +45,20 @@ def test_the_way_follows_from_number_and_kind(count: int, each: int, kind: str, 
 def test_weights_learn_at_a_lower_rate() -> None:
     rates = {}
     for kind in ("photos", "grey"):
-        teacher = recipe_for(summary_of(classes(12, 200), kind=kind)).teacher
-        assert teacher is not None
-        assert teacher.mixed_precision == "auto"
-        rates[kind] = teacher.learning_rate
-    assert rates == {"photos": 5e-4, "grey": 2e-3}
+        student = recipe_for(summary_of(classes(12, 200), kind=kind)).student
+        assert student is not None
+        assert student.mixed_precision == "auto"
+        rates[kind] = student.learning_rate
+    assert rates == {"photos": 5e-4, "grey": 3e-3}
+
+
+def test_a_student_without_a_teacher_has_the_time_of_both() -> None:
+    steps = {}
+    for kind in ("photos", "grey"):
+        student = recipe_for(summary_of(classes(12, 200), kind=kind), (1.0, 1.0)).student
+        assert student is not None
+        steps[kind] = student.steps
+    assert steps == {"photos": 600, "grey": 300}
 
 
 @pytest.mark.parametrize(("side", "size"), [(8, SIDES[0]), (40, 32), (63, 48), (64, 64), (2000, SIDES[1])])

@@ -18,7 +18,7 @@ from discern.learning.checkpoints import Checkpoint
 from discern.learning.config import DistillConfig
 from discern.learning.distributed.launch import launch
 from discern.learning.models import TorchEmbedder
-from discern.learning.recipes import distil_student, train_teacher
+from discern.learning.recipes import distil_student, train_on_labels
 from tests.discern import toy
 from tests.discern.learning.distributed.workers import PAIR, PATIENCE, REFUSAL, work
 
@@ -50,7 +50,7 @@ def test_a_teacher_of_two_processes_logs_and_keeps_its_state_as_one_does(
 ) -> None:
     logged: list[tuple[int, dict[str, float]]] = []
     checkpoint = Checkpoint(str(tmp_path / "state"), "mark")
-    result = train_teacher(
+    result = train_on_labels(
         toy_version, toy.PREPROCESSING, EMBEDDER_PAIR, log=lambda *entry: logged.append(entry), checkpoint=checkpoint
     )
     assert logged == result.history
