@@ -106,14 +106,15 @@ def depiction_page(
     evaluated = _evaluated(release, depiction)
     picture_of = class_pictures(depiction.photo_of)
     pairs = () if depiction.confusions is None else depiction.confusions.pairs
+    main = main_figures(evaluated)
     return render(
         "training.html",
         release=release,
         version=version.id,
         head=_head(evaluated),
         asked=asked_classes(release),
-        figures=[] if evaluated is None else figures(MAIN_FIGURES, evaluated),
-        further=[] if evaluated is None else figures(further_figures(evaluated.metrics, MAIN_FIGURES), evaluated),
+        figures=[] if evaluated is None else figures(main, evaluated),
+        further=[] if evaluated is None else figures(further_figures(evaluated.metrics, main), evaluated),
         grid=[] if depiction.test is None else _grid(depiction, depiction.test, picture_of),
         pairs=[_pair(pair, picture_of) for pair in pairs[:PAIRS]],
         more_pairs=len(pairs[PAIRS:]),
@@ -131,7 +132,7 @@ def training_summary(release: Release, version: DatasetVersion, depiction: Depic
     """Return what the index says of the page; arguments as for `depiction_page`."""
     evaluated = _evaluated(release, depiction)
     head = _head(evaluated)
-    shown: list[Figure] = [] if evaluated is None else figures(MAIN_FIGURES, evaluated)
+    shown: list[Figure] = [] if evaluated is None else figures(main_figures(evaluated), evaluated)
     return PageSummary(
         kind="training",
         use_case=release.manifest.name,
@@ -144,6 +145,12 @@ def training_summary(release: Release, version: DatasetVersion, depiction: Depic
         figures={figure.name: figure.value.text for figure in shown},
         pictures=tuple(data_uri(row.photo) for row in depiction.grid[:PICTURES]),
     )
+
+
+def main_figures(evaluated: Evaluated | None) -> list[str]:
+    """Name the figures at the head of the page; of one class, no query is unknown, and photos from elsewhere are."""
+    only_elsewhere = evaluated is not None and evaluated.metrics.tnir is None
+    return [ELSEWHERE if name == "tnir" and only_elsewhere else name for name in MAIN_FIGURES]
 
 
 def asked_classes(release: Release) -> str:

@@ -95,7 +95,9 @@ def test_a_single_class_is_judged_by_photos_from_elsewhere(
     test = dataclasses.replace(seen.test, results=results.take(enrolled), answers=seen.test.answers[enrolled])
     known = dataclasses.replace(seen, test=test)
     for metrics, told in (({"elsewhere_tnir": 0.25}, "TNIR is 0.250, below"), ({}, "TNIR could not be computed")):
-        assert told in training_summary(stating(candidate[0], metrics), toy_version, known, ORIGIN).reason
+        summary = training_summary(stating(candidate[0], metrics), toy_version, known, ORIGIN)
+        assert told in summary.reason
+        assert list(summary.figures)[2] == "TNIR, elsewhere"
 
 
 def test_the_head_judges_by_the_default_floors(
