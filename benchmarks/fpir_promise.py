@@ -42,6 +42,10 @@ class World(NamedTuple):
     vectors: Vectors
     labels: NDArray[np.str_]
 
+    def take(self, rows: NDArray[np.int64]) -> World:
+        """Return the photos of these rows."""
+        return World(self.vectors[rows], self.labels[rows])
+
 
 class Promise(NamedTuple):
     """A stated rate and what became of it.
@@ -109,14 +113,11 @@ def promise(world: World, enrolled: Sequence[str], others: Sequence[str], fpir: 
     rows = np.flatnonzero(np.isin(world.labels, list(enrolled)))
     place = np.concatenate([np.arange(count) for count in np.unique(world.labels[rows], return_counts=True)[1]])
     order = rows[np.argsort(world.labels[rows], kind="stable")]
-    gallery_rows, query_rows = order[place < ENROLLED_PHOTOS], order[place >= ENROLLED_PHOTOS]
-    gallery = enrol(
-        world.vectors[gallery_rows], world.labels[gallery_rows].tolist(), GalleryConfig(represent="prototype")
-    )
-    asked = search_both_ways(gallery, world.vectors[query_rows], world.labels[query_rows].tolist())
-    fitted = fit_promised_rule(asked, fpir)
-    unknown = np.isin(world.labels, list(others))
-    met = Queries(world.vectors[unknown], world.labels[unknown].tolist()).search(gallery)
+    photos, queries = (world.take(order[which]) for which in (place < ENROLLED_PHOTOS, place >= ENROLLED_PHOTOS))
+    gallery = enrol(photos.vectors, photos.labels.tolist(), GalleryConfig(represent="prototype"))
+    fitted = fit_promised_rule(search_both_ways(gallery, queries.vectors, queries.labels.tolist()), fpir)
+    unknowns = world.take(np.flatnonzero(np.isin(world.labels, list(others))))
+    met = Queries(unknowns.vectors, unknowns.labels.tolist()).search(gallery)
     rate = float(decide(met.scores, fitted.rule).mean())
     stated, tpir = fitted.rates.fpir, fitted.rates.tpir
     covered = stated is not None and stated.low <= rate <= stated.high

@@ -11,8 +11,7 @@ same from scratch.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,7 @@ DRAWS = 3
 DEVELOPMENT = 100  # the number of the first draw that settings are chosen by
 GALLERIES = {"catalogue": (True, 0), "1shot": (False, 1), "5shot": (False, 5)}  # catalogue picture, photos
 OPEN_SET = "5shot"  # AUROC and TPIR without a suffix are of this gallery
+Searched = dict[str, dict[Part, SearchResults]]  # of one draw: gallery -> model -> what it found
 
 
 def main() -> None:
@@ -65,9 +65,7 @@ def measure(name: str, use_case: str, description: str | None) -> None:
     chosen = run.options
     recipe = read_recipe(use_case, {"GROCERY_PHOTOS": chosen.photos}).with_trainings(steps=chosen.steps)
     work = chosen.work / name
-    draws: dict[str, list[float]] = defaultdict(list)
-    right: dict[Part, list[NDArray[np.bool_]]] = defaultdict(list)
-    classes: list[str] = []
+    searched: list[Searched] = []
     first = DEVELOPMENT if chosen.development else 0
     for draw in range(first, first + (DRAWS if chosen.steps is None else 1)):
         versions = {
@@ -75,31 +73,43 @@ def measure(name: str, use_case: str, description: str | None) -> None:
             for name, (catalogue, shots) in GALLERIES.items()
         }
         models = learn(recipe.with_trainings(seed=draw), versions["catalogue"], work / str(draw))
-        for gallery, version in versions.items():
-            results = {part: _search(embed, version, recipe) for part, embed in models.parts().items()}
-            for figure, value in open_set_figures(results["student"]).items():
-                draws[f"{figure}_{gallery}"].append(value)
-            if gallery == OPEN_SET:
-                enrolled = results["student"].enrolled  # asked as they are
-                for part, found in results.items():
-                    right[part].append(found.retrieved[enrolled])
-                # A product that several draws hold out shows the same photos in all of them.
-                classes += np.array(results["student"].query_labels)[enrolled].tolist()
-    figures: dict[str, float | int | None] = {"draws": len(right["student"]), **_over_draws(draws)}
-    if "teacher" in right:
-        teacher, student = (np.concatenate(right[part]) for part in ("teacher", "student"))
-        figures |= gap_figures(teacher, student, classes, models.macs_ratio)
+        searched.append(
+            {
+                gallery: {part: _search(embed, version, recipe) for part, embed in models.parts().items()}
+                for gallery, version in versions.items()
+            }
+        )
+    figures = {"draws": len(searched), **_over_draws(searched)}
+    if models.teacher is not None:
+        figures |= _gap(searched, models.macs_ratio)
     keep(run, figures, recipe)
 
 
-def _over_draws(draws: Mapping[str, list[float]]) -> dict[str, float | int | None]:
-    """Return the mean and the standard deviation of each figure."""
+def _over_draws(searched: Sequence[Searched]) -> dict[str, float | int | None]:
+    """Return the mean and the standard deviation of each of the student's figures."""
     figures: dict[str, float | int | None] = {}
-    for figure, values in draws.items():
-        figures |= {figure: float(np.mean(values)), f"{figure}_spread": sample_std(values)}
+    for gallery in GALLERIES:
+        of_draws = [open_set_figures(draw[gallery]["student"]) for draw in searched]
+        for figure in of_draws[0]:
+            values = [of_draw[figure] for of_draw in of_draws]
+            figures[f"{figure}_{gallery}"] = float(np.mean(values))
+            figures[f"{figure}_{gallery}_spread"] = sample_std(values)
     for figure in ("auroc", "tpir_at_fpir_1", "fpir_at_1"):
         figures[figure] = figures[f"{figure}_{OPEN_SET}"]
     return figures
+
+
+def _gap(searched: Sequence[Searched], macs_ratio: float) -> dict[str, float]:
+    """Compare student and teacher on the queries of enrolled products, as they are, of all draws."""
+    right: dict[Part, list[NDArray[np.bool_]]] = {"teacher": [], "student": []}
+    classes: list[str] = []
+    for draw in searched:
+        student = draw[OPEN_SET]["student"]
+        for part, hits in right.items():
+            hits.append(draw[OPEN_SET][part].retrieved[student.enrolled])
+        # A product that several draws hold out shows the same photos in all of them.
+        classes += np.array(student.query_labels)[student.enrolled].tolist()
+    return gap_figures(np.concatenate(right["teacher"]), np.concatenate(right["student"]), classes, macs_ratio)
 
 
 def _search(embed: Embed, version: DatasetVersion, recipe: Recipe) -> SearchResults:

@@ -33,10 +33,10 @@ def class_offsets(vectors: Vectors, ids: NDArray[np.int64], represent: Represent
     """
     counts = np.bincount(ids)
     likeness = np.array([_likeness(vectors[ids == number], represent) for number in range(len(counts))])
-    told = counts > 1
-    if not told.any():
+    several = counts > 1  # photos
+    if not several.any():
         return np.zeros(len(counts), dtype=np.float32)
-    differences = np.where(told, likeness - likeness[told].mean(), 0.0)
+    differences = np.where(several, likeness - likeness[several].mean(), 0.0)
     return (SHARE * (1 - 1 / counts) * differences).astype(np.float32)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -70,9 +71,9 @@ class Gallery:
     labels: tuple[str, ...]
     offsets: Vectors | None = None
 
-    @property
+    @cached_property
     def index(self) -> GalleryIndex:
-        """The index that a release of this gallery searches."""
+        """The index that a release of this gallery searches; built once, as a graph takes a while."""
         return GalleryIndex.build(self.vectors, self.class_ids, offsets=self.offsets)
 
 

@@ -38,8 +38,7 @@ def representation(release: Release) -> Represent:
 def as_enrolled_by(release: Release, gallery: GalleryConfig) -> GalleryConfig:
     """Return `gallery` with the representation of a class and the class offsets that the rule of `release` is for."""
     stated = release.manifest.gallery
-    offsets = False if stated is None else stated.class_offsets
-    return gallery.model_copy(update={"represent": representation(release), "class_offsets": offsets})
+    return gallery.decided(representation(release), class_offsets=stated is not None and stated.class_offsets)
 
 
 def gallery_of(release: Release, version: DatasetVersion) -> GalleryConfig:

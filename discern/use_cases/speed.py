@@ -25,23 +25,22 @@ def measure_speed(look: Look) -> Speed:
     if recipe.student is None:
         slowdown = (look.ingest.wall + look.check.wall) / max(sum(quiet_look), 1e-6)
         return Speed(*quiet_look, teacher_step=0.0, student_step=0.0, slowdown=max(1.0, slowdown))
-    if recipe.teacher is None:
-        with Stopwatch() as learning:
+    teaching, learning = Stopwatch(), Stopwatch()
+    taught = None
+    if recipe.teacher is not None:
+        with teaching:
+            taught = train_on_labels(look.version, recipe.image.preprocessing, _few_steps(recipe.teacher)).model
+    with learning:
+        if taught is None:
             train_on_labels(look.version, recipe.image.preprocessing, _few_steps(recipe.student))
-        quiet_learning = _quiet(learning)
-        return Speed(
-            *quiet_look, teacher_step=0.0, student_step=quiet_learning / STEPS, slowdown=learning.wall / quiet_learning
-        )
-    with Stopwatch() as teaching:
-        taught = train_on_labels(look.version, recipe.image.preprocessing, _few_steps(recipe.teacher))
-    with Stopwatch() as distilling:
-        distil_student(look.version, _few_steps(recipe.student), DISTILLATION, taught.model)
-    quiet = _quiet(teaching), _quiet(distilling)
+        else:
+            distil_student(look.version, _few_steps(recipe.student), DISTILLATION, taught)
+    quiet = _quiet(teaching), _quiet(learning)
     return Speed(
         *quiet_look,
         teacher_step=quiet[0] / STEPS,
         student_step=quiet[1] / STEPS,
-        slowdown=(teaching.wall + distilling.wall) / sum(quiet),
+        slowdown=(teaching.wall + learning.wall) / sum(quiet),
     )
 
 

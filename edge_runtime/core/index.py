@@ -85,6 +85,7 @@ class GalleryIndex:
         _check_rows(vectors, classes)
         self.offsets = np.zeros(classes[-1] + 1, np.float32) if offsets is None else offsets.astype(np.float32)
         _check_offsets(self.offsets, classes)
+        self._least_offset = self.offsets.min()
         self.vectors = vectors
         self.classes = classes
         self.parameters = parameters or IndexParameters()
@@ -226,20 +227,22 @@ class GalleryIndex:
             Whether no class of a row beyond the nearest ones can be among them.
         """
         classes, first = np.unique(self.classes[nearest], return_index=True)
-        found = cosines[first] - self.offsets[classes]
-        order = np.argsort(-found, kind="stable")[: len(ids)]
+        class_scores = cosines[first] - self.offsets[classes]
+        order = np.argsort(-class_scores, kind="stable")[: len(ids)]
         ids[: len(order)] = classes[order]
-        scores[: len(order)] = found[order]
+        scores[: len(order)] = class_scores[order]
         wanted = min(len(ids), len(self._ids))
-        return len(order) == wanted and bool(scores[wanted - 1] >= cosines[-1] - self.offsets.min())
+        return len(order) == wanted and bool(scores[wanted - 1] >= cosines[-1] - self._least_offset)
 
     def _exact(self, queries: Vectors, k: int, among: Classes | None) -> tuple[Classes, Vectors]:
         vectors, ids, starts = self._slices(among)
+        offsets = self.offsets[ids]
         best_ids, best = _padded(len(queries), k)
         block = max(1, LIMITS.scores_at_once // len(vectors))
         for start in range(0, len(queries), block):
             rows = slice(start, start + block)
-            scores = np.maximum.reduceat(queries[rows] @ vectors.T, starts, axis=1) - self.offsets[ids]
+            cosines = queries[rows] @ vectors.T
+            scores = np.maximum.reduceat(cosines, starts, axis=1) - offsets
             order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
             best_ids[rows, : order.shape[1]] = ids[order]
             best[rows, : order.shape[1]] = np.take_along_axis(scores, order, axis=1)

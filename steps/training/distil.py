@@ -45,24 +45,23 @@ def distil(
     tracking.log_origin(dataset.id)
     tracking.log_config("student", config)
     preprocessing = image.preprocessing
-    log = tracking.logger("student")
-    if teacher is None:
-        fingerprint = training_fingerprint(config, dataset.id, preprocessing, weights, code())
-        checkpoint = Checkpoint(storage_layout.checkpoint(fingerprint), fingerprint)
-        result = train_on_labels(dataset, preprocessing, config, name="student", log=log, checkpoint=checkpoint)
-    else:
+    if teacher is not None:
         check_preprocessing(teacher, preprocessing)
         tracking.log_config("distillation", distillation)
-        fingerprint = training_fingerprint(
-            config,
-            dataset.id,
-            preprocessing,
-            weights,
-            code(),
-            teacher=teacher.fingerprint(),
-            distillation=distillation,
-        )
-        checkpoint = Checkpoint(storage_layout.checkpoint(fingerprint), fingerprint)
+    fingerprint = training_fingerprint(
+        config,
+        dataset.id,
+        preprocessing,
+        weights,
+        code(),
+        teacher="" if teacher is None else teacher.fingerprint(),
+        distillation=None if teacher is None else distillation,
+    )
+    checkpoint = Checkpoint(storage_layout.checkpoint(fingerprint), fingerprint)
+    log = tracking.logger("student")
+    if teacher is None:
+        result = train_on_labels(dataset, preprocessing, config, name="student", log=log, checkpoint=checkpoint)
+    else:
         result = distil_student(dataset, config, distillation, teacher, log=log, checkpoint=checkpoint)
     logger.info("The student %s", tracking.log_result("student", result))
     checkpoint.remove()

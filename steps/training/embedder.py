@@ -13,6 +13,7 @@ from discern.evaluation.gallery import GalleryConfig, gallery_rows
 from discern.learning.config import EmbedderConfig, ImageConfig
 from discern.learning.models import TorchEmbedder
 from discern.learning.recipes import untrained_embedder
+from discern.words import counted
 from orchestration import tracking
 from orchestration.caching import by_code, code_of
 from orchestration.materializers import TorchEmbedderMaterializer
@@ -47,10 +48,11 @@ def embedder(
     mlflow.log_param("student.weights_sha256", weights)
     photos = photos_to_fit(dataset, gallery)
     model = untrained_embedder(photos, image.preprocessing, config.model)
+    fitted_to = f"{counted(len(photos), 'photo')} of {counted(len(photos.labels), 'class')}"
     logger.info(
         "Nothing is trained: %s embeds as its weights are, and its head is %s.",
         config.model.backbone,
-        "theirs" if model.has_head else f"fitted to {len(photos)} photos of {len(photos.labels)} classes",
+        "theirs" if model.has_head else f"fitted to {fitted_to}",
     )
     return model
 
