@@ -22,7 +22,7 @@ FIGURES = {
     "tpir": ("TPIR", "True-positive identification rate: queries of enrolled classes that get the right name."),
     "tnir": ("TNIR", "Unknown queries that are refused. The rest, FPIR, get a name, which is always wrong."),
     "left_out_tnir": ("TNIR, left out", "The same for enrolled classes that are asked as if they were not enrolled."),
-    "elsewhere_tnir": ("TNIR, elsewhere", "The same for photos of other things, from elsewhere."),
+    "elsewhere_tnir": ("TNIR, elsewhere", "Photos of other things, from elsewhere, that are refused."),
     "accuracy": ("accuracy", "All queries answered right; for an unknown query, unknown is right."),
     "latency_ms": ("latency", "95 % of identifications take at most this, on one thread of the machine that compared."),
     "size_mb": ("size", "All files of the release."),

@@ -20,6 +20,7 @@ def percents_apart(first: float, second: float) -> tuple[str, str]:
 
 
 def _told_apart(first: Decimal, second: Decimal, digits: int) -> tuple[str, str]:
+    first, second = first or Decimal(), second or Decimal()  # zero has no sign to read
     texts = f"{first:.{digits}f}", f"{second:.{digits}f}"
     # Compared as numbers: "-0.000" and "0.000" read as one.
     while first != second and Decimal(texts[0]) == Decimal(texts[1]):

@@ -40,6 +40,7 @@ def test_shares_read_as_per_cents(first: float, second: float, texts: tuple[str,
 @given(NUMBERS, NUMBERS)
 @example(0.1 + 0.2, 0.3)
 @example(5e-324, 0.0)
+@example(0.0, -0.0)
 def test_two_numbers_read_in_their_order(
     write: Callable[[float, float], tuple[str, str]], first: float, second: float
 ) -> None:
