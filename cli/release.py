@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.console import Function, InOrder, example, home, json_option, tell, tell_json, tell_table
+from cli.console import InOrder, example, json_option, tell, tell_facts, tell_json, tell_table
+from cli.release_care import collect, refresh, renew, repair, rotate
+from cli.release_decisions import approve, pin, reject, rollback, unpin
+from cli.repository_options import open_repository, repository_options
 
-if TYPE_CHECKING:
-    from discern.publication.repository import ReleaseRepository
-
-DAYS = 30  # that a timestamp is good for, see discern.publication.metadata
-
-
-def repository_options(function: Function) -> Function:
-    """Add the options that say where a repository and its keys are."""
-    options: list[Callable[..., Any]] = [
-        click.option("--repository", help="Folder or s3://bucket/prefix.  [default: $DISCERN_HOME/releases]"),
-        click.option("--keys", help="Folder or address of signers.json.  [default: $DISCERN_HOME/keys]"),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def open_repository(repository: str | None, keys: str | None) -> ReleaseRepository:
-    """Return the repository that options mean.
-
-    Raises:
-        ConfigError: an option is missing, and DISCERN_HOME is not set.
-    """
-    from discern.publication.repository import ReleaseRepository
-
-    return ReleaseRepository(repository or str(home() / "releases"), keys or str(home() / "keys"))
+FIGURES = ("accuracy", "recall_at_1", "tpir", "fpir", "tnir")
 
 
 @click.group(cls=InOrder)
@@ -71,32 +47,50 @@ def list_releases(repository: str | None, keys: str | None, as_json: bool) -> No
     )
 
 
-@release.command("rollback", epilog=example("discern release rollback 8bad0c1d2e3f4a5b --channel parts-production"))
+@release.command("show", epilog=example("discern release show 8bad0c1d2e3f4a5b"))
 @click.argument("release_id", metavar="RELEASE")
-@click.option("--channel", default="production", show_default=True, help="Channel that devices follow.")
 @repository_options
 @json_option
-def rollback(release_id: str, channel: str, repository: str | None, keys: str | None, as_json: bool) -> None:
-    """Make a channel name the older release RELEASE again."""
+def show(release_id: str, repository: str | None, keys: str | None, as_json: bool) -> None:
+    """Show what RELEASE is, where it came from and what happened to it."""
     opened = open_repository(repository, keys)
-    opened.rollback(channel, release_id)
+    manifest = opened.manifest(release_id)
+    (published,) = [item for item in opened.releases() if item.id == release_id]
+    records = [record for record in opened.history().records if release_id in (record.release, record.previous)]
     if as_json:
-        tell_json({"repository": opened.url, "channel": channel, "release": release_id})
+        told = {**asdict(published), "manifest": manifest.model_dump(mode="json")}
+        tell_json({**told, "history": [record.model_dump(mode="json") for record in records]})
         return
-    tell(f"{channel} names {release_id} again.")
+    figures = {name: f"{value:.3f}" for name in FIGURES if (value := manifest.metrics.get(name)) is not None}
+    size = sum(entry.bytes for entry in manifest.files.values())
+    tell(f"Release {release_id} of {manifest.name}:")
+    tell_facts({"created": published.created, "channels": ", ".join(published.channels) or None})
+    tell_facts({**figures, "size": f"{size / 1e6:.1f} MB", **manifest.lineage.model_dump(mode="json")})
+    for record in records:
+        tell(_line(record.model_dump(mode="json")))
 
 
-@release.command("refresh", epilog=example("discern release refresh"))
+@release.command("history", epilog=example("discern release history --channel production"))
+@click.option("--channel", help="Of this channel alone.")
 @repository_options
 @json_option
-def refresh(repository: str | None, keys: str | None, as_json: bool) -> None:
-    """Sign the timestamp again, every 30 days at least.
-
-    Devices take no update once it is older.
-    """
-    opened = open_repository(repository, keys)
-    opened.refresh()
+def history(channel: str | None, repository: str | None, keys: str | None, as_json: bool) -> None:
+    """Show who put what on which channel, when and why."""
+    records = open_repository(repository, keys).history().records
+    lines = [record.model_dump(mode="json") for record in records if channel in (None, record.channel)]
     if as_json:
-        tell_json({"repository": opened.url})
+        tell_json(lines)
         return
-    tell(f"{opened.url} is signed anew, for {DAYS} days.")
+    for line in lines:
+        tell(_line(line))
+
+
+def _line(record: dict[str, str | None]) -> str:
+    """Return a record as a line, of which parts that are not known are left out."""
+    said = [record["when"], record["action"], record["release"]]
+    said += [f"{word} {value}" for word, value in (("on", record["channel"]), ("by", record["by"])) if value]
+    return " ".join(filter(None, said)) + (f": {record['why']}" if record["why"] else "")
+
+
+for command in (approve, reject, rollback, pin, unpin, refresh, rotate, renew, repair, collect):
+    release.add_command(command)

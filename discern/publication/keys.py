@@ -1,23 +1,27 @@
 """The keys of a repository: a folder with `signers.json`, PEM files beside it where keys are files, and `root.json`.
 
 The folder is a path or an address that fsspec knows, such as s3://bucket/keys, so that a step on another machine can
-sign. `signers.json` says {role: signer URI}:
+sign. `signers.json` says {role: signer URI, or a list of them where a role has several keys}:
 
     file2:NAME.pem   a private key in the same folder
     env:VARIABLE     a private key in PEM, in a variable of the environment
     awskms:KEY       a key that never leaves AWS
 
-`root.json` is public: it is what devices are given once. Only `file2:` keys must be kept from others' eyes.
+and, while a rotation is under way, {"next": {role: the URIs that follow}}. `root.json` is public, the newest root: what
+devices are given once. `N.root.json` are copies of all roots, by which a repository that lost one is repaired. Only
+`file2:` keys must be kept from others' eyes.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fsspec.implementations.local import LocalFileSystem
 from securesystemslib.signer import CryptoSigner, Signer, SSlibKey
@@ -32,6 +36,24 @@ ROOT_FILE = "root.json"
 FILE_SCHEME = "file2"
 ENVIRONMENT_SCHEME = "env"
 KMS_SCHEME = "awskms"
+NEXT = "next"
+
+
+@dataclass(frozen=True)
+class Signers:
+    """What `signers.json` says.
+
+    Attributes:
+        current: role -> the URIs of its keys.
+        following: the same for the roles whose rotation is under way: the keys that they will have.
+    """
+
+    current: Mapping[str, tuple[str, ...]]
+    following: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def of(self, role: str) -> tuple[str, ...]:
+        """Return all URIs of a role, those that follow first."""
+        return tuple(dict.fromkeys((*self.following.get(role, ()), *self.current.get(role, ()))))
 
 
 def make_keys(folder: str | Path) -> None:
@@ -47,35 +69,57 @@ def make_keys(folder: str | Path) -> None:
     local = _local(folder)
     if local is not None:
         local.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for role in ROLES:
-        if not exists(folder, f"{role}.pem"):
-            _write_private(folder, f"{role}.pem", CryptoSigner.generate_ed25519().private_bytes)
-    signers = {role: f"{FILE_SCHEME}:{role}.pem" for role in ROLES}
-    write_file(address(folder, SIGNERS_FILE), (json.dumps(signers, indent=1) + "\n").encode())
+    write_signers(folder, Signers({role: (make_key(folder, role),) for role in ROLES}))
     if local is not None:
         fsync_folder(local)
 
 
+def make_key(folder: str | Path, name: str) -> str:
+    """Make an ed25519 key in `NAME.pem`, unless it is there already, and return its URI.
+
+    Raises:
+        OSError: the folder is not writable.
+    """
+    if not exists(folder, f"{name}.pem"):
+        _write_private(folder, f"{name}.pem", CryptoSigner.generate_ed25519().private_bytes)
+    return f"{FILE_SCHEME}:{name}.pem"
+
+
 def signer_for(folder: str | Path, role: str) -> Signer:
-    """Return what signs for `role`.
+    """Return what signs for `role`, the first where it has several keys.
 
     Raises:
         PublicationError: `signers.json` or the key is missing or damaged.
     """
-    uri = _signers(folder).get(role)
-    if uri is None:
+    uris = read_signers(folder).current.get(role)
+    if not uris:
         raise PublicationError(f"{address(folder, SIGNERS_FILE)} does not name a signer for {role}: restore it.")
+    return signer_of(folder, role, uris[0])
+
+
+def signer_of(folder: str | Path, role: str, uri: str) -> Signer:
+    """Return what signs by the key at `uri`; `role` names it in errors.
+
+    Raises:
+        PublicationError: the key is missing or damaged, or of a kind that devices cannot check.
+    """
     scheme, _, name = uri.partition(":")
     if scheme == FILE_SCHEME:
         _check_private(folder, name)
-        return _signer_of(_read_key(folder, name), address(folder, name))
-    if scheme == ENVIRONMENT_SCHEME:
-        return _signer_of(_variable(folder, role, name).encode(), f"the variable {name}")
-    if scheme == KMS_SCHEME:
-        return _kms_signer(name)
-    raise PublicationError(
-        f"{address(folder, SIGNERS_FILE)}: {role} is {uri!r}, which is none of file2:, env: and awskms:."
-    )
+        signer = _signer_of(_read_key(folder, name), address(folder, name))
+    elif scheme == ENVIRONMENT_SCHEME:
+        signer = _signer_of(_variable(folder, role, name).encode(), f"the variable {name}")
+    elif scheme == KMS_SCHEME:
+        signer = _kms_signer(name)
+    else:
+        raise PublicationError(
+            f"{address(folder, SIGNERS_FILE)}: {role} is {uri!r}, which is none of file2:, env: and awskms:."
+        )
+    if not isinstance(signer.public_key, SSlibKey):
+        raise PublicationError(
+            f"{address(folder, SIGNERS_FILE)}: the key of {role} is of a kind that devices cannot check."
+        )
+    return signer
 
 
 def public_key(folder: str | Path, role: str) -> SSlibKey:
@@ -84,11 +128,13 @@ def public_key(folder: str | Path, role: str) -> SSlibKey:
     Raises:
         PublicationError: `signers.json` or the key is missing or damaged.
     """
-    key = signer_for(folder, role).public_key
-    if not isinstance(key, SSlibKey):
-        raise PublicationError(
-            f"{address(folder, SIGNERS_FILE)}: the key of {role} is of a kind that devices cannot check."
-        )
+    return key_of(signer_for(folder, role))
+
+
+def key_of(signer: Signer) -> SSlibKey:
+    """Return the public key of what `signer_of` or `signer_for` gave."""
+    key = signer.public_key
+    assert isinstance(key, SSlibKey)  # noqa: S101  they refuse others
     return key
 
 
@@ -98,7 +144,9 @@ def signing_variables(folder: str | Path) -> tuple[str, ...]:
     Raises:
         PublicationError: `signers.json` is missing or damaged.
     """
-    return tuple(sorted({name for role in _signers(folder) if (name := variable_of(folder, role))}))
+    signers = read_signers(folder)
+    uris = [uri for role in ROLES for uri in signers.of(role)]
+    return tuple(sorted({variable for uri in uris if (variable := _variable_in(uri))}))
 
 
 def variable_of(folder: str | Path, role: str) -> str | None:
@@ -107,8 +155,39 @@ def variable_of(folder: str | Path, role: str) -> str | None:
     Raises:
         PublicationError: `signers.json` is missing or damaged.
     """
-    scheme, _, name = _signers(folder).get(role, "").partition(":")
-    return name if scheme == ENVIRONMENT_SCHEME else None
+    uris = read_signers(folder).current.get(role, ())
+    return next((variable for uri in uris if (variable := _variable_in(uri))), None)
+
+
+def read_signers(folder: str | Path) -> Signers:
+    """Read `signers.json`.
+
+    Raises:
+        PublicationError: it is missing or damaged.
+    """
+    url = address(folder, SIGNERS_FILE)
+    try:
+        content = json.loads(read(folder, SIGNERS_FILE))
+        following = content.get(NEXT, {})
+        return Signers(_uris({role: content[role] for role in content if role != NEXT}), _uris(following))
+    except FileNotFoundError:
+        raise PublicationError(f"{url} is missing: run `discern release init`, or name the keys.") from None
+    except (ValueError, AttributeError, TypeError):
+        raise PublicationError(f"{url} does not name a signer for each role: restore it.") from None
+    except (OSError, BotoCoreError) as error:
+        raise PublicationError(f"{url} cannot be read ({reason(error)}): check the address and the rights.") from None
+
+
+def write_signers(folder: str | Path, signers: Signers) -> None:
+    """Write `signers.json`; readers see the old one or the new one.
+
+    Raises:
+        OSError: the folder is not writable.
+    """
+    content: dict[str, Any] = {role: _shown(uris) for role, uris in signers.current.items()}
+    if signers.following:
+        content[NEXT] = {role: _shown(uris) for role, uris in signers.following.items()}
+    write_file(address(folder, SIGNERS_FILE), (json.dumps(content, indent=1) + "\n").encode())
 
 
 def address(folder: str | Path, name: str) -> str:
@@ -151,17 +230,17 @@ def _open(url: str) -> tuple[Any, str]:
         raise PublicationError(f"{url} cannot be opened ({error}): name a folder or an s3:// address.") from None
 
 
-def _signers(folder: str | Path) -> dict[str, str]:
-    url = address(folder, SIGNERS_FILE)
-    try:
-        content = json.loads(read(folder, SIGNERS_FILE))
-        return {str(role): str(uri) for role, uri in content.items()}
-    except FileNotFoundError:
-        raise PublicationError(f"{url} is missing: run `discern release init`, or name the keys.") from None
-    except (ValueError, AttributeError):
-        raise PublicationError(f"{url} does not name a signer for each role: restore it.") from None
-    except (OSError, BotoCoreError) as error:
-        raise PublicationError(f"{url} cannot be read ({reason(error)}): check the address and the rights.") from None
+def _uris(content: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {str(role): (uris,) if isinstance(uris, str) else tuple(map(str, uris)) for role, uris in content.items()}
+
+
+def _shown(uris: Sequence[str]) -> str | list[str]:
+    return uris[0] if len(uris) == 1 else list(uris)
+
+
+def _variable_in(uri: str) -> str | None:
+    scheme, _, name = uri.partition(":")
+    return name if scheme == ENVIRONMENT_SCHEME else None
 
 
 def _read_key(folder: str | Path, name: str) -> bytes:
@@ -213,7 +292,14 @@ def _local(folder: str | Path) -> Path | None:
 
 
 def _kms_signer(key: str) -> Signer:
+    from securesystemslib.exceptions import UnsupportedAlgorithmError
     from securesystemslib.signer import AWSSigner
 
-    uri, public = AWSSigner.import_(key)
-    return AWSSigner.from_priv_key_uri(uri, public)
+    try:
+        uri, public = AWSSigner.import_(key)
+        return AWSSigner.from_priv_key_uri(uri, public)
+    except (BotoCoreError, ClientError, UnsupportedAlgorithmError) as error:
+        raise PublicationError(
+            f"{KMS_SCHEME}:{key} cannot be used ({first_line(error)}): check the key's name, its use (sign and "
+            "verify), the region and the rights kms:GetPublicKey and kms:Sign."
+        ) from None

@@ -1,53 +1,40 @@
 """A repository of releases that devices pull from: signed by The Update Framework, in a folder or a bucket.
 
-    metadata/N.root.json N.targets.json N.snapshot.json timestamp.json
     targets/channels/HASH.CHANNEL.json         the pointer: which release the channel names
     targets/releases/ID/HASH.release.json      the manifest
     targets/files/HASH/HASH.NAME               the files, by content, so releases share what they have in common
+    targets/HASH.history.json                  who put what on which channel, when and why
 
 Rules kept:
-- files first, then targets, snapshot and timestamp: a release goes live when the one small timestamp changes;
-- nothing but the timestamp is ever written over;
-- numbered metadata is created exclusively, so of two publishers at once one loses with a clear error;
-- a rollback is a newer state that names an older release.
+- every change is made from the state that was read, and goes live as a whole or not at all (`store`);
+- a rollback is a newer state that names an older release;
+- what a person decided holds until a person decides otherwise: a pin, a rejection, a rollback.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-
-from botocore.exceptions import BotoCoreError
-from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import MetaFile, TargetFile
+from typing import Final, Literal
 
 from discern.errors import PublicationError
+from discern.publication import decisions
 from discern.publication import keys as key_files
-from discern.publication.metadata import (
-    HASHES,
-    TARGETS,
-    Expiries,
-    State,
-    check_root,
-    check_state,
-    described,
-    make_root,
-    make_snapshot,
-    make_targets,
-    make_timestamp,
-)
+from discern.publication.catalogue import Catalogue, Change
+from discern.publication.decisions import Person
+from discern.publication.history import History, Record
+from discern.publication.metadata import TARGETS, Expiries, State, expires_after
+from discern.publication.roots import check_root, check_unexpired, first_root
+from discern.publication.signing import Signing, sign_with
+from discern.publication.store import LIVE, SignedStore, root_file, stored_name
 from discern.storage.atomic_folder import is_free, new_folder
-from discern.storage.remote import Storage, write_file
+from discern.storage.remote import write_file
 from edge_runtime.core.release import MANIFEST_FILE, Release, ReleaseManifest, open_release, parse_manifest
-from edge_runtime.device.repository_paths import channel_path, file_path, make_pointer, manifest_path, parse_pointer
-from edge_runtime.errors import EdgeError
+from edge_runtime.device.repository_paths import channel_path, file_path, make_pointer, manifest_path
 
-TIMESTAMP = "metadata/timestamp.json"
-STALE = 600.0  # seconds after which numbered metadata that never went live counts as left by a publisher that died
-TRIES = 100  # left-over numbers that are skipped at most
+ANY: Final = "any"  # whatever a channel names
 
 
 @dataclass(frozen=True)
@@ -73,52 +60,131 @@ class ReleaseRepository:
     """
 
     def __init__(self, url: str, keys: str | Path, expiries: Expiries | None = None) -> None:
+        self.store = SignedStore(url, keys, expiries)
         self.url = url
-        self.keys = str(keys)
-        self.expiries = expiries or Expiries()
-        try:
-            self._storage = Storage(url)
-        except OSError as error:
-            raise PublicationError(str(error)) from None
+        self.keys = self.store.keys
 
     @property
     def root(self) -> str:
         """The address of the root of trust that devices are given once; public."""
-        return key_files.address(self.keys, key_files.ROOT_FILE)
+        return self.store.root_address
 
     def initialise(self) -> None:
         """Make keys, root and the first metadata; what exists is kept, so it may be called again.
 
         Raises:
-            PublicationError: the repository exists under another root, or cannot be written.
+            PublicationError: the repository exists under another root, lost a part, or cannot be written.
         """
-        with self._errors():
+        store = self.store
+        with store.errors():
             key_files.make_keys(self.keys)
-            published = self._storage.read("metadata/1.root.json")
             if not key_files.exists(self.keys, key_files.ROOT_FILE):
-                if published is not None:
-                    raise PublicationError(f"{self.root} is missing although {self.url} has a root: restore the keys.")
-                write_file(self.root, make_root(self.keys, self.expiries))
-            data = key_files.read(self.keys, key_files.ROOT_FILE)
-            check_root(data)
-            if not self._storage.create("metadata/1.root.json", data):
-                self._check_same_root(data)
-            if self._storage.read(TIMESTAMP) is None:
-                self._commit(None, {})
+                self._make_root()
+            data = store.own_root()
+            root = check_root(data)
+            if store.is_empty():
+                if store.files.read(root_file(root.version)) is None:
+                    store.files.replace_if(root_file(root.version), None, data)
+                newest = store.root()
+                store.switch(newest, {}, 0, None, store.signing(newest))
+            else:
+                store.state()
 
-    def publish(self, release: Release, channel: str) -> None:
+    def publish(
+        self,
+        release: Release,
+        channel: str,
+        expected: str | None = ANY,
+        *,
+        action: Literal["publish", "stage"] = "publish",
+        why: str | None = None,
+        decision: str | None = None,
+    ) -> None:
         """Upload a release and make `channel` name it. Publishing the same again changes nothing.
 
+        Args:
+            release: whole, in a folder.
+            channel: devices that follow it take the release.
+            expected: the release that the channel must name still, None for no release: what was judged against.
+            action: "stage" where the release waits on the channel for a person.
+            why: the reason, for the history.
+            decision: id of the report on the decision, for the history.
+
         Raises:
-            PublicationError: the release is altered, another publisher is at work, or the repository cannot be written.
+            PublicationError: the release is altered, the channel is pinned or names another release than `expected`,
+                another publisher was first, or the repository cannot be written.
         """
-        with self._errors():
+        with self.store.errors():
             release = open_release(release.folder, release.id)
-            state = self._state()
-            targets = dict(state.targets.targets)
+            catalogue = self._catalogue()
+            previous = _release_of(catalogue, channel)
+            if expected not in (ANY, previous):
+                raise PublicationError(
+                    f"channel {channel!r} of {self.url} names {previous or 'no release'} by now, and the release was "
+                    f"judged against {expected or 'none'}: run the comparison again."
+                )
+            decisions.check_not_pinned(catalogue, channel)
+            change = Change(catalogue)
             for path, data in _contents(release, channel):
-                targets[path] = self._upload(path, data)
-            self._commit_if_changed(state, targets)
+                change.add(path, data)
+            if change.targets != catalogue.targets:
+                record = Record(action=action, channel=channel, release=release.id, previous=previous)
+                change.records.append(record.model_copy(update={"why": why, "decision": decision}))
+            change.commit()
+            self._complete(release, change)
+
+    def stage(self, release: Release, channel: str, *, why: str | None = None, decision: str | None = None) -> None:
+        """Upload a release and make `channel` name it, where it waits for a person.
+
+        Raises:
+            PublicationError: as of `publish`.
+        """
+        self.publish(release, channel, action="stage", why=why, decision=decision)
+
+    def approve(self, release_id: str, by: str, why: str, channel: str = "production") -> None:
+        """Make `channel` name a release that waits, or was held back; no other channel keeps it waiting.
+
+        Raises:
+            PublicationError: the release is not here or is of another use case, or the channel is pinned.
+        """
+        with self.store.errors():
+            decisions.approve(self._catalogue(), release_id, channel, Person(by, why))
+
+    def reject(self, release_id: str, by: str, why: str) -> None:
+        """Note that a release is not to be used: no run offers it again, and no channel keeps it waiting.
+
+        Raises:
+            PublicationError: the release is not here, or a channel that devices follow names it.
+        """
+        with self.store.errors():
+            decisions.reject(self._catalogue(), release_id, Person(by, why))
+
+    def rollback(self, channel: str, release_id: str, by: str, why: str) -> None:
+        """Make `channel` name an older release again, as a newer state that devices accept.
+
+        Raises:
+            PublicationError: the release was never published here, or is of another use case, or the channel is pinned.
+        """
+        with self.store.errors():
+            decisions.roll_back(self._catalogue(), release_id, channel, Person(by, why))
+
+    def pin(self, channel: str, by: str, why: str) -> None:
+        """Keep a channel at what it names: nothing is put on it until it is unpinned.
+
+        Raises:
+            PublicationError: there is no such channel.
+        """
+        with self.store.errors():
+            decisions.set_pin(self._catalogue(), channel, Person(by, why), pinned=True)
+
+    def unpin(self, channel: str, by: str, why: str) -> None:
+        """Let a pinned channel go on.
+
+        Raises:
+            PublicationError: there is no such channel, or it is not pinned.
+        """
+        with self.store.errors():
+            decisions.set_pin(self._catalogue(), channel, Person(by, why), pinned=False)
 
     def current(self, channel: str) -> str | None:
         """Return the release that `channel` names, or None.
@@ -126,31 +192,45 @@ class ReleaseRepository:
         Raises:
             PublicationError: the repository cannot be read, or is not what these keys signed.
         """
-        with self._errors():
-            return self._named_by(self._state(), channel)
+        with self.store.errors():
+            return self._catalogue().release_of(channel)
 
-    def rollback(self, channel: str, release_id: str) -> None:
-        """Make `channel` name an older release again, as a newer state that devices accept.
+    def history(self) -> History:
+        """Return what happened to the channels, oldest first.
 
         Raises:
-            PublicationError: the release was never published here.
+            PublicationError: the repository cannot be read, or is not what these keys signed.
         """
-        with self._errors():
-            state = self._state()
-            if manifest_path(release_id) not in state.targets.targets:
-                raise PublicationError(f"release {release_id} is not in {self.url}: `list` shows which are.")
-            path = channel_path(channel)
-            targets = {**state.targets.targets, path: self._upload(path, make_pointer(release_id))}
-            self._commit_if_changed(state, targets)
+        with self.store.errors():
+            return self._catalogue().history
+
+    def is_held(self, release_id: str, channel: str) -> str | None:
+        """Return why a run must not put a release on a channel, None where it may.
+
+        A release is held that a person rejected or rolled back from, until a person puts it back.
+
+        Raises:
+            PublicationError: the repository cannot be read, or is not what these keys signed.
+        """
+        return self.history().held(release_id, channel)
 
     def refresh(self) -> None:
-        """Sign snapshot and timestamp again, and targets where half of their time is over; run it by a schedule.
+        """Sign the whole state again; run it by a schedule.
+
+        Where the key of targets is not here, the list keeps its signature until half of its time is over: a schedule
+        needs the keys of snapshot and timestamp alone.
 
         Raises:
-            PublicationError: another publisher is at work, or the repository cannot be written.
+            PublicationError: another publisher was first, or the repository cannot be written.
         """
-        with self._errors():
-            self._commit(self._state(), None)
+        with self.store.errors():
+            state = self.store.state()
+            check_unexpired(state.root)
+            signing = Signing(self.keys, state.root)
+            signing.check(("snapshot", "timestamp"))
+            anew = signing.can("targets") or _short(state, self.store.expiries)
+            targets = state.targets.targets if anew else state.snapshot.meta[TARGETS]
+            self.store.switch(state.root, targets, state.version, state.timestamp_bytes, signing)
 
     def exists(self) -> bool:
         """Return True if there is a repository at the address.
@@ -158,8 +238,8 @@ class ReleaseRepository:
         Raises:
             PublicationError: it cannot be read.
         """
-        with self._errors():
-            return self._storage.size(TIMESTAMP) is not None
+        with self.store.errors():
+            return self.store.files.size(LIVE) is not None
 
     def expires(self) -> dict[str, datetime]:
         """Return when the newest signature of each role expires.
@@ -167,11 +247,9 @@ class ReleaseRepository:
         Raises:
             PublicationError: the repository cannot be read, or is not what these keys signed.
         """
-        with self._errors():
-            state = self._state()
-            root = key_files.read(self.keys, key_files.ROOT_FILE)
-            self._check_same_root(root)
-        signed = (check_root(root), state.targets, state.snapshot, state.timestamp)
+        with self.store.errors():
+            state = self.store.state()
+        signed = (state.root, state.targets, state.snapshot, state.timestamp)
         return {part.type: part.expires for part in signed}
 
     def releases(self) -> list[Published]:
@@ -180,12 +258,23 @@ class ReleaseRepository:
         Raises:
             PublicationError: the repository cannot be read, or is not what these keys signed.
         """
-        with self._errors():
-            state = self._state()
-            channels = self._channels(state)
-            manifests = self._manifests(state)
+        with self.store.errors():
+            catalogue = self._catalogue()
+            channels: dict[str, list[str]] = {}
+            for channel, release in catalogue.channels.items():
+                channels.setdefault(release, []).append(channel)
+            manifests = catalogue.manifests()
         listed = [_published(identity, manifests[identity], channels) for identity in manifests]
         return sorted(listed, key=lambda release: (release.created, release.id), reverse=True)
+
+    def manifest(self, release_id: str) -> ReleaseManifest:
+        """Return the manifest of a release.
+
+        Raises:
+            PublicationError: it is not there, or is altered.
+        """
+        with self.store.errors():
+            return self._catalogue().manifest(release_id)
 
     def fetch(self, release_id: str, folder: Path) -> Release:
         """Download a release into `folder`, which must be absent or empty, and check it.
@@ -195,165 +284,65 @@ class ReleaseRepository:
         """
         if not is_free(folder):
             raise PublicationError(f"{folder} exists already: name another folder for release {release_id}.")
-        with self._errors():
-            state = self._state()
-            data = self._download(state, manifest_path(release_id))
+        with self.store.errors():
+            state = self.store.state()
+            data = self.store.download(state, manifest_path(release_id))
             with new_folder(folder) as staging:
                 for name, entry in parse_manifest(data, manifest_path(release_id)).files.items():
-                    (staging / name).write_bytes(self._download(state, file_path(name, entry)))
+                    (staging / name).write_bytes(self.store.download(state, file_path(name, entry)))
                 (staging / MANIFEST_FILE).write_bytes(data)
                 open_release(staging, release_id)
                 staging.chmod(0o755)
             return open_release(folder, release_id)
 
-    def _state(self) -> State:
-        try:
-            root = check_root(key_files.read(self.keys, key_files.ROOT_FILE))
-        except OSError as error:
+    def _catalogue(self) -> Catalogue:
+        return Catalogue(self.store, self.store.state())
+
+    def _make_root(self) -> None:
+        """Sign the first root and keep it, once it was checked."""
+        if not self.store.is_empty() or self.store.files.read(root_file(1)) is not None:
             raise PublicationError(
-                f"{self.root} cannot be read ({key_files.reason(error)}): run `discern release init`."
-            ) from None
-        timestamp = self._storage.read(TIMESTAMP)
-        if timestamp is None:
-            raise PublicationError(f"{self.url} is not a repository yet: run `discern release init`.")
-        return check_state(root, timestamp, self._read_metadata)
-
-    def _read_metadata(self, name: str) -> bytes:
-        data = self._storage.read(f"metadata/{name}")
-        if data is None:
-            raise PublicationError(f"{self.url}/metadata/{name} is missing: restore it before publishing.")
-        return data
-
-    def _check_same_root(self, data: bytes) -> None:
-        if self._storage.read("metadata/1.root.json") != data:
-            raise PublicationError(f"{self.url} was made with other keys than those in {self.keys}: name its own keys.")
-
-    def _commit_if_changed(self, state: State, targets: dict[str, TargetFile]) -> None:
-        if targets != state.targets.targets:
-            self._commit(state, targets)
-
-    def _commit(self, state: State | None, targets: dict[str, TargetFile] | None) -> None:
-        """Write the next state: `targets` None keeps the list and signs it again only where its time runs short."""
-        claimed: list[str] = []
-        try:
-            listed = self._claim_targets(state, targets, claimed)
-            snapshot = self._claim(
-                "snapshot",
-                1 if state is None else state.snapshot.version + 1,
-                lambda number: make_snapshot(self.keys, number, listed, self.expiries),
-                claimed,
+                f"{self.root} is missing although {self.url} has a root: run `discern release repair`, or name the "
+                "keys."
             )
-            if self._storage.read(TIMESTAMP) != (None if state is None else state.timestamp_bytes):
-                raise self._lost()
-        except PublicationError:
-            for name in claimed:
-                self._storage.delete(name)
-            raise
-        number = 1 if state is None else state.timestamp.version + 1
-        self._storage.replace(TIMESTAMP, make_timestamp(self.keys, number, snapshot, self.expiries))
-
-    def _claim_targets(
-        self, state: State | None, targets: dict[str, TargetFile] | None, claimed: list[str]
-    ) -> MetaFile:
-        """Return the description of the list of targets: a new one, or the one of `state` where it may stay."""
-        if state is None:
-            first, content = 1, targets or {}
-        elif targets is None and not _short(state, self.expiries):
-            return state.snapshot.meta[TARGETS]
-        else:
-            first, content = state.targets.version + 1, state.targets.targets if targets is None else targets
-        return self._claim(
-            "targets", first, lambda number: make_targets(self.keys, number, content, self.expiries), claimed
+        signers = {role: key_files.signer_for(self.keys, role) for role in key_files.ROLES}
+        root = first_root(
+            {role: key_files.key_of(signer) for role, signer in signers.items()},
+            expires_after(self.store.expiries.root),
         )
+        data = sign_with([signers["root"]], root)
+        check_root(data)
+        write_file(key_files.address(self.keys, f"{root.version}.{key_files.ROOT_FILE}"), data)
+        write_file(self.root, data)
 
-    def _claim(self, role: str, first: int, make: Callable[[int], bytes], claimed: list[str]) -> MetaFile:
-        """Create the next numbered metadata file of `role`, from number `first` on, and return its description.
-
-        Numbers left by a publisher that died are skipped. The file's name is added to `claimed`.
-        """
-        for number in range(first, first + TRIES):
-            name = f"metadata/{number}.{role}.json"
-            data = make(number)
-            if self._storage.create(name, data):
-                claimed.append(name)
-                return described(number, data)
-            if self._storage.age(name) < STALE:
-                raise self._lost()
-        raise PublicationError(f"{self.url}/metadata holds {TRIES} {role} files that never went live: delete them.")
-
-    def _lost(self) -> PublicationError:
-        return PublicationError(
-            f"another publisher is changing {self.url}: run it again in a moment; after one that was cut off, "
-            f"in {STALE / 60:.0f} minutes."
-        )
-
-    def _upload(self, path: str, data: bytes) -> TargetFile:
-        target = TargetFile.from_data(path, data, HASHES)
-        name = _stored(target)
-        # The name holds the content's hash, yet what lies there may be cut off or altered: publishing again mends it.
-        if self._storage.size(name) != len(data) or self._storage.read(name) != data:
-            self._storage.replace(name, data)
-        return target
-
-    def _download(self, state: State, path: str) -> bytes:
-        target = state.targets.targets.get(path)
-        if target is None:
-            raise PublicationError(f"{path} is not in {self.url}: `list` shows which releases are.")
-        data = self._storage.read(_stored(target))
-        if data is None:
-            raise PublicationError(f"{self.url}/{_stored(target)} is missing: publish the release again.")
-        try:
-            target.verify_length_and_hashes(data)
-        except RepositoryError:
-            raise PublicationError(f"{self.url}/{_stored(target)} was altered: publish the release again.") from None
-        return data
-
-    def _named_by(self, state: State, channel: str) -> str | None:
-        path = channel_path(channel)
-        return parse_pointer(self._download(state, path), path) if path in state.targets.targets else None
-
-    def _channels(self, state: State) -> dict[str, list[str]]:
-        """Return the channels that name each release."""
-        channels: dict[str, list[str]] = {}
-        for path in state.targets.targets:
-            if path.startswith("channels/"):
-                channel = Path(path).stem
-                channels.setdefault(self._named_by(state, channel) or "", []).append(channel)
-        return channels
-
-    def _manifests(self, state: State) -> dict[str, ReleaseManifest]:
-        """Return the manifest of each release by its id."""
-        paths = [path for path in state.targets.targets if path.startswith("releases/")]
-        return {path.split("/")[1]: parse_manifest(self._download(state, path), path) for path in paths}
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except EdgeError as error:
-            raise PublicationError(str(error)) from error
-        except (OSError, BotoCoreError) as error:
-            raise PublicationError(
-                f"{self.url} cannot be read or written ({error}): check the address and the rights."
-            ) from error
+    def _complete(self, release: Release, change: Change) -> None:
+        """Write what somebody deleted since it was found there: a collection may have run at the same time."""
+        for path, data in _contents(release, None):
+            name = stored_name(change.targets[path])
+            if self.store.files.size(name) != len(data):
+                self.store.files.replace(name, data)
 
 
-def _contents(release: Release, channel: str) -> Iterator[tuple[str, bytes]]:
+def _contents(release: Release, channel: str | None) -> Iterator[tuple[str, bytes]]:
     """Yield path and content of every target of a release, and of the pointer that makes `channel` name it."""
     for name, entry in release.manifest.files.items():
         yield file_path(name, entry), (release.folder / name).read_bytes()
     yield manifest_path(release.id), (release.folder / MANIFEST_FILE).read_bytes()
-    yield channel_path(channel), make_pointer(release.id)
+    if channel is not None:
+        yield channel_path(channel), make_pointer(release.id)
+
+
+def _release_of(catalogue: Catalogue, channel: str) -> str | None:
+    """Return the release that a channel names, None also where its pointer is lost: publishing writes it anew."""
+    try:
+        return catalogue.release_of(channel)
+    except PublicationError:
+        return None
 
 
 def _published(identity: str, manifest: ReleaseManifest, channels: Mapping[str, Sequence[str]]) -> Published:
     created = manifest.created.isoformat(timespec="seconds")
     return Published(identity, manifest.name, created, tuple(sorted(channels.get(identity, ()))))
-
-
-def _stored(target: TargetFile) -> str:
-    """Return where a target's content lies: consistent snapshots put its hash before its name."""
-    return f"targets/{target.get_prefixed_paths()[0]}"
 
 
 def _short(state: State, expiries: Expiries) -> bool:

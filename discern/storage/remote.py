@@ -3,12 +3,14 @@
 Rules kept:
 - changes by others are seen at once: nothing is listed from a cache;
 - a file is replaced, never written over, and locally it is on the disk before its name is;
-- `create` never replaces: in a folder a hard link decides who was first, in a bucket the server does.
+- `create` never replaces: in a folder a hard link decides who was first, in a bucket the server does;
+- `replace_if` replaces what the writer read, and nothing else (`discern.storage.conditional`).
 """
 
 from __future__ import annotations
 
 import mimetypes
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from discern.storage.atomic import scratch, settle_new
+from discern.storage.conditional import BucketReplacer, replace_in_folder
 from edge_runtime.files import write_atomically
 
 
@@ -33,6 +36,14 @@ def write_file(url: str, data: bytes) -> None:
         OSError: it cannot be written; what was there is unchanged.
     """
     _replace(*open_place(url), data)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """What is known of a file without reading it: its length in bytes, and how many seconds ago it was written."""
+
+    bytes: int
+    age: float
 
 
 class Storage:
@@ -52,6 +63,7 @@ class Storage:
         except (ValueError, ImportError, OSError) as error:
             raise OSError(f"{url} cannot be opened ({error}): name a folder or an s3:// address.") from None
         self._root = root.rstrip("/")
+        self._replacer = BucketReplacer(self._filesystem, lambda path: _content_type(self._filesystem, path))
 
     def read(self, name: str) -> bytes | None:
         """Return a file's bytes, or None where there is no such file."""
@@ -69,10 +81,15 @@ class Storage:
 
     def age(self, name: str) -> float:
         """Return how many seconds ago a file was written."""
-        when: datetime = self._filesystem.modified(self._path(name))
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=timezone.utc)
-        return (datetime.now(timezone.utc) - when).total_seconds()
+        return _age(self._filesystem.modified(self._path(name)))
+
+    def files(self, folder: str = "") -> dict[str, StoredFile]:
+        """Return every file below a folder, hidden ones too, by its name."""
+        found = self._filesystem.find(self._path(folder).rstrip("/"), detail=True)
+        return {
+            str(path)[len(self._root) + 1 :]: StoredFile(int(info["size"]), _age(_written(info)))
+            for path, info in sorted(found.items())
+        }
 
     def glob(self, pattern: str) -> list[str]:
         """Return the names of the files that match a pattern, in which `*` stands for part of one name, sorted."""
@@ -104,6 +121,19 @@ class Storage:
             return False
         return True
 
+    def replace_if(self, name: str, old: bytes | None, new: bytes) -> bool:
+        """Replace a file while its content is `old`, None meaning that there is none; False where it is another one.
+
+        Of several writers that read the same and try at once, one gets True. A writer that is killed blocks nobody.
+
+        Raises:
+            OSError: it cannot be written; what was there is unchanged.
+        """
+        path = self._path(name)
+        if isinstance(self._filesystem, LocalFileSystem):
+            return replace_in_folder(Path(path), old, new)
+        return self._replacer.replace(path, old, new)
+
     def delete(self, name: str) -> None:
         """Delete a file.
 
@@ -133,3 +163,14 @@ def _create_locally(path: Path, data: bytes) -> bool:
     with scratch(path.parent) as temporary:
         temporary.write_bytes(data)
         return settle_new(temporary, path)
+
+
+def _written(info: dict[str, Any]) -> datetime:
+    when = info.get("LastModified", info.get("mtime", info.get("created")))
+    return when if isinstance(when, datetime) else datetime.fromtimestamp(when or 0, timezone.utc)
+
+
+def _age(when: datetime) -> float:
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=timezone.utc)
+    return (datetime.now(timezone.utc) - when).total_seconds()

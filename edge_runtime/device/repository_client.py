@@ -3,7 +3,7 @@
 Rules kept:
 - metadata is signed, not older than seen, not mixed and not expired, or nothing is fetched;
 - a file has the length and the hash that the signed metadata state;
-- the root of trust is given once and kept; another one is refused;
+- the root of trust is given once and kept; another one is refused, unless the first one leads to it;
 - every error of the client becomes one sentence that names the file to blame.
 """
 
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tuf.api import exceptions as tuf_errors
-from tuf.api.metadata import Metadata, TargetFile, Targets
+from tuf.api.metadata import Metadata, Root, TargetFile, Targets
 from tuf.ngclient.updater import Updater
 
 from edge_runtime.core.release import MANIFEST_MAX_BYTES, FileEntry, release_id
@@ -53,7 +53,7 @@ class RepositoryClient:
         self._home = home
         self._address = parse_address(repository)
         self._repository = self._address.url.removeprefix("file://")
-        anchor = _anchor(home, trusted_root)
+        anchor, given = _anchor(home, trusted_root)
         self._fetcher = RepositoryFetcher(home.incoming, received, self._address)
         with self._sentences():
             try:
@@ -61,6 +61,8 @@ class RepositoryClient:
             except STALE:  # one of several servers, or a cache, may be behind: ask once more
                 time.sleep(PAUSE)
                 self._updater = self._refreshed(anchor)
+        if given is not None and not _has_followed(home, given):
+            raise UpdateError(_other_root(trusted_root, home))
         if not home.anchor.exists():
             write_atomically(home.anchor, anchor)
         _flush(home.tuf)
@@ -195,19 +197,38 @@ def _raise_if_disk_is_full(error: Exception) -> None:
         raise cause from None
 
 
-def _anchor(home: Home, trusted_root: Path | None) -> bytes:
-    """Return the root of trust: the one kept from the first pull, or the one given now."""
+def _anchor(home: Home, trusted_root: Path | None) -> tuple[bytes, bytes | None]:
+    """Return the root of trust, kept from the first pull or given now, and one that is given now and yet to be checked.
+
+    A repository whose keys were changed gives out a later root: it counts if the one that is trusted leads to it.
+    """
     known = home.anchor.read_bytes() if home.anchor.exists() else None
     if trusted_root is None:
         if known is None:
             raise UpdateError(f"{home.path} trusts no repository yet: give its root once with --root root.json.")
-        return known
+        return known, None
     data = _read_root(trusted_root)
-    if known is not None and known != data:
-        raise UpdateError(
-            f"{trusted_root} is not the root that {home.path} trusts: leave --root out, or use another --home."
-        )
-    return data
+    if known is None or known == data or _has_followed(home, data):
+        return known or data, None
+    if _version(data) <= _version(known):
+        raise UpdateError(_other_root(trusted_root, home))
+    return known, data
+
+
+def _has_followed(home: Home, root: bytes) -> bool:
+    """Return True where the update client came by this root on its way from the one that was given once."""
+    return any(path.read_bytes() == root for path in (home.tuf / "root_history").glob("*.root.json"))
+
+
+def _version(root: bytes) -> int:
+    try:
+        return Metadata[Root].from_bytes(root).signed.version
+    except tuf_errors.RepositoryError:
+        return 0
+
+
+def _other_root(path: Path | None, home: Home) -> str:
+    return f"{path} is not the root that {home.path} trusts: leave --root out, or use another --home."
 
 
 def _read_root(path: Path) -> bytes:

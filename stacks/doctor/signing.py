@@ -10,8 +10,8 @@ from tuf.api.metadata import Root
 
 from discern.errors import PublicationError
 from discern.publication import keys as key_files
-from discern.publication.metadata import check_root
 from discern.publication.repository import ReleaseRepository
+from discern.publication.roots import check_root
 from stacks.doctor.findings import Finding, fault, ok, warning
 
 KEYS, REPOSITORY = "signing keys", "repository"

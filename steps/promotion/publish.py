@@ -57,10 +57,14 @@ def publish(
         logger.info("Release %s is not promoted (%s); nothing changes.", candidate.id, decision.reason)
         return Publication(release=candidate.id, channel=None, repository=repository.url, reason=decision.reason)
     repository = signing_repository(keys)
+    if held := repository.is_held(candidate.id, channels.production):
+        reason = f"a person decides: {held}"
+        logger.info("Release %s is not published (%s); nothing changes.", candidate.id, reason)
+        return Publication(release=candidate.id, channel=None, repository=repository.url, reason=reason)
     automatic = approval == "automatic"
     channel = channels.production if automatic else channels.staging
     check_channel(repository, channel, candidate.manifest.name)
-    repository.publish(candidate, channel)
+    repository.publish(candidate, channel, action="publish" if automatic else "stage", why=decision.reason)
     _set_stage(use_case, candidate.id, ModelStages.PRODUCTION if automatic else ModelStages.STAGING)
     logger.info("Release %s is live on channel %s of %s (%s).", candidate.id, channel, repository.url, decision.reason)
     return Publication(release=candidate.id, channel=channel, repository=repository.url, reason=decision.reason)

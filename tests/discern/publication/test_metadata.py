@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
+from tuf.api.metadata import Root
 
 from discern.errors import PublicationError
-from discern.publication.keys import make_keys
-from discern.publication.metadata import (
-    Expiries,
-    check_root,
-    check_state,
-    described,
-    make_root,
-    make_snapshot,
-    make_targets,
-    make_timestamp,
-)
+from discern.publication.keys import ROLES, make_keys, public_key, signer_for
+from discern.publication.metadata import Expiries, check_state, expires_after, next_version, sign_state
+from discern.publication.roots import check_root, first_root
+from discern.publication.signing import Signing, sign_with
 
 EXPIRIES = Expiries()
-State = dict[str, bytes]
+Files = dict[str, bytes]
+
+
+def make_root(keys: Path) -> Root:
+    root = first_root({role: public_key(keys, role) for role in ROLES}, expires_after(EXPIRIES.root))
+    return check_root(sign_with([signer_for(keys, "root")], root))
 
 
 @pytest.fixture(scope="module")
@@ -31,65 +31,69 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def root(keys: Path) -> bytes:
-    return make_root(keys, EXPIRIES)
+def root(keys: Path) -> Root:
+    return make_root(keys)
 
 
-def signed_state(keys: Path, version: int = 1) -> State:
-    targets = make_targets(keys, version, {}, EXPIRIES)
-    snapshot = make_snapshot(keys, version, described(version, targets), EXPIRIES)
-    timestamp = make_timestamp(keys, version, described(version, snapshot), EXPIRIES)
-    return {
-        f"{version}.targets.json": targets,
-        f"{version}.snapshot.json": snapshot,
-        "timestamp.json": timestamp,
-    }
+def signed_state(keys: Path, root: Root, version: int = 1) -> Files:
+    built = sign_state(Signing(str(keys), root), version, {}, EXPIRIES)
+    return {**built.numbered, "timestamp.json": built.timestamp}
 
 
-def check(root: bytes, state: State) -> int:
-    return check_state(check_root(root), state["timestamp.json"], state.__getitem__).targets.version
+def check(root: Root, files: Files) -> int:
+    return check_state(root, files["timestamp.json"], files.__getitem__).targets.version
 
 
-def test_a_signed_state_passes(keys: Path, root: bytes) -> None:
-    assert check(root, signed_state(keys)) == 1
-    assert check(root, signed_state(keys, 7)) == 7
+def test_a_signed_state_passes(keys: Path, root: Root) -> None:
+    assert check(root, signed_state(keys, root)) == 1
+    assert check(root, signed_state(keys, root, 7)) == 7
+
+
+def test_a_list_that_stays_keeps_its_signature(keys: Path, root: Root) -> None:
+    first = signed_state(keys, root)
+    state = check_state(root, first["timestamp.json"], first.__getitem__)
+    built = sign_state(Signing(str(keys), root), 9, state.snapshot.meta["targets.json"], EXPIRIES)
+    assert list(built.numbered) == ["9.snapshot.json"]
+    again = check_state(root, built.timestamp, {**first, **built.numbered}.__getitem__)
+    assert (again.targets.version, again.version) == (1, 9)
+
+
+def test_versions_are_drawn_and_only_rise() -> None:
+    drawn = [next_version(1) for _ in range(50)]
+    assert len(set(drawn)) > 40
+    now = time.time() * 1e6
+    assert all(abs(version - now) < 60e6 for version in drawn)
+    assert max(drawn) < 2**53
+    assert next_version(2**52 + 5) == 2**52 + 6
 
 
 @pytest.mark.parametrize("name", ["1.targets.json", "1.snapshot.json", "timestamp.json"])
-def test_an_altered_byte_is_refused(keys: Path, root: bytes, name: str) -> None:
-    state = signed_state(keys)
-    data = bytearray(state[name])
+def test_an_altered_byte_is_refused(keys: Path, root: Root, name: str) -> None:
+    files = signed_state(keys, root)
+    data = bytearray(files[name])
     data[len(data) // 2] ^= 1
     with pytest.raises(PublicationError, match="not what these keys signed"):
-        check(root, {**state, name: bytes(data)})
+        check(root, {**files, name: bytes(data)})
 
 
 @pytest.mark.parametrize("name", ["2.targets.json", "2.snapshot.json"])
-def test_an_older_part_in_a_newer_parts_place_is_refused(keys: Path, root: bytes, name: str) -> None:
-    older, newer = signed_state(keys, 1), signed_state(keys, 2)
+def test_an_older_part_in_a_newer_parts_place_is_refused(keys: Path, root: Root, name: str) -> None:
+    older, newer = signed_state(keys, root, 1), signed_state(keys, root, 2)
     with pytest.raises(PublicationError, match="not what these keys signed"):
         check(root, {**newer, name: older[name.replace("2.", "1.")]})
 
 
-def test_one_roles_metadata_is_not_anothers(keys: Path, root: bytes) -> None:
-    state = signed_state(keys)
+def test_one_roles_metadata_is_not_anothers(keys: Path, root: Root) -> None:
+    files = signed_state(keys, root)
     with pytest.raises(PublicationError, match="snapshot where timestamp was expected"):
-        check(root, {**state, "timestamp.json": state["1.snapshot.json"]})
+        check(root, {**files, "timestamp.json": files["1.snapshot.json"]})
 
 
-def test_one_roles_key_is_not_anothers(keys: Path, root: bytes, tmp_path: Path) -> None:
+def test_one_roles_key_is_not_anothers(keys: Path, root: Root, tmp_path: Path) -> None:
     """A thief of the timestamp's key, the one that lies on a scheduler, cannot sign targets."""
     for path in keys.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
         (tmp_path / path.name).chmod(0o600)
     (tmp_path / "targets.pem").write_bytes((keys / "timestamp.pem").read_bytes())
     with pytest.raises(PublicationError, match="targets was signed by 0/1 keys"):
-        check(root, signed_state(tmp_path))
-
-
-def test_a_root_signs_itself(keys: Path, root: bytes, tmp_path: Path) -> None:
-    assert check_root(root).version == 1
-    make_keys(tmp_path)
-    for bad in (b"", b"{}", root[:-10], make_timestamp(keys, 1, described(1, b""), EXPIRIES)):
-        with pytest.raises(PublicationError, match=r"root\.json is not a root"):
-            check_root(bad)
+        check(root, signed_state(tmp_path, make_root(tmp_path)))

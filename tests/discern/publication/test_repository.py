@@ -2,18 +2,19 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import boto3
 import pytest
-from tuf.api.metadata import Metadata, Root, Targets, Timestamp
+from tuf.api.metadata import Metadata, Root, Timestamp
 
 from discern.errors import PublicationError
+from discern.publication.catalogue import Catalogue, Change
 from discern.publication.metadata import Expiries
-from discern.publication.repository import STALE, ReleaseRepository
+from discern.publication.repository import ReleaseRepository
+from discern.publication.rotation import renew_root
 from edge_runtime.core.release import FILES, MODEL_FILE, Release, open_release
 from edge_runtime.device.repository_paths import make_pointer
 from edge_runtime.device.updates import pull
@@ -26,25 +27,82 @@ def files(repository: ReleaseRepository) -> dict[str, bytes]:
     return {str(path.relative_to(base)): path.read_bytes() for path in base.rglob("*") if path.is_file()}
 
 
+def kinds(repository: ReleaseRepository) -> list[str]:
+    """The metadata files, without their versions."""
+    return sorted(
+        name.split("/")[1].lstrip("0123456789.") for name in files(repository) if name.startswith("metadata/")
+    )
+
+
 def test_initialising_again_changes_nothing(repository: ReleaseRepository) -> None:
     before = files(repository)
-    assert set(before) == {f"metadata/{name}" for name in ("1.root.json", "1.targets.json", "1.snapshot.json")} | {
-        "metadata/timestamp.json"
-    }
+    assert kinds(repository) == ["lock", "root.json", "snapshot.json", "targets.json", "timestamp.json"]
     repository.initialise()
     assert files(repository) == before
 
 
-@pytest.mark.parametrize("lost", ["metadata/timestamp.json", "metadata/1.root.json"])
-def test_an_interrupted_initialisation_goes_on(repository: ReleaseRepository, lost: str) -> None:
+@pytest.mark.parametrize("kept", [[], ["1.root.json"], ["1.root.json", "targets.json"]])
+def test_an_interrupted_initialisation_goes_on(repository: ReleaseRepository, kept: list[str]) -> None:
     for name in files(repository):
-        if name == lost or lost.endswith("root.json"):
+        if not any(name.endswith(end) for end in kept):
             (Path(repository.url) / name).unlink()
-    if "timestamp" in lost:  # metadata that never went live, from a while ago
-        for name in files(repository):
-            os.utime(Path(repository.url) / name, (time.time() - 2 * STALE,) * 2)
     repository.initialise()
     assert repository.releases() == []
+
+
+def test_no_sentence_leads_to_an_empty_catalogue(repository: ReleaseRepository, toy_release: Release) -> None:
+    """Without its timestamp a repository is not made anew: what every command says is to repair it."""
+    repository.publish(toy_release, "production")
+    (Path(repository.url) / "metadata/timestamp.json").unlink()
+    before = files(repository)
+    for command in (repository.initialise, repository.refresh, lambda: repository.publish(toy_release, "production")):
+        with pytest.raises(PublicationError, match=r"timestamp\.json is missing: run `discern release repair`"):
+            command()
+    assert files(repository) == before
+
+
+@pytest.mark.parametrize("role", ["targets", "snapshot", "timestamp"])
+@pytest.mark.parametrize("fault", ["wrong", "missing", "damaged"])
+def test_a_key_that_does_not_fit_changes_nothing(
+    repository: ReleaseRepository, toy_release: Release, newer_release: Release, role: str, fault: str
+) -> None:
+    repository.publish(toy_release, "production")
+    before = files(repository)
+    key = Path(repository.keys) / f"{role}.pem"
+    right = key.read_bytes()
+    key.unlink()
+    if fault == "wrong":
+        key.write_bytes((Path(repository.keys) / "root.pem").read_bytes())
+    elif fault == "damaged":
+        key.write_bytes(right[:50])
+    if key.exists():
+        key.chmod(0o600)
+    with pytest.raises(PublicationError, match=rf"{role}\.pem") as caught:
+        repository.publish(newer_release, "production")
+    assert "\n" not in str(caught.value)
+    assert files(repository) == before
+    key.write_bytes(right)
+    key.chmod(0o600)
+    repository.publish(newer_release, "production")
+    assert repository.current("production") == newer_release.id
+
+
+def test_all_keys_that_do_not_fit_are_told_at_once(repository: ReleaseRepository) -> None:
+    for role in ("targets", "timestamp"):
+        (Path(repository.keys) / f"{role}.pem").unlink()
+    with pytest.raises(PublicationError, match=r"targets\.pem cannot.* .*timestamp\.pem cannot"):
+        Change(Catalogue(repository.store, repository.store.state()))
+
+
+def test_nothing_is_signed_under_an_expired_root(tmp_path: Path, toy_release: Release) -> None:
+    expired = ReleaseRepository(str(tmp_path / "r"), tmp_path / "keys", Expiries(root=timedelta(seconds=-1)))
+    with pytest.raises(PublicationError, match=r"root 1 expired on .*: run `discern release renew-root`"):
+        expired.initialise()
+    assert not (tmp_path / "r/metadata/timestamp.json").exists()
+    renew_root(ReleaseRepository(expired.url, expired.keys).store)
+    expired.initialise()
+    expired.publish(toy_release, "production")
+    assert pull(expired.url, tmp_path / "home", trusted_root=Path(expired.root)).release == toy_release.id
 
 
 def test_roots_have_four_keys_and_end_sensibly(repository: ReleaseRepository) -> None:
@@ -91,7 +149,7 @@ def test_only_the_timestamp_is_ever_written_over(
     repository.publish(toy_release, "production")
     before = files(repository)
     repository.publish(newer_release, "production")
-    repository.rollback("production", toy_release.id)
+    repository.rollback("production", toy_release.id, "Ada", "a test")
     repository.refresh()
     after = files(repository)
     assert {name for name, data in before.items() if after.get(name) != data} == {"metadata/timestamp.json"}
@@ -117,24 +175,68 @@ def test_a_rollback_is_a_newer_state(
 ) -> None:
     repository.publish(toy_release, "production")
     repository.publish(newer_release, "production")
-    version = repository._state().timestamp.version
-    repository.rollback("production", toy_release.id)
+    version = repository.store.state().timestamp.version
+    repository.rollback("production", toy_release.id, "Ada", "a test")
     assert repository.current("production") == toy_release.id
-    assert repository._state().timestamp.version == version + 1
+    assert repository.store.state().timestamp.version > version
     with pytest.raises(PublicationError, match="0000000000000000 is not in"):
-        repository.rollback("production", "0" * 16)
+        repository.rollback("production", "0" * 16, "Ada", "a test")
 
 
-def test_refresh_signs_the_targets_again_before_they_run_out(
+def test_refresh_signs_all_anew(repository: ReleaseRepository, toy_release: Release, tmp_path: Path) -> None:
+    repository.publish(toy_release, "production")
+    before = repository.store.state()
+    repository.refresh()
+    after = repository.store.state()
+    assert after.targets.version > before.targets.version
+    assert after.targets.targets == before.targets.targets
+    assert pull(repository.url, tmp_path / "home", trusted_root=Path(repository.root)).release == toy_release.id
+
+
+def test_a_schedule_refreshes_without_the_key_of_targets_for_half_of_its_time(
     repository: ReleaseRepository, toy_release: Release, tmp_path: Path
 ) -> None:
     repository.publish(toy_release, "production")
+    (Path(repository.keys) / "targets.pem").unlink()
+    before = repository.store.state().targets.version
     repository.refresh()
-    assert repository._state().targets.version == 2
-    short = ReleaseRepository(repository.url, repository.keys, Expiries(targets=timedelta(days=5 * 365)))
-    short.refresh()
-    assert short._state().targets.version == 3
+    assert repository.store.state().targets.version == before
     assert pull(repository.url, tmp_path / "home", trusted_root=Path(repository.root)).release == toy_release.id
+    short = ReleaseRepository(repository.url, repository.keys, Expiries(targets=timedelta(days=5 * 365)))
+    with pytest.raises(PublicationError, match=r"targets\.pem cannot be read"):
+        short.refresh()
+
+
+def test_a_repository_of_an_older_backup_is_believed_again_after_one_change(
+    repository: ReleaseRepository, toy_release: Release, newer_release: Release, tmp_path: Path
+) -> None:
+    repository.publish(toy_release, "production")
+    backup = files(repository)
+    repository.publish(newer_release, "production")
+    home = tmp_path / "home"
+    assert pull(repository.url, home, trusted_root=Path(repository.root)).release == newer_release.id
+    shutil.rmtree(repository.url)
+    for name, data in backup.items():
+        (Path(repository.url) / name).parent.mkdir(parents=True, exist_ok=True)
+        (Path(repository.url) / name).write_bytes(data)
+    repository.refresh()
+    assert pull(repository.url, home).release == toy_release.id
+
+
+def test_a_repository_of_counted_versions_goes_on(
+    repository: ReleaseRepository, toy_release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(repository.url)
+    with monkeypatch.context() as counted:
+        counted.setattr("discern.publication.store.next_version", lambda previous: previous + 1)
+        repository.initialise()
+        repository.publish(toy_release, "staging")
+    assert repository.store.state().version == 2
+    home = tmp_path / "home"
+    pull(repository.url, home, "staging", trusted_root=Path(repository.root))
+    repository.publish(toy_release, "production")
+    assert repository.store.state().version > 10**15
+    assert pull(repository.url, home).release == toy_release.id
 
 
 def test_fetch_brings_a_release_back(repository: ReleaseRepository, toy_release: Release, tmp_path: Path) -> None:
@@ -208,30 +310,33 @@ def test_a_release_is_laid_out_as_the_devices_tests_have_it(
     for publisher in (repository, toy):
         publisher.publish(toy_release, "production")
         publisher.publish(newer_release, "production")
-        publisher.rollback("production", toy_release.id)
+    repository.rollback("production", toy_release.id, "Ada", "a test")
+    toy.rollback("production", toy_release.id)
     base = Path(toy.url)
     written = {str(path.relative_to(base)): path.read_bytes() for path in base.rglob("*") if path.is_file()}
-    published = files(repository)
-    assert set(published) == set(written)
-    for name, data in written.items():
-        if name.startswith("targets/"):
-            assert published[name] == data
+    published = {
+        name: data
+        for name, data in files(repository).items()
+        if name.startswith("targets/") and not name.endswith("history.json")
+    }
+    assert published == {name: data for name, data in written.items() if name.startswith("targets/")}
 
 
 # Several publishers, and those who should not be one.
 
 
-def test_a_publisher_that_was_overtaken_writes_nothing_over(
+def test_a_publisher_that_was_overtaken_changes_nothing(
     repository: ReleaseRepository, toy_release: Release, newer_release: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between its first look and its timestamp another one went live; it skips their files as left over."""
+    """Between its first look and its timestamp another one went live."""
     slow = ReleaseRepository(repository.url, repository.keys)
-    state = slow._state()
+    state = slow.store.state()
     repository.publish(newer_release, "production")
     live = files(repository)
-    monkeypatch.setattr(slow, "_state", lambda: state)
-    monkeypatch.setattr(slow._storage, "age", lambda _name: STALE + 1)
-    with pytest.raises(PublicationError, match="another publisher is changing"):
+    monkeypatch.setattr(slow.store, "state", lambda: state)
+    with pytest.raises(
+        PublicationError, match=r"another publisher changed .* nothing of this change is visible: run it"
+    ):
         slow.publish(toy_release, "production")
     metadata = {name: data for name, data in files(repository).items() if name.startswith("metadata/")}
     assert metadata == {name: data for name, data in live.items() if name.startswith("metadata/")}
@@ -252,7 +357,7 @@ def test_of_publishers_at_once_the_losers_hear_it_and_nothing_is_lost(
         errors = list(pool.map(publish, range(6)))
     won = [not error for error in errors]
     assert any(won)
-    assert all("another publisher is changing" in error for error in errors if error)
+    assert all("another publisher changed" in error for error in errors if error)
     named = [repository.current(f"channel{number}") for number in range(6)]
     assert [name is not None for name in named] == won
     for number in range(6):
@@ -262,19 +367,19 @@ def test_of_publishers_at_once_the_losers_hear_it_and_nothing_is_lost(
     assert pull(repository.url, home, "channel5", trusted_root=Path(repository.root)).release == toy_release.id
 
 
-@pytest.mark.parametrize("role", ["targets", "snapshot"])
-def test_a_publisher_that_died_blocks_the_next_one_for_a_while_only(
-    repository: ReleaseRepository, toy_release: Release, tmp_path: Path, role: str
+def test_a_release_is_published_only_over_the_one_that_it_was_judged_against(
+    repository: ReleaseRepository, toy_release: Release, newer_release: Release
 ) -> None:
-    orphan = Path(repository.url) / f"metadata/2.{role}.json"
-    orphan.write_bytes(b"half a fi")
-    with pytest.raises(PublicationError, match=r"another publisher .* in 10 minutes"):
-        repository.publish(toy_release, "production")
-    assert repository.current("production") is None
-    os.utime(orphan, (time.time() - STALE - 60,) * 2)
-    repository.publish(toy_release, "production")
-    assert repository.current("production") == toy_release.id
-    assert pull(repository.url, tmp_path / "home", trusted_root=Path(repository.root)).release == toy_release.id
+    repository.publish(toy_release, "production", expected=None)
+    before = files(repository)
+    for expected in (None, "0" * 16):
+        with pytest.raises(PublicationError, match=rf"names {toy_release.id} by now, .*: run the comparison again"):
+            repository.publish(newer_release, "production", expected=expected)
+    assert files(repository) == before
+    repository.publish(newer_release, "production", expected=toy_release.id, why="better", decision="d1")
+    (*_, record) = repository.history().records
+    assert (record.action, record.release, record.previous) == ("publish", newer_release.id, toy_release.id)
+    assert (record.by, record.why, record.decision) == (None, "better", "d1")
 
 
 def test_what_others_signed_is_not_built_on(
@@ -283,30 +388,35 @@ def test_what_others_signed_is_not_built_on(
     thief = ReleaseRepository(str(tmp_path / "thief"), tmp_path / "thief-keys")
     thief.initialise()
     shutil.copytree(Path(thief.url) / "metadata", Path(repository.url) / "metadata", dirs_exist_ok=True)
-    with pytest.raises(PublicationError, match="not what these keys signed"):
-        repository.publish(toy_release, "production")
-    with pytest.raises(PublicationError, match="was made with other keys"):
-        repository.initialise()
+    for command in (repository.initialise, lambda: repository.publish(toy_release, "production")):
+        with pytest.raises(PublicationError, match="was made with other keys"):
+            command()
 
 
-@pytest.mark.parametrize("name", ["timestamp.json", "1.snapshot.json", "1.targets.json"])
+@pytest.mark.parametrize("kind", ["timestamp", "snapshot", "targets"])
 def test_altered_or_missing_metadata_stops_the_publisher(
-    repository: ReleaseRepository, toy_release: Release, name: str
+    repository: ReleaseRepository, toy_release: Release, kind: str
 ) -> None:
-    path = Path(repository.url) / "metadata" / name
+    repository.publish(toy_release, "staging")
+    (*_, path) = sorted((Path(repository.url) / "metadata").glob(f"*{kind}.json"))
     flip(path)
-    with pytest.raises(PublicationError, match="not what these keys signed"):
+    with pytest.raises(PublicationError, match=r"not what these keys signed .*: run `discern release repair`"):
         repository.publish(toy_release, "production")
     path.unlink()
-    with pytest.raises(PublicationError, match=r"missing: restore|not a repository yet"):
+    with pytest.raises(PublicationError, match=rf"{kind}\.json is missing: run `discern release repair`"):
         repository.publish(toy_release, "production")
 
 
-def test_without_keys_or_repository_it_says_what_to_run(tmp_path: Path, repository: ReleaseRepository) -> None:
-    with pytest.raises(PublicationError, match=r"root\.json cannot be read .* run `discern release init`"):
-        ReleaseRepository(repository.url, tmp_path / "nothing").current("production")
-    with pytest.raises(PublicationError, match="is not a repository yet: run"):
+def test_without_keys_or_repository_it_says_what_to_run(
+    tmp_path: Path, repository: ReleaseRepository, toy_release: Release
+) -> None:
+    with pytest.raises(PublicationError, match="is not a repository yet: run `discern release init`"):
         ReleaseRepository(str(tmp_path / "nothing"), repository.keys).current("production")
+    repository.publish(toy_release, "production")
+    with pytest.raises(
+        PublicationError, match=r"root\.json is missing: run `discern release repair`, or name the keys"
+    ):
+        ReleaseRepository(repository.url, tmp_path / "nothing").current("production")
     Path(repository.root).unlink()
     with pytest.raises(PublicationError, match=r"root\.json is missing although"):
         repository.initialise()
@@ -320,8 +430,8 @@ def test_expiry_is_the_devices_matter(repository: ReleaseRepository, toy_release
 
 def test_targets_say_length_and_hash(repository: ReleaseRepository, toy_release: Release) -> None:
     repository.publish(toy_release, "production")
-    targets = Metadata[Targets].from_bytes(files(repository)["metadata/2.targets.json"]).signed.targets
-    assert len(targets) == len(FILES) + 2
+    targets = repository.store.state().targets.targets
+    assert len(targets) == len(FILES) + 3
     for name, entry in toy_release.manifest.files.items():
         target = targets[f"files/{entry.sha256}/{name}"]
         assert (target.length, target.hashes) == (entry.bytes, {"sha256": entry.sha256})
@@ -347,7 +457,7 @@ def test_publish_and_pull_through_a_bucket(
     assert pull(url, home, trusted_root=Path(repository.root)).release == toy_release.id
     repository.publish(newer_release, "production")
     assert pull(url, home).release == newer_release.id
-    repository.rollback("production", toy_release.id)
+    repository.rollback("production", toy_release.id, "Ada", "a test")
     assert pull(url, home).release == toy_release.id
     assert {release.id for release in repository.releases()} == {toy_release.id, newer_release.id}
     assert repository.fetch(newer_release.id, tmp_path / "fetched").id == newer_release.id
@@ -368,5 +478,5 @@ def test_a_publisher_needs_no_folder_of_its_own(s3_environment: str, toy_release
     root = tmp_path / "root.json"
     boto3.client("s3").download_file("shop", "keys/root.json", str(root))
     assert pull(repository.url, tmp_path / "home", trusted_root=root).release == toy_release.id
-    with pytest.raises(PublicationError, match=r"^s3://shop/other/root\.json cannot be read .*`discern rel"):
+    with pytest.raises(PublicationError, match=r"^s3://shop/other/root\.json is missing: run `discern rel"):
         ReleaseRepository("s3://shop/releases", "s3://shop/other").current("production")

@@ -56,6 +56,18 @@ def test_publish_changes_nothing_for_a_candidate_that_lost(repository: ReleaseRe
     assert stage(candidate) is None
 
 
+def test_publish_leaves_a_release_that_a_person_rejected_or_rolled_back_from(
+    repository: ReleaseRepository, candidate: Release, newer_release: Release
+) -> None:
+    repository.publish(newer_release, "production")
+    repository.stage(candidate, "staging")
+    repository.reject(candidate.id, "Ada", "a test")
+    assert publish.entrypoint(candidate, BETTER, USE_CASE, None, "manual", Channels()).reason == (
+        f"a person decides: {repository.is_held(candidate.id, 'production')}"
+    )
+    assert (repository.current("production"), repository.current("staging")) == (newer_release.id, None)
+
+
 def test_publish_mends_the_stage_that_an_interrupted_run_left_behind(
     repository: ReleaseRepository, candidate: Release
 ) -> None:
