@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import swift_server
 from tests.prepared import REPOSITORY, copy_zenml_config
 
 pytest_plugins = ["tests.suite"]
@@ -64,6 +65,16 @@ def s3_endpoint() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def swift_endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of Swift with its S3 API, for long tests: it checks signatures, and knows no condition on a write."""
+    installed = swift_server.environment()
+    if installed is None:
+        pytest.fail("Swift is not installed: `make test-long` puts it into .tools/swift; DISCERN_SWIFT names another.")
+    with swift_server.swift_server(installed, tmp_path_factory.mktemp("swift")) as endpoint:
+        yield endpoint
 
 
 @pytest.fixture

@@ -316,10 +316,13 @@ class ReleaseRepository:
         write_file(self.root, data)
 
     def _complete(self, release: Release, change: Change) -> None:
-        """Write what somebody deleted since it was found there: a collection may have run at the same time."""
+        """Write what somebody deleted since it was found there: a collection may have run at the same time.
+
+        What was listed before is not collected while the list is what this change was made from.
+        """
         for path, data in _contents(release, None):
             name = stored_name(change.targets[path])
-            if self.store.files.size(name) != len(data):
+            if path not in change.catalogue.targets and self.store.files.size(name) != len(data):
                 self.store.files.replace(name, data)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from s3fs import S3FileSystem
 from tuf.api.metadata import Metadata, Root, Timestamp
 
 from discern.errors import PublicationError
@@ -20,6 +21,7 @@ from edge_runtime.device.repository_paths import make_pointer
 from edge_runtime.device.updates import pull
 from tests.edge_runtime.toy_release import flip
 from tests.edge_runtime.toy_repository import ToyRepository
+from tests.proxies import Proxy
 
 
 def files(repository: ReleaseRepository) -> dict[str, bytes]:
@@ -480,3 +482,42 @@ def test_a_publisher_needs_no_folder_of_its_own(s3_environment: str, toy_release
     assert pull(repository.url, tmp_path / "home", trusted_root=root).release == toy_release.id
     with pytest.raises(PublicationError, match=r"^s3://shop/other/root\.json is missing: run `discern rel"):
         ReleaseRepository("s3://shop/releases", "s3://shop/other").current("production")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (403, "AccessDenied", r"these credentials may not do this there"),
+        (403, "SignatureDoesNotMatch", r"the signature is wrong\): check AWS_SECRET_ACCESS_KEY and the region"),
+        (400, "AuthorizationHeaderMalformed", r"the bucket is in another region\): check AWS_DEFAULT_REGION"),
+        (507, "InsufficientStorage", r"it is full\): make room"),
+        (404, "NoSuchBucket", r"there is no such bucket|is not a repository yet"),
+    ],
+)
+def test_what_a_bucket_refuses_is_one_sentence_and_changes_nothing(
+    proxy: Proxy, bucket: str, toy_release: Release, tmp_path: Path, status: int, code: str, words: str
+) -> None:
+    repository = ReleaseRepository(f"{bucket}/releases", tmp_path / "keys")
+    repository.initialise()
+    before = repository.store.files.files()
+    proxy.refuse(status, code, path="/targets/" if code != "NoSuchBucket" else "")
+    with pytest.raises(PublicationError, match=words) as caught:
+        repository.publish(toy_release, "production")
+    assert "\n" not in str(caught.value)
+    proxy.refuse(0, "", times=0)
+    assert set(repository.store.files.files()) == set(before)
+    assert repository.current("production") is None
+
+
+@pytest.mark.slow
+def test_a_server_that_is_gone_is_one_sentence(
+    proxy: Proxy, bucket: str, toy_release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = ReleaseRepository(f"{bucket}/releases", tmp_path / "keys")
+    repository.initialise()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    S3FileSystem.clear_instance_cache()
+    with pytest.raises(
+        PublicationError, match=r"cannot be read or written \(nobody answers there\): check the network"
+    ):
+        ReleaseRepository(repository.url, repository.keys).publish(toy_release, "production")
