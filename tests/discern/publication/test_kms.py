@@ -21,7 +21,7 @@ from discern.publication.rotation import rotate
 from edge_runtime.core.release import Release
 from tests.discern.publication.conftest import Pull
 
-HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
+HASHES: dict[str, Any] = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 
 
 def _sign_digest(private_key: Any, message: bytes, algorithm: str) -> bytes:
