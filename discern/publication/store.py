@@ -23,6 +23,7 @@ from tuf.api.metadata import MetaFile, Root, TargetFile
 
 from discern.errors import PublicationError
 from discern.publication import keys as key_files
+from discern.publication.history import PATH as HISTORY
 from discern.publication.metadata import (
     HASHES,
     SIGNING_ROLES,
@@ -83,10 +84,17 @@ class SignedStore:
         if stored is None and not self.is_empty():
             raise PublicationError(f"{self.url}/{root_file(root.version)} is missing: run `discern release repair`.")
         if stored not in (None, data):
-            raise PublicationError(f"{self.url} was made with other keys than those in {self.keys}: name its own keys.")
+            raise self._other_root(root.version, stored or b"")
         while (data_of_next := self.files.read(root_file(root.version + 1))) is not None:
             root = follow(root, data_of_next)
         return root
+
+    def _other_root(self, version: int, stored: bytes) -> PublicationError:
+        try:
+            check_root(stored)
+        except PublicationError:
+            return PublicationError(f"{self.url}/{root_file(version)} was altered: run `discern release repair`.")
+        return PublicationError(f"{self.url} was made with other keys than those in {self.keys}: name its own keys.")
 
     def own_root(self) -> bytes:
         """Return the publisher's copy of the root.
@@ -231,14 +239,13 @@ class SignedStore:
         """
         name = f"{self.url}/{stored_name(target)}"
         data = self.files.read(stored_name(target))
+        again = "" if target.path == HISTORY else "publish the release again, or "
         if data is None:
-            raise PublicationError(f"{name} is missing: publish the release again, or run `discern release repair`.")
+            raise PublicationError(f"{name} is missing: {again}run `discern release repair`.")
         try:
             target.verify_length_and_hashes(data)
         except RepositoryError:
-            raise PublicationError(
-                f"{name} was altered: publish the release again, or run `discern release repair`."
-            ) from None
+            raise PublicationError(f"{name} was altered: {again}run `discern release repair`.") from None
         return data
 
     @contextmanager

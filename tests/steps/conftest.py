@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from edge_runtime.core.release import Release
+from tests.discern.conftest import newer_release
 from tests.edge_runtime.toy_release import build_toy
 from tests.stack import local_stack, zenml_database
 
-__all__ = ["local_stack", "zenml_database"]
+__all__ = ["local_stack", "newer_release", "zenml_database"]
 
 
 @pytest.fixture(scope="session")

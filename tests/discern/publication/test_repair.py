@@ -129,6 +129,8 @@ def test_a_lost_or_altered_root_comes_back_from_the_keys(
     for version, harm in ((1, "lost"), (2, "altered"), (3, "lost")):
         path = Path(filled.url) / f"metadata/{version}.root.json"
         path.unlink() if harm == "lost" else flip(path)
+    with pytest.raises(PublicationError, match=r"3\.root\.json is missing: run `discern release repair`"):
+        filled.refresh()
     done = repair(filled.store)
     assert [line.split(",")[0] for line in done] == [
         "metadata/1.root.json was missing",
@@ -136,6 +138,13 @@ def test_a_lost_or_altered_root_comes_back_from_the_keys(
         "metadata/3.root.json was missing",
     ]
     assert check(filled, quick_pull, newer_release.id)
+
+
+def test_an_altered_root_is_told_from_that_of_other_keys(filled: ReleaseRepository) -> None:
+    (Path(filled.url) / "metadata/1.root.json").write_bytes(b"garbage")
+    with pytest.raises(PublicationError, match=r"1\.root\.json was altered: run `discern release repair`"):
+        filled.refresh()
+    assert repair(filled.store) == ["metadata/1.root.json was altered, and is back."]
 
 
 def test_garbage_in_the_place_of_the_next_root_is_replaced(

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tuf.api.metadata import Metadata, Root
 
 from edge_runtime.core.release import FILES, MANIFEST_FILE, Release
 from edge_runtime.device import repository_client
@@ -17,7 +18,7 @@ from edge_runtime.device.updates import pull
 from edge_runtime.errors import EdgeError, UpdateError
 from tests.edge_runtime.homes import assert_untouched
 from tests.edge_runtime.toy_release import flip
-from tests.edge_runtime.toy_repository import ToyRepository, make_root, make_signers
+from tests.edge_runtime.toy_repository import ToyRepository, make_root, make_signers, signed
 
 
 def repository_files(folder: Path) -> list[str]:
@@ -140,6 +141,13 @@ def test_another_root_is_refused(repository: ToyRepository, home: Path, tmp_path
     (tmp_path / "other.json").write_bytes(make_root(make_signers()))
     with pytest.raises(UpdateError, match=r"other\.json is not the root that"):
         pull(repository.url, home, trusted_root=tmp_path / "other.json")
+    # A later root counts only where the one that is trusted leads to it.
+    others = make_signers()
+    later = Metadata[Root].from_bytes(make_root(others)).signed
+    later.version = 2
+    (tmp_path / "later.json").write_bytes(signed(others, later))
+    with pytest.raises(UpdateError, match=r"later\.json is not the root that"):
+        pull(repository.url, home, trusted_root=tmp_path / "later.json")
     assert_untouched(home, toy_release)
     # On a device that trusts nobody yet the wrong root is refused too, and not kept.
     fresh = tmp_path / "fresh"
