@@ -27,6 +27,7 @@ from discern.publication.decisions import Person
 from discern.publication.history import History, Record
 from discern.publication.metadata import TARGETS, Expiries, State, expires_after
 from discern.publication.roots import check_root, check_unexpired, first_root
+from discern.publication.rotation import keep_roots
 from discern.publication.signing import Signing, sign_with
 from discern.publication.store import LIVE, SignedStore, root_file, stored_name
 from discern.storage.atomic_folder import is_free, new_folder
@@ -89,6 +90,7 @@ class ReleaseRepository:
                 store.switch(newest, {}, 0, None, store.signing(newest))
             else:
                 store.state()
+                keep_roots(store)
 
     def publish(
         self,

@@ -52,6 +52,13 @@ def test_an_interrupted_initialisation_goes_on(repository: ReleaseRepository, ke
     assert repository.releases() == []
 
 
+def test_initialising_keeps_copies_of_the_roots_beside_the_keys(repository: ReleaseRepository) -> None:
+    copy = Path(repository.keys) / "1.root.json"  # repositories of before have none
+    copy.unlink()
+    repository.initialise()
+    assert copy.read_bytes() == Path(repository.root).read_bytes()
+
+
 def test_no_sentence_leads_to_an_empty_catalogue(repository: ReleaseRepository, toy_release: Release) -> None:
     """Without its timestamp a repository is not made anew: what every command says is to repair it."""
     repository.publish(toy_release, "production")
