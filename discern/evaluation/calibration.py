@@ -112,5 +112,5 @@ def calibrate(
     calibrator = fit_calibrator(chosen.results)
     foreign = scores_elsewhere(chosen.gallery, None if elsewhere is None else elsewhere.measuring)
     rule = replace(chosen.rule, least_probability=least_probability)
-    metrics = measure(test.search(chosen.gallery), rule, calibrator, foreign)
+    metrics = measure(test.search(chosen.gallery, ranked=True), rule, calibrator, foreign)
     return CalibratedModel(tried, rule, calibrator, metrics)

@@ -34,6 +34,7 @@ class Metrics(BaseModel):
     Attributes:
         recall_at_1: share of the enrolled queries whose nearest class is right, whatever the decision.
         unseen_recall_at_1: the same for enrolled classes that the model never trained on.
+        map_at_r: mean average precision at R of the enrolled queries, `average_precision_at_r`, whatever the decision.
         tpir: share of the enrolled queries answered with the right name (1 - FNIR).
         unseen_tpir: the same for enrolled classes that the model never trained on.
         tnir: share of the unknowns answered `unknown` (1 - FPIR): queries of classes that are held out as unknown, and
@@ -53,6 +54,7 @@ class Metrics(BaseModel):
 
     recall_at_1: float | None
     unseen_recall_at_1: float | None
+    map_at_r: float | None = None
     tpir: float | None
     unseen_tpir: float | None
     tnir: float | None
@@ -135,11 +137,12 @@ def measure(
     return Metrics(
         recall_at_1=_share(results.retrieved, enrolled),
         unseen_recall_at_1=_share(results.retrieved, unseen),
+        map_at_r=_map_at_r(results),
         tpir=_share(right, enrolled),
         unseen_tpir=_share(right, unseen),
         tnir=_share(right, ~enrolled),
         left_out_tnir=_share(right, results.left_out),
-        elsewhere_tnir=None if elsewhere is None else float((~_named(elsewhere, rule, calibrator)).mean()),
+        elsewhere_tnir=None if elsewhere is None else float((~named(elsewhere, rule, calibrator)).mean()),
         auroc=unknown_auroc(results),
         joint_auroc=None if results.probabilities is None else _auroc(enrolled, results.probabilities),
         precision=precision,
@@ -154,7 +157,14 @@ def measure(
     )
 
 
-def _named(scores: NDArray[np.float32], rule: DecisionRule, calibrator: Calibrator | None) -> NDArray[np.bool_]:
+def _map_at_r(results: SearchResults) -> float | None:
+    if results.average_precision is None or not results.enrolled.any():
+        return None
+    return float(results.average_precision[results.enrolled].mean())
+
+
+def named(scores: NDArray[np.float32], rule: DecisionRule, calibrator: Calibrator | None) -> NDArray[np.bool_]:
+    """Return whether each photo gets a name; `scores` [n, 2] are of its best and its second class."""
     return decide(scores, rule, None if calibrator is None else right_probability(scores, calibrator))
 
 
@@ -170,12 +180,26 @@ def macro_precision_recall(truth: NDArray[np.int64], answers: NDArray[np.int64])
         truth: [q] class, or -1 for an unknown.
         answers: [q] class, or -1 for `unknown`.
     """
+    precision, recall = class_precision_recall(truth, answers)
+    return _mean(precision), _mean(recall)
+
+
+def class_precision_recall(
+    truth: NDArray[np.int64], answers: NDArray[np.int64], classes: int = 1
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the precision and the recall [c] of each class; not a number where it is never answered, never asked.
+
+    Args:
+        truth: [q] class, or -1 for an unknown.
+        answers: [q] class, or -1 for `unknown`.
+        classes: at least so many are told of.
+    """
     named, enrolled = answers != UNKNOWN, truth != UNKNOWN
-    classes = int(max(truth.max(initial=0), answers.max(initial=0))) + 1
-    hits = np.bincount(truth[enrolled & (truth == answers)], minlength=classes)
-    answered = np.bincount(answers[named], minlength=classes)
-    present = np.bincount(truth[enrolled], minlength=classes)
-    return _mean_ratio(hits, answered), _mean_ratio(hits, present)
+    count = max(classes, int(max(truth.max(initial=0), answers.max(initial=0))) + 1)
+    hits = np.bincount(truth[enrolled & (truth == answers)], minlength=count)
+    answered = np.bincount(answers[named], minlength=count)
+    present = np.bincount(truth[enrolled], minlength=count)
+    return _ratio(hits, answered), _ratio(hits, present)
 
 
 def _auroc(enrolled: NDArray[np.bool_], scores: NDArray[Any]) -> float | None:
@@ -192,8 +216,13 @@ def _with_error(rate: float | None, error: str | None = None) -> str:
     return f"{rate:.3f}" + (f" ({error} {1 - rate:.3f})" if error else "")
 
 
-def _mean_ratio(hits: NDArray[np.int64], counts: NDArray[np.int64]) -> float | None:
-    return float((hits[counts > 0] / counts[counts > 0]).mean()) if counts.any() else None
+def _ratio(hits: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.divide(hits, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+
+
+def _mean(values: NDArray[np.float64]) -> float | None:
+    told = values[~np.isnan(values)]
+    return float(told.mean()) if len(told) else None
 
 
 def _share(hits: NDArray[np.bool_], among: NDArray[np.bool_]) -> float | None:

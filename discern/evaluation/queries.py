@@ -61,13 +61,13 @@ class EmbeddedSplit:
         """The photos as queries."""
         return Queries(self.vectors, self.labels, self.trained, self.left_out)
 
-    def search(self, gallery: Gallery) -> SearchResults:
-        """Search the photos in `gallery`.
+    def search(self, gallery: Gallery, *, ranked: bool = False) -> SearchResults:
+        """Search the photos in `gallery`; `ranked`: rank its rows too.
 
         Raises:
             DataError: there is no photo.
         """
-        return self.queries.search(gallery)
+        return self.queries.search(gallery, ranked=ranked)
 
     def enrol(self, config: GalleryConfig) -> Gallery:
         """Enrol the photos.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discern.errors import DataError
+from discern.evaluation.average_precision import average_precision_at_r
 from discern.evaluation.gallery import Gallery, Vectors
 from edge_runtime.core.decision import Calibrator, DecisionRule, decide, right_probability
 from edge_runtime.core.index import NO_CLASS, GalleryIndex
@@ -33,6 +34,8 @@ class SearchResults:
         trained: [q] whether the model trained on the query's class.
         left_out: [q] whether the query's class is enrolled, and was left out of the search: an unknown.
         probabilities: [q] that the best class is right, as a calibrator states; None where none does.
+        average_precision: [q] at R, of the ranked gallery rows, not a number for an unknown; None where the search did
+            not rank them.
     """
 
     truth: NDArray[np.int64]
@@ -43,6 +46,7 @@ class SearchResults:
     trained: NDArray[np.bool_]
     left_out: NDArray[np.bool_]
     probabilities: NDArray[np.float64] | None = None
+    average_precision: NDArray[np.float64] | None = None
 
     @property
     def enrolled(self) -> NDArray[np.bool_]:
@@ -82,6 +86,7 @@ class SearchResults:
             self.trained[rows],
             self.left_out[rows],
             None if self.probabilities is None else self.probabilities[rows],
+            None if self.average_precision is None else self.average_precision[rows],
         )
 
 
@@ -101,13 +106,19 @@ class Queries:
     trained: frozenset[str] = frozenset()
     left_out: NDArray[np.bool_] | None = None
 
-    def search(self, gallery: Gallery) -> SearchResults:
-        """Search these queries in a gallery.
+    def search(self, gallery: Gallery, *, ranked: bool = False) -> SearchResults:
+        """Search these queries in a gallery; `ranked`: rank its rows too, which compares each query with each row.
 
         Raises:
             DataError: there is no query.
         """
-        return self.search_index(gallery.index, gallery.labels)
+        results = self.search_index(gallery.index, gallery.labels)
+        if not ranked:
+            return results
+        precision = np.full(len(results.truth), np.nan)
+        enrolled = results.enrolled
+        precision[enrolled] = average_precision_at_r(gallery.index, self.vectors[enrolled], results.truth[enrolled])
+        return replace(results, average_precision=precision)
 
     def search_index(self, index: GalleryIndex, enrolled: tuple[str, ...]) -> SearchResults:
         """Search these queries in an index whose class numbers are positions in `enrolled`.

@@ -138,7 +138,7 @@ def _evaluate(release: Release, photos: FrozenPhotos, gallery: GalleryConfig) ->
     identifier = Identifier(release)
     enrolled = photos.gallery.embed(identifier.model).enrol(as_enrolled_by(release, gallery))
     queries = photos.queries.embed(identifier.model)
-    results = queries.search(enrolled).stated_by(identifier.calibrator)
+    results = queries.search(enrolled, ranked=True).stated_by(identifier.calibrator)
     answers = AnsweredQueries(
         truth=results.truth,
         answered=results.answers(identifier.rule),

@@ -19,6 +19,7 @@ OVER_CLASSES = "95 % over classes"
 # Figure -> (name, meaning). The words are the glossary's.
 FIGURES = {
     "recall_at_1": ("recall@1", "Queries of enrolled classes whose nearest class is the right one."),
+    "map_at_r": ("MAP@R", "How far up the gallery photos of the right class stand in the ranking; 1 is perfect."),
     "tpir": ("TPIR", "True-positive identification rate: queries of enrolled classes that get the right name."),
     "tnir": ("TNIR", "Unknown queries that are refused. The rest, FPIR, get a name, which is always wrong."),
     "left_out_tnir": ("TNIR, left out", "The same for enrolled classes that are asked as if they were not enrolled."),

@@ -40,7 +40,9 @@ def test_calibrate_fits_on_validation_and_measures_test(splits: Splits) -> None:
     fitted_on = validation.search(calibrated.gallery)
     assert calibrated.rule == fit_promised_rule(fitted_on, 0.25).rule
     assert calibrated.calibrator == fit_calibrator(fitted_on)
-    assert calibrated.metrics == measure(test.search(calibrated.gallery), calibrated.rule, calibrated.calibrator)
+    assert calibrated.metrics == measure(
+        test.search(calibrated.gallery, ranked=True), calibrated.rule, calibrated.calibrator
+    )
 
 
 def test_calibrate_does_not_see_the_test_queries(splits: Splits) -> None:

@@ -15,8 +15,8 @@ from scipy.stats import rankdata
 from sklearn.metrics import precision_score, recall_score, roc_auc_score
 
 from discern.evaluation.gallery import GalleryConfig, enrol
-from discern.evaluation.metrics import macro_precision_recall, measure, unknown_auroc
-from discern.evaluation.retrieval import SearchResults, search
+from discern.evaluation.metrics import class_precision_recall, macro_precision_recall, measure, unknown_auroc
+from discern.evaluation.retrieval import Queries, SearchResults
 from edge_runtime.core.identify import DecisionRule
 from tests.discern.evaluation.cases import ACCEPT_ALL, drawn, results
 
@@ -144,29 +144,60 @@ def test_figures_keep_their_bounds_and_their_order(found: SearchResults, thresho
     assert stricter.tnir >= figures.tnir
 
 
-def test_recall_at_1_is_pytorch_metric_learnings_on_a_closed_set() -> None:
+@pytest.mark.parametrize(("of_a_class", "name"), [(3, "MAP@R"), (1, "one row a class")])
+def test_recall_at_1_and_map_at_r_are_pytorch_metric_learnings_on_a_closed_set(of_a_class: int, name: str) -> None:
     rng = np.random.default_rng(3)
     centres = rng.normal(size=(12, 8))
     names = np.repeat(np.arange(12), 8)
     vectors = centres[names] + rng.normal(size=(96, 8))
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-    first = np.tile([True] * 3 + [False] * 5, 12)
+    first = np.tile([True] * of_a_class + [False] * (8 - of_a_class), 12)
     labels = [f"{name:02}" for name in names]
     gallery = enrol(vectors[first], [x for x, keep in zip(labels, first, strict=True) if keep], GalleryConfig())
     queries = [x for x, keep in zip(labels, first, strict=True) if not keep]
-    ours = measure(search(gallery, vectors[~first], queries, frozenset()), ACCEPT_ALL).recall_at_1
+    ours = measure(Queries(vectors[~first], queries).search(gallery, ranked=True), ACCEPT_ALL)
     # Its search defaults to faiss, and queries of unknown classes would vanish from its figure.
     calculator = AccuracyCalculator(
-        include=("precision_at_1",), k=1, knn_func=CustomKNN(CosineSimilarity()), device=torch.device("cpu")
+        include=("precision_at_1", "mean_average_precision_at_r"),
+        k=of_a_class,
+        knn_func=CustomKNN(CosineSimilarity()),
+        device=torch.device("cpu"),
     )
     theirs = calculator.get_accuracy(
         torch.tensor(vectors[~first]),
         torch.tensor(names[~first]),
         torch.tensor(vectors[first]),
         torch.tensor(names[first]),
-    )["precision_at_1"]
-    assert 0.3 < theirs < 0.95
-    assert ours == pytest.approx(theirs)
+    )
+    assert 0.3 < theirs["precision_at_1"] < 0.95
+    assert ours.recall_at_1 == pytest.approx(theirs["precision_at_1"])
+    assert ours.map_at_r == pytest.approx(theirs["mean_average_precision_at_r"]), name
+    assert (ours.map_at_r == ours.recall_at_1) == (of_a_class == 1)
+
+
+def test_average_precision_at_r_worked_by_hand() -> None:
+    angles = np.radians([0, 10, 20, 30, 40])  # of classes 0, 1, 0, 0, 1
+    gallery = enrol(_at(angles), ["a", "b", "a", "a", "b"], GalleryConfig(class_offsets=False))
+    queries = Queries(_at(np.radians([-5, 45, 0])), ["a", "b", "other"])
+    found = queries.search(gallery, ranked=True)
+    assert found.average_precision is not None
+    # a: ranks a b a of R = 3, (1 + 0 + 2/3) / 3. b: ranks b a of R = 2, 1/2. The unknown has none.
+    np.testing.assert_allclose(found.average_precision, [5 / 9, 1 / 2, np.nan])
+    assert measure(found, ACCEPT_ALL).map_at_r == pytest.approx((5 / 9 + 1 / 2) / 2)
+    assert measure(queries.search(gallery), ACCEPT_ALL).map_at_r is None
+    second = found.take(np.array([1])).average_precision
+    assert second is not None
+    assert second.tolist() == pytest.approx([0.5])
+
+
+def _at(angles: np.ndarray) -> np.ndarray:
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
+def test_precision_and_recall_of_a_class_that_is_never_answered_or_asked_are_not_numbers() -> None:
+    precision, recall = class_precision_recall(np.array([0, 0, 1, -1]), np.array([0, 2, -1, 0]), classes=4)
+    np.testing.assert_allclose(precision, [1 / 2, np.nan, 0, np.nan])
+    np.testing.assert_allclose(recall, [1 / 2, 0, np.nan, np.nan])
 
 
 def test_summary_gives_fnir_beside_tpir_and_fpir_beside_tnir() -> None:
