@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from discern.evaluation.significance import draw_groups, percentile_interval
+from discern.evaluation.significance import percentile_interval, resampled_sums
 
 RESAMPLES = 10_000
 
@@ -34,6 +34,6 @@ def share_figures(name: str, right: ArrayLike, groups: Sequence[str]) -> dict[st
     if len(names) < 2:
         return {name: share}
     by_group = np.stack([np.bincount(group, values), np.bincount(group)], axis=1)
-    sums, sizes = (draw_groups(len(names), RESAMPLES, seed=0) @ by_group).T
+    sums, sizes = resampled_sums(by_group, RESAMPLES, seed=0).T
     interval = percentile_interval(share, sums / sizes)
     return {name: share, f"{name}_low": interval.low, f"{name}_high": interval.high}

@@ -16,7 +16,11 @@ FORMER_KEYS = {
     "strangers": "unknowns",
 }
 # Keys that nothing took the place of, with the reason.
-DROPPED_KEYS = {"gallery": "the release carries the gallery that its training config names"}
+DROPPED_KEYS = {
+    "class_queries": "a class with too few queries to show a loss is told by itself",
+    "gallery": "the release carries the gallery that its training config names",
+    "resamples": "the intervals of a promotion are computed without draws",
+}
 
 
 def renamed(tree: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -17,22 +17,38 @@ WARM_UP = 3  # calls that are not counted
 TURN = 5  # calls of one model before the next has its turn
 
 
-def p95_latency_ms(identifier: Identifier, photos: Sequence[bytes]) -> float:
-    """95th percentile of the time of `identify` over `photos`, one at a time, milliseconds.
+class Latency(NamedTuple):
+    """The time of one identification, milliseconds."""
+
+    median: float
+    p95: float
+
+
+def identification_latencies(identifiers: Sequence[Identifier], photos: Sequence[bytes]) -> list[Latency]:
+    """Time `identify` over `photos`, one at a time, with each of several releases.
+
+    They take turns as in `median_latency_ms`, so that a busy machine slows all of them alike.
 
     Raises:
         ValueError: there is no photo.
     """
     if not photos:
         raise ValueError("latency needs at least one photo")
-    for photo in photos[:WARM_UP]:
-        identifier.identify(photo)
-    times = []
-    for photo in photos:
-        started = time.perf_counter()
-        identifier.identify(photo)
-        times.append(time.perf_counter() - started)
-    return float(np.quantile(times, 0.95) * 1000)
+    for identifier in identifiers:
+        for photo in photos[:WARM_UP]:
+            identifier.identify(photo)
+    times: list[list[float]] = [[] for _ in identifiers]
+    for start in range(0, len(photos), TURN):
+        for identifier, seconds in zip(identifiers, times, strict=True):
+            identifier.identify(photos[start])
+            seconds += [_seconds(identifier, photo) for photo in photos[start : start + TURN]]
+    return [Latency(*(float(part) * 1000 for part in np.quantile(seconds, [0.5, 0.95]))) for seconds in times]
+
+
+def _seconds(identifier: Identifier, photo: bytes) -> float:
+    started = time.perf_counter()
+    identifier.identify(photo)
+    return time.perf_counter() - started
 
 
 def median_latency_ms(models: Mapping[Name, OnnxEmbedder], photos: Pixels, repetitions: int) -> dict[Name, float]:

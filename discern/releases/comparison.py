@@ -17,8 +17,8 @@ from discern.evaluation.calibration import Elsewhere
 from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, embed_batches
 from discern.evaluation.gallery_fit import scores_elsewhere
 from discern.evaluation.gates import AnsweredQueries, GateConfig, PromotionDecision, apply_floors, apply_gates
-from discern.evaluation.latency import p95_latency_ms
-from discern.evaluation.metrics import measure
+from discern.evaluation.latency import Latency, identification_latencies
+from discern.evaluation.metrics import measure, named
 from discern.evaluation.queries import DecodedSplit, decode_gallery, decode_queries
 from discern.evaluation.retrieval import SearchResults
 from discern.releases.elsewhere import photos_from_elsewhere
@@ -56,8 +56,7 @@ class ReleaseComparison:
 
     def by_default_limits(self) -> PromotionDecision:
         """Decide on the same answers by the default limits, so that loosened ones cannot hide what they let through."""
-        limits = GateConfig(resamples=self.gates.resamples, seed=self.gates.seed)
-        return _decide(self.candidate, self.production, limits)
+        return _decide(self.candidate, self.production, GateConfig())
 
 
 @dataclass(frozen=True)
@@ -104,12 +103,14 @@ def compare_releases(
         )
     gallery = gallery_of(candidate, version)
     photos = FrozenPhotos.decode(version, gallery, candidate.preprocessing)
-    new = _evaluate(candidate, photos, gallery)
+    identifiers = [Identifier(release) for release in (candidate, production) if release is not None]
+    latencies = identification_latencies(identifiers, _spread(photos.queries.rows, LATENCY_PHOTOS))
+    new = _evaluate(candidate, identifiers[0], photos, gallery, latencies[0])
     if production is None:
         return ReleaseComparison(_decide(new, None, gates), new, None, gates)
     if production.preprocessing != candidate.preprocessing:
         photos = FrozenPhotos.decode(version, gallery, production.preprocessing)
-    old = _evaluate(production, photos, gallery)
+    old = _evaluate(production, identifiers[1], photos, gallery, latencies[1])
     return ReleaseComparison(_decide(new, old, gates), new, old, gates)
 
 
@@ -125,7 +126,9 @@ def evaluate_release(release: Release, version: DatasetVersion, gallery: Gallery
         DataError: the version has no gallery or no test queries.
         ReleaseError: the release does not load.
     """
-    return _evaluate(release, FrozenPhotos.decode(version, gallery, release.preprocessing), gallery)
+    photos, identifier = FrozenPhotos.decode(version, gallery, release.preprocessing), Identifier(release)
+    (latency,) = identification_latencies([identifier], _spread(photos.queries.rows, LATENCY_PHOTOS))
+    return _evaluate(release, identifier, photos, gallery, latency)
 
 
 def _decide(candidate: ReleaseEvaluation, production: ReleaseEvaluation | None, gates: GateConfig) -> PromotionDecision:
@@ -134,17 +137,21 @@ def _decide(candidate: ReleaseEvaluation, production: ReleaseEvaluation | None, 
     return apply_gates(candidate.answers, production.answers, list(candidate.results.query_labels), gates)
 
 
-def _evaluate(release: Release, photos: FrozenPhotos, gallery: GalleryConfig) -> ReleaseEvaluation:
-    identifier = Identifier(release)
+def _evaluate(
+    release: Release, identifier: Identifier, photos: FrozenPhotos, gallery: GalleryConfig, latency: Latency
+) -> ReleaseEvaluation:
     enrolled = photos.gallery.embed(identifier.model).enrol(as_enrolled_by(release, gallery))
     queries = photos.queries.embed(identifier.model)
     results = queries.search(enrolled, ranked=True).stated_by(identifier.calibrator)
+    elsewhere = _elsewhere(identifier, photos, enrolled)
     answers = AnsweredQueries(
         truth=results.truth,
         answered=results.answers(identifier.rule),
-        metrics=measure(results, identifier.rule, identifier.calibrator, _elsewhere(identifier, photos, enrolled)),
-        latency_ms=p95_latency_ms(identifier, _spread(photos.queries.rows, LATENCY_PHOTOS)),
+        metrics=measure(results, identifier.rule, identifier.calibrator, elsewhere),
+        latency_ms=latency.p95,
+        median_latency_ms=latency.median,
         size_mb=sum(entry.bytes for entry in release.manifest.files.values()) / 1e6,
+        elsewhere_refused=None if elsewhere is None else ~named(elsewhere, identifier.rule, identifier.calibrator),
     )
     return ReleaseEvaluation(answers, results, queries.rows)
 

@@ -25,16 +25,19 @@ from edge_runtime.core.release import Release
 MOST = 60  # queries of a group, so that the page stays below 5 MB
 MAIN_FIGURES = (*RATES, "latency_ms", "size_mb")
 LIMITS = {
-    "least_recall_at_1": "recall@1 of a first release, at least",
-    "least_tpir": "TPIR of a first release, at least",
-    "least_tnir": "TNIR of a first release, at least",
-    "least_precision": "precision of a first release, at least",
-    "worse_by": "accuracy, precision and recall may lose",
+    "least_recall_at_1": "recall@1, at least",
+    "least_tpir": "TPIR, at least",
+    "least_tnir": "TNIR, at least",
+    "least_precision": "precision, at least",
+    "least_classes": "classes of a comparison, at least",
+    "least_queries": "queries of a comparison, at least",
+    "worse_by": "accuracy, precision, recall and TPIR may lose",
     "class_loses": "a class may lose of its queries",
-    "class_queries": "queries from which on a class is judged by itself",
     "tnir_worse_by": "TNIR may lose",
+    "latency_ratio": "latency over production's, at most",
     "latency_ms": "latency, at most, ms",
     "size_mb": "size, at most, MB",
+    "memory_mb": "peak memory, at most, MB",
 }
 
 

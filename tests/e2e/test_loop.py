@@ -281,7 +281,7 @@ def test_manual_approval_stops_at_staging(loop: Workplace) -> None:
 
     before = live(loop)
     lenient = {
-        "worse_by": 2.0,
+        "worse_by": 1.0,
         "class_loses": 1.0,
         "tnir_worse_by": 1.0,
         "least_recall_at_1": 0,

@@ -8,11 +8,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import norm
 
 from discern.errors import DataError
-from discern.evaluation.metrics import macro_precision_recall
-from discern.evaluation.retrieval import SearchResults
-from discern.evaluation.significance import Gap, bootstrap, paired_gap, weighted_figures
-from edge_runtime.core.identify import DecisionRule
-from tests.discern.evaluation.cases import drawn
+from discern.evaluation.significance import Gap, paired_gap, resampled_sums
 
 FIRST = np.array([True, True, True, False, False, True, True, False])
 SECOND = np.array([True, True, True, True, True, False, True, True])
@@ -98,77 +94,10 @@ def test_answers_to_other_queries_are_an_error() -> None:
         paired_gap(FIRST, SECOND[:7], GROUPS)
 
 
-def test_the_bootstrap_of_two_classes_is_the_one_worked_by_hand() -> None:
-    # Class a has 1 query, which only the candidate gets right; class b has 3, which both do.
-    # Drawn twice with replacement: aa gains 1, ab or ba gains 1/4, bb gains 0, with 1/4, 1/2 and 1/4 of the weight.
-    truth = np.array([0, 1, 1, 1])
-    production = np.array([-1, 1, 1, 1])
-    interval = bootstrap(truth, truth, production, ["a", "b", "b", "b"], resamples=2000)["accuracy"]
-    assert (interval.difference, interval.low, interval.high) == (0.25, 0.0, 1.0)
-
-
-def test_the_bootstrap_equals_a_direct_computation() -> None:
-    rng = np.random.default_rng(5)
-    truth = rng.integers(-1, 4, 40)
-    first = np.where(rng.random(40) < 0.8, truth, rng.integers(-1, 4, 40))
-    second = np.where(rng.random(40) < 0.6, truth, rng.integers(-1, 4, 40))
-    names = [f"{number}" for number in truth]
-    intervals = bootstrap(truth, first, second, names, resamples=400)
-    order = sorted(set(names))
-    gains = []
-    for draw in np.random.default_rng(0).integers(0, 5, (400, 5)):
-        times = {int(order[i]): float((draw == i).sum()) for i in range(5)}
-        gains.append([a - b for a, b in zip(_direct(truth, first, times), _direct(truth, second, times), strict=True)])
-    for name, values in zip(("accuracy", "precision", "recall"), np.array(gains).T, strict=True):
-        assert intervals[name].low == pytest.approx(np.quantile(values, 0.025))
-        assert intervals[name].high == pytest.approx(np.quantile(values, 0.975))
-        assert intervals[name].low < intervals[name].difference < intervals[name].high
-
-
-def _direct(truth: np.ndarray, answered: np.ndarray, times: dict[int, float]) -> tuple[float, float, float]:
-    """Accuracy, precision and recall of one resample, query by query and class by class."""
-    weight = np.array([times[number] for number in truth.tolist()])
-    accuracy = float(np.average(truth == answered, weights=weight))
-    means = []
-    for counted in (answered, truth):
-        shares = {
-            number: np.average((truth == answered)[counted == number], weights=weight[counted == number])
-            for number in range(4)
-            if weight[counted == number].sum()
-        }
-        total = sum(times[number] for number in shares)
-        means.append(sum(times[number] * share for number, share in shares.items()) / total if total else 0.0)
-    return accuracy, float(means[0]), float(means[1])
-
-
-@settings(deadline=None, max_examples=60)
-@given(drawn())
-def test_with_every_class_once_the_figures_are_the_metrics(found: SearchResults) -> None:
-    answered = found.answers(DecisionRule(0.3, 0.1, 0.1))
-    figures = weighted_figures(found.truth, answered, found.truth + 1, np.ones((1, 5), np.int64))
-    precision, recall = macro_precision_recall(found.truth, answered)
-    assert figures["precision"][0] == pytest.approx(precision or 0.0)
-    assert figures["recall"][0] == pytest.approx(recall or 0.0)
-    assert figures["accuracy"][0] == pytest.approx((found.truth == answered).mean())
-
-
-def test_recall_is_as_uncertain_as_accuracy_where_the_two_are_one_figure() -> None:
-    # Equally many queries a class and no unknown: macro recall is accuracy, and a class drawn twice weighs twice.
-    rng = np.random.default_rng(6)
-    truth = np.repeat(np.arange(20), 4)
-    answered = np.where(rng.random(80) < rng.random(20)[truth], truth, -1)
-    better = np.where(rng.random(80) < 0.2, truth, answered)
-    intervals = bootstrap(truth, better, answered, [f"{label:02}" for label in truth], resamples=300)
-    assert intervals["recall"].low == pytest.approx(intervals["accuracy"].low)
-    assert intervals["recall"].high == pytest.approx(intervals["accuracy"].high)
-    assert intervals["recall"].high > intervals["recall"].low
-
-
-def test_the_interval_covers_whole_classes_not_single_queries() -> None:
-    # One class of many queries decides everything: drawing queries would look certain, drawing classes does not.
-    truth = np.concatenate([np.zeros(40, np.int64), np.arange(1, 5)])
-    production = truth.copy()
-    production[:40] = -1
-    groups = [str(number) for number in truth]
-    interval = bootstrap(truth, truth, production, groups, resamples=300)["accuracy"]
-    assert interval.low == 0.0
+def test_the_kinds_that_are_drawn_are_as_likely_as_their_groups() -> None:
+    values = np.array([[1.0, 2.0], [1.0, 2.0], [0.0, 3.0]])  # two thirds of the draws are of the first kind
+    sums = resampled_sums(values, 6000, seed=0)
+    np.testing.assert_array_equal(np.unique(sums[:, 0]), [0, 1, 2, 3])
+    np.testing.assert_array_equal(sums[:, 1], 9 - sums[:, 0])
+    counts = np.bincount(sums[:, 0].astype(int)) / 6000
+    np.testing.assert_allclose(counts, np.array([1, 6, 12, 8]) / 27, atol=0.02)

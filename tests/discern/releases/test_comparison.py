@@ -19,7 +19,7 @@ from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
 from tests.discern.photo_counts import PhotoCounts
 
-GATES = GateConfig(resamples=300)
+GATES = GateConfig()
 Candidate = tuple[Release, Metrics]
 
 
@@ -93,7 +93,10 @@ def test_both_answer_the_same_queries_each_with_its_own_preprocessing(
     assert not np.array_equal(new.answers.answered, old.answers.answered)
     gain = new.answers.metrics.accuracy - old.answers.metrics.accuracy
     assert comparison.decision.differences["accuracy"].difference == pytest.approx(gain)
-    assert len(comparison.decision.gates) == 8
+    assert comparison.decision.outcome in ("refused", "cannot be told")
+    for evaluation in (new, old):
+        assert evaluation.answers.median_latency_ms is not None
+        assert 0 < evaluation.answers.median_latency_ms <= evaluation.answers.latency_ms
 
 
 def test_evaluate_release_decodes_and_embeds_a_photo_once(
@@ -118,7 +121,8 @@ def test_a_release_against_itself_is_not_promoted(candidate: Candidate, toy_vers
     release, _ = candidate
     decision = compare_releases(release, release, toy_version, GATES).decision
     assert not decision.promote
-    assert [gate.name for gate in decision.gates if not gate.passed] == ["better on at least one"]
+    assert all(interval.difference == 0 for interval in decision.differences.values())
+    assert "enough to tell" in [gate.name for gate in decision.gates if not gate.passed]
 
 
 def test_where_nothing_is_in_production_floors_decide(candidate: Candidate, toy_version: DatasetVersion) -> None:
