@@ -105,7 +105,7 @@ class Identifier:
         self.photo_limits = release.photo_limits
         self.model = OnnxEmbedder(release.embedding_model, release.preprocessing, threads)
         self.index = GalleryIndex.load(
-            release.folder, release.gallery_classes, release.dim, release.index_parameters, release.class_offsets
+            release.folder, release.gallery_layout, release.dim, release.index_parameters, release.class_offsets
         )
         self.limits = limits or ImageLimits()
         self.class_ids = {label: number for number, label in enumerate(release.labels)}

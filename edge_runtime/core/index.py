@@ -2,7 +2,9 @@
 
 Rules kept:
 - `embeddings.npy` is the truth and `index.hnsw` a cache of it, which can be rebuilt from it;
-- rows are grouped by class, so one class is one slice;
+- items are grouped by class, so one class is one slice, wherever their rows lie in the files;
+- what is enrolled after the graph was built lies in `added.npy` and is searched exactly, and what is retired stays in
+  the files without an item, so that a device fetches neither the vectors nor the graph again;
 - a class scores by its best gallery item: by the cosine, which is the inner product of unit vectors, less the offset of
   the class;
 - the margin of the decision rule needs the second class, which a graph may miss: search is exact as long as it takes a
@@ -34,6 +36,7 @@ Classes = NDArray[np.int64]
 logger = logging.getLogger(__name__)
 
 VECTORS_FILE = "embeddings.npy"
+ADDED_FILE = "added.npy"
 GRAPH_FILE = "index.hnsw"
 NO_CLASS = -1
 
@@ -63,15 +66,31 @@ class SearchLimits:
 LIMITS = SearchLimits()
 
 
+@dataclass(frozen=True)
+class GalleryLayout:
+    """Where the items of a gallery lie in its files.
+
+    Attributes:
+        classes: [n] int64 the class of each item, not descending, from 0.
+        rows: [n] int64 the item's row in `embeddings.npy` and, counted on, in `added.npy`; None: its own place.
+        has_added: whether there is an `added.npy`.
+    """
+
+    classes: Classes
+    rows: Classes | None = None
+    has_added: bool = False
+
+
 class GalleryIndex:
     """Enrolled embeddings with their classes, and a graph over them.
 
     Args:
-        vectors: [n, d] float32 of unit length, rows grouped by class.
+        vectors: [n, d] float32 of unit length, the items, grouped by class.
         classes: [n] int64, not descending, from 0.
-        graph: a hnswlib index over the same rows, or None for exact search.
+        graph: a hnswlib index, or None for exact search.
         parameters: how the graph was built.
         offsets: [c] what is taken off the cosines of each class, by class; nothing if None.
+        graph_items: [g] the item that each row of the graph is, -1 where it is none any more; None: the same rows.
     """
 
     def __init__(
@@ -81,6 +100,7 @@ class GalleryIndex:
         graph: Any | None,
         parameters: IndexParameters | None = None,
         offsets: Vectors | None = None,
+        graph_items: Classes | None = None,
     ) -> None:
         _check_rows(vectors, classes)
         self.offsets = np.zeros(classes[-1] + 1, np.float32) if offsets is None else offsets.astype(np.float32)
@@ -90,6 +110,8 @@ class GalleryIndex:
         self.classes = classes
         self.parameters = parameters or IndexParameters()
         self._graph = graph
+        self._graph_items = np.arange(len(vectors)) if graph_items is None else graph_items
+        self._beside_graph = np.setdiff1d(np.arange(len(vectors)), self._graph_items)
         self._ids, self._starts = np.unique(classes, return_index=True)
 
     @classmethod
@@ -125,7 +147,7 @@ class GalleryIndex:
     def load(
         cls,
         folder: Path,
-        classes: Classes,
+        layout: GalleryLayout,
         dim: int,
         parameters: IndexParameters | None = None,
         offsets: Vectors | None = None,
@@ -133,8 +155,8 @@ class GalleryIndex:
         """Load files whose hashes were checked.
 
         Args:
-            folder: holds `embeddings.npy` and `index.hnsw`.
-            classes: [n] the class of each row.
+            folder: holds `embeddings.npy`, `index.hnsw` and, where the layout says so, `added.npy`.
+            layout: where the items lie in the files.
             dim: numbers in one embedding.
             parameters: how the graph is searched.
             offsets: [c] what is taken off the cosines of each class.
@@ -143,12 +165,15 @@ class GalleryIndex:
             ReleaseError: the files do not fit each other or `dim`.
         """
         parameters = parameters or IndexParameters()
-        vectors = load_vectors(folder / VECTORS_FILE, dim)
-        _check_shapes(vectors, classes)
-        graph = None
-        if len(vectors) > LIMITS.exact_rows and not has_many_twins(vectors):
-            graph = load_graph(folder / GRAPH_FILE, dim, len(vectors), parameters)
-        return cls(vectors, classes, graph, parameters, offsets)
+        rows = load_vectors(folder / VECTORS_FILE, dim)
+        vectors = _items(folder, layout, rows)
+        if len(vectors) <= LIMITS.exact_rows or has_many_twins(rows):
+            return cls(vectors, layout.classes, None, parameters, offsets)
+        graph_items = _graph_items(layout, len(rows))
+        graph = load_graph(folder / GRAPH_FILE, dim, len(rows), parameters)
+        for row in np.flatnonzero(graph_items == NO_CLASS).tolist():
+            graph.mark_deleted(row)
+        return cls(vectors, layout.classes, graph, parameters, offsets, graph_items)
 
     def save(self, folder: Path) -> None:
         """Write `embeddings.npy` and `index.hnsw` into `folder`.
@@ -205,8 +230,8 @@ class GalleryIndex:
             if nearest is None:
                 break
             settled = [
-                self._rank(gallery_rows, cosines, ids[row], scores[row])
-                for row, gallery_rows, cosines in zip(open_rows, *nearest, strict=True)
+                self._rank(queries[row], self._graph_items[graph_rows], cosines, ids[row], scores[row])
+                for row, graph_rows, cosines in zip(open_rows, *nearest, strict=True)
             ]
             open_rows = open_rows[~np.array(settled)]
             neighbours *= 4
@@ -214,20 +239,24 @@ class GalleryIndex:
             ids[open_rows], scores[open_rows] = self._exact(queries[open_rows], k, None)
         return ids, scores
 
-    def _rank(self, nearest: Classes, cosines: Vectors, ids: Classes, scores: Vectors) -> bool:
-        """Write the best classes among the nearest gallery rows of one query, best first.
+    def _rank(self, query: Vectors, nearest: Classes, cosines: Vectors, ids: Classes, scores: Vectors) -> bool:
+        """Write the best classes among the nearest items of one query and those beside the graph, best first.
 
         Args:
-            nearest: [n] the nearest gallery rows, nearest first.
+            query: [d] the query.
+            nearest: [n] the nearest items of the graph, nearest first.
             cosines: [n] theirs.
             ids: [k] receives classes.
             scores: [k] receives their scores.
 
         Returns:
-            Whether no class of a row beyond the nearest ones can be among them.
+            Whether no class of an item beyond the nearest ones can be among them.
         """
-        classes, first = np.unique(self.classes[nearest], return_index=True)
-        class_scores = cosines[first] - self.offsets[classes]
+        found = np.concatenate([cosines, self.vectors[self._beside_graph] @ query])
+        by_cosine = np.argsort(-found, kind="stable")
+        items = np.concatenate([nearest, self._beside_graph])[by_cosine]
+        classes, first = np.unique(self.classes[items], return_index=True)
+        class_scores = found[by_cosine][first] - self.offsets[classes]
         order = np.argsort(-class_scores, kind="stable")[: len(ids)]
         ids[: len(order)] = classes[order]
         scores[: len(order)] = class_scores[order]
@@ -293,12 +322,12 @@ def load_graph(path: Path, dim: int, rows: int, parameters: IndexParameters) -> 
     return graph
 
 
-def check_graph(folder: Path, classes: Classes, dim: int, parameters: IndexParameters, probes: Vectors) -> None:
+def check_graph(folder: Path, layout: GalleryLayout, dim: int, parameters: IndexParameters, probes: Vectors) -> None:
     """Compare the graph with the vectors that it indexes; for a child process, as a corrupt file may crash it.
 
     Args:
-        folder: holds both files.
-        classes: [n] the class of each row.
+        folder: holds the gallery's files.
+        layout: where the items lie in them.
         dim: numbers in one embedding.
         parameters: how the graph is searched.
         probes: [p, d] queries of unit length; nearly all must get the nearest row that exact search finds.
@@ -308,8 +337,7 @@ def check_graph(folder: Path, classes: Classes, dim: int, parameters: IndexParam
     """
     path = folder / GRAPH_FILE
     vectors = load_vectors(folder / VECTORS_FILE, dim)
-    _check_shapes(vectors, classes)
-    _check_rows(vectors, classes)
+    _check_rows(_items(folder, layout, vectors), layout.classes)
     graph = load_graph(path, dim, len(vectors), parameters)
     if sorted(graph.get_ids_list()) != list(range(len(vectors))):
         raise ReleaseError(f"{path} does not index the rows of {VECTORS_FILE}: build the release again.")
@@ -336,6 +364,31 @@ def has_many_twins(vectors: Vectors) -> bool:
     ordered = vectors[np.argsort(vectors @ direction.astype(np.float32), kind="stable")]
     cosines = np.einsum("ij,ij->i", ordered[:-1], ordered[1:])
     return int((cosines > LIMITS.twin_cosine).sum()) > LIMITS.twins
+
+
+def _items(folder: Path, layout: GalleryLayout, rows: Vectors) -> Vectors:
+    """Return the items [n, d] of a gallery, given the rows of `embeddings.npy`."""
+    if layout.has_added:
+        rows = np.concatenate([rows, load_vectors(folder / ADDED_FILE, rows.shape[1])])
+    if layout.rows is None:
+        _check_shapes(rows, layout.classes)
+        return rows
+    if len(layout.rows) and not 0 <= layout.rows.min() <= layout.rows.max() < len(rows):
+        raise ReleaseError(
+            f"the catalogue names gallery row {layout.rows.max()} of {len(rows)}: pull the release again."
+        )
+    items = rows[layout.rows]
+    _check_shapes(items, layout.classes)
+    return items
+
+
+def _graph_items(layout: GalleryLayout, rows: int) -> Classes:
+    """Return the item that each of the graph's rows is, -1 where it is none."""
+    items = np.full(rows, NO_CLASS, dtype=np.int64)
+    of_items = np.arange(len(layout.classes)) if layout.rows is None else layout.rows
+    in_graph = np.flatnonzero(of_items < rows)
+    items[of_items[in_graph]] = in_graph
+    return items
 
 
 def _build_graph(vectors: Vectors, parameters: IndexParameters) -> Any:

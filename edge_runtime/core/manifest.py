@@ -20,12 +20,14 @@ from edge_runtime.core.manifest_migrations import migrate
 from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.errors import ReleaseError
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST_FILE = "release.json"
 MODEL_FILE = "model.onnx"
 LOCALISER_FILE = "localiser.onnx"
 CATALOGUE_FILE = "catalogue.json"
 THUMBNAILS_FILE = "thumbnails.zip"
+ADDED_THUMBNAILS_FILE = "added_thumbnails.zip"
+ENROLMENT_FILE = "enrolment.npz"
 GOLDEN_IMAGES_FILE = "golden.zip"
 GOLDEN_VECTORS_FILE = "golden.npy"
 FILES_BESIDE_MODELS = (
@@ -205,6 +207,7 @@ class Lineage(_Strict):
         pipeline_run: name of the run.
         mlflow_run: id of the run.
         numeric_format: the reason for the numeric format of the model.
+        enrolled_into: id of the release whose classes an enrolment changed; None for one that came from a training.
     """
 
     dataset_version: str | None = None
@@ -212,6 +215,7 @@ class Lineage(_Strict):
     pipeline_run: str | None = None
     mlflow_run: str | None = None
     numeric_format: str | None = None
+    enrolled_into: str | None = None
 
 
 class ReleaseManifest(_Strict):
@@ -221,9 +225,10 @@ class ReleaseManifest(_Strict):
         calibration: None where no probability could be fitted.
         photo_limits: None where every photo is answered.
         gallery: None where a release made by format 1 does not say how it enrolled.
+        enrolment: the file `enrolment.npz`, which whoever enrols needs and no device fetches; None where there is none.
     """
 
-    format: Literal[4]
+    format: Literal[5]
     name: Annotated[str, Field(min_length=1, max_length=200)]
     created: AwareDatetime
     files: Mapping[FileName, FileEntry]
@@ -236,6 +241,7 @@ class ReleaseManifest(_Strict):
     counts: Counts
     metrics: Mapping[str, Finite]
     lineage: Lineage
+    enrolment: FileEntry | None = None
 
     @property
     def represent(self) -> Represent | None:

@@ -12,7 +12,9 @@ Formats:
    renamed metrics and `lineage.precision`;
 4. added `photo_limits`, `decision.least_probability`, `gallery.class_offsets` with the `offset` of a class in the
    catalogue, and `gallery.unknown_classes` (which the last ones of format 3 state too). They are optional, and still a
-   format of their own: a device that does not know them would not do what they say, and is told to update.
+   format of their own: a device that does not know them would not do what they say, and is told to update;
+5. added `enrolment` and `lineage.enrolled_into`, the files of what is enrolled into a release, and the `rows` and the
+   `thumbnail` of a class in the catalogue.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ Json = dict[str, Any]
 ADDED_BY_FORMAT_2 = frozenset({"calibration", "represent"})
 ADDED_BY_FORMAT_3 = frozenset({"models", "gallery"})
 ADDED_BY_FORMAT_4 = frozenset({"photo_limits"})
+ADDED_BY_FORMAT_5 = frozenset({"enrolment"})
 DECISION_OF_FORMAT_3 = frozenset({"threshold", "margin", "fpir"})
 EMBEDDING_OF_FORMAT_2 = frozenset({"dim"})
 LINEAGE_OF_FORMAT_2 = frozenset({"dataset_version", "git_commit", "pipeline_run", "mlflow_run", "precision"})
+LINEAGE_OF_FORMAT_4 = frozenset({"dataset_version", "git_commit", "pipeline_run", "mlflow_run", "numeric_format"})
 MODEL_OF_FORMAT_2 = "model.onnx"
 NUMERIC_FORMATS = ("fp32", "fp16", "int8")
 
@@ -47,7 +51,7 @@ def current_metric_name(name: str) -> str:
 
 
 def migrate(content: Json) -> Json:
-    """Return a manifest of any format up to 4 as one of format 4; what is no older format comes back as it is.
+    """Return a manifest of any format up to 5 as one of format 5; what is no older format comes back as it is.
 
     Raises:
         ValueError: a field does not belong to the format that the manifest states.
@@ -106,7 +110,23 @@ def from_format_3(content: Json) -> Json:
     return {**content, "format": 4}
 
 
-MIGRATIONS: Mapping[int, Callable[[Json], Json]] = {1: from_format_1, 2: from_format_2, 3: from_format_3}
+def from_format_4(content: Json) -> Json:
+    """Return a manifest of format 4 as one of format 5, into which nothing can be enrolled without a training.
+
+    Raises:
+        ValueError: a field came with format 5.
+    """
+    _refuse_later_fields(content, 4, ADDED_BY_FORMAT_5)
+    _fields(content.get("lineage", {}), "lineage", LINEAGE_OF_FORMAT_4)
+    return {**content, "format": 5}
+
+
+MIGRATIONS: Mapping[int, Callable[[Json], Json]] = {
+    1: from_format_1,
+    2: from_format_2,
+    3: from_format_3,
+    4: from_format_4,
+}
 
 
 def _refuse_later_fields(content: Json, number: int, later: Collection[str]) -> None:

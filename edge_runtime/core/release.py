@@ -10,6 +10,8 @@ Rules kept:
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,12 +20,14 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_runtime.core.images import Preprocessing
-from edge_runtime.core.index import IndexParameters, load_vectors
+from edge_runtime.core.index import ADDED_FILE, GalleryLayout, IndexParameters, load_vectors
 from edge_runtime.core.manifest import (
+    ADDED_THUMBNAILS_FILE,
     CATALOGUE_FILE,
+    ENROLMENT_FILE,
     FILES,
     FORMAT,
     GOLDEN_IMAGES_FILE,
@@ -50,7 +54,9 @@ from edge_runtime.files import sha256_bytes, sha256_file
 
 # The release format is imported from here, whichever module holds a part of it.
 __all__ = [
+    "ADDED_THUMBNAILS_FILE",
     "CATALOGUE_FILE",
+    "ENROLMENT_FILE",
     "FILES",
     "FORMAT",
     "GOLDEN_IMAGES_FILE",
@@ -89,19 +95,39 @@ class CatalogueEntry(_Strict):
 
     Attributes:
         label: of the class.
-        items: rows of the gallery that are its.
+        items: items of the gallery that are its.
         offset: what is taken off its cosines.
+        rows: where they lie in the gallery's files, as spans of (first row, number of rows); None: behind those of the
+            class before.
+        thumbnail: the number of its reference picture; None: its place in the list.
     """
 
     label: Annotated[str, Field(min_length=1, max_length=500)]
     items: Annotated[int, Field(ge=1)]
     offset: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] = 0.0
+    rows: tuple[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=1)]], ...] | None = None
+    thumbnail: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _the_rows_are_its_items(self) -> CatalogueEntry:
+        if self.rows is not None and sum(count for _, count in self.rows) != self.items:
+            raise ValueError(f"rows does not span {self.items} items")
+        return self
 
 
 class Catalogue(_Strict):
     """The content of `catalogue.json`; a class's id is its place in the list."""
 
     classes: Annotated[tuple[CatalogueEntry, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _all_classes_name_their_rows_or_none_does(self) -> Catalogue:
+        if len({entry.rows is None for entry in self.classes}) > 1:
+            raise ValueError("some classes name their rows and some do not")
+        rows = _rows(self.classes)
+        if rows is not None and len(np.unique(rows)) != len(rows):
+            raise ValueError("two items lie in one row")
+        return self
 
 
 @dataclass(frozen=True)
@@ -164,10 +190,11 @@ class Release:
         return tuple(entry.label for entry in self.catalogue)
 
     @cached_property
-    def gallery_classes(self) -> NDArray[np.int64]:
-        """[n] the class id of each gallery row."""
+    def gallery_layout(self) -> GalleryLayout:
+        """Where the gallery's items lie in its files, and the class id of each."""
         counts = [entry.items for entry in self.catalogue]
-        return np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+        classes = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+        return GalleryLayout(classes, _rows(self.catalogue), has_added=ADDED_FILE in self.manifest.files)
 
     @cached_property
     def class_offsets(self) -> NDArray[np.float32]:
@@ -184,7 +211,12 @@ class Release:
             raise ReleaseError(
                 f"class {class_id} is not in release {self.id}, which has {len(self.catalogue)} classes."
             )
-        return _read_members(self.folder / THUMBNAILS_FILE, [f"{class_id}.jpg"])[0]
+        number = self.catalogue[class_id].thumbnail
+        name = f"{class_id if number is None else number}.jpg"
+        added = self.folder / ADDED_THUMBNAILS_FILE
+        if ADDED_THUMBNAILS_FILE in self.manifest.files and name in _members(added):
+            return _read_members(added, [name])[0]
+        return _read_members(self.folder / THUMBNAILS_FILE, [name])[0]
 
     def golden(self) -> tuple[list[bytes], NDArray[np.float32]]:
         """Return the golden images (PNG) and the embeddings [g, d] that they must give.
@@ -248,6 +280,14 @@ def read_catalogue(path: Path, counts: Counts) -> tuple[CatalogueEntry, ...]:
     return classes
 
 
+def _rows(classes: Sequence[CatalogueEntry]) -> NDArray[np.int64] | None:
+    """Return the row of each item in the gallery's files; None where the items are the rows."""
+    spans = [span for entry in classes for span in entry.rows or ()]
+    if not spans:
+        return None
+    return np.concatenate([np.arange(first, first + count, dtype=np.int64) for first, count in spans])
+
+
 def _read_manifest(path: Path) -> bytes:
     try:
         if path.stat().st_size > MANIFEST_MAX_BYTES:
@@ -273,9 +313,20 @@ def _check_file(path: Path, entry: FileEntry) -> None:
         raise ReleaseError(f"{path} was altered (its SHA-256 is not the stated one): pull the release again.")
 
 
+def _members(path: Path) -> frozenset[str]:
+    with _opened(path) as archive:
+        return frozenset(archive.namelist())
+
+
 def _read_members(path: Path, names: list[str]) -> list[bytes]:
+    with _opened(path) as archive:
+        return [archive.read(name) for name in names]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            return [archive.read(name) for name in names]
+            yield archive
     except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
         raise ReleaseError(f"{path} is damaged ({error}): pull the release again.") from None

@@ -59,7 +59,7 @@ def check_release(release: Release) -> None:
     golden = check_golden(identifier)
     gallery = identifier.index.vectors
     probes = np.concatenate([golden, gallery[:: max(1, len(gallery) // PROBES)]]).astype(np.float32)
-    check_graph(release.folder, release.gallery_classes, release.dim, release.index_parameters, probes)
+    check_graph(release.folder, release.gallery_layout, release.dim, release.index_parameters, probes)
 
 
 def run_selftest(folder: Path, release_id: str, timeout: float = TIMEOUT) -> None:

@@ -19,9 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Calibrator, DecisionRule
 from edge_runtime.core.images import Pixels, Preprocessing, encode_jpeg, encode_png
-from edge_runtime.core.index import GalleryIndex, IndexParameters
+from edge_runtime.core.index import ADDED_FILE, GalleryIndex, IndexParameters
 from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import (
+    ADDED_THUMBNAILS_FILE,
     CATALOGUE_FILE,
     GOLDEN_IMAGES_FILE,
     GOLDEN_VECTORS_FILE,
@@ -116,7 +117,7 @@ def build_toy(
     write_zip(folder / GOLDEN_IMAGES_FILE, "png", [encode_png(picture) for picture in golden])
     np.save(folder / GOLDEN_VECTORS_FILE, np.concatenate([embed(model, [picture]) for picture in golden]))
     manifest = {
-        "format": 4,
+        "format": 5,
         "name": name,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "files": {path.name: file_entry(path) for path in sorted(folder.iterdir())},
@@ -194,6 +195,30 @@ def add_localiser(folder: Path, **changes: Any) -> str:
     }
     manifest["files"][LOCALISER_FILE] = file_entry(folder / LOCALISER_FILE)
     return write_manifest(folder, manifest)
+
+
+def enrol_into(folder: Path, label: str, colour: tuple[int, int, int], *, retire: str | None = None) -> str:
+    """Add a class of two pictures to the release in `folder`, and retire another, as an enrolment does.
+
+    Returns the new id.
+    """
+    manifest = read_manifest(folder)
+    catalogue = json.loads((folder / CATALOGUE_FILE).read_bytes())["classes"]
+    starts = np.cumsum([0, *(entry["items"] for entry in catalogue)]).tolist()
+    for number, entry in enumerate(catalogue):
+        entry |= {"rows": [[starts[number], entry["items"]]], "thumbnail": number}
+    added = {"label": label, "items": 2, "offset": 0.0, "rows": [[starts[-1], 2]], "thumbnail": len(catalogue)}
+    classes = [entry for entry in catalogue if entry["label"] != retire] + [added]
+    (folder / CATALOGUE_FILE).unlink()  # it may be a hard link
+    (folder / CATALOGUE_FILE).write_text(json.dumps({"classes": classes}))
+    model = OnnxEmbedder(folder / MODEL_FILE, PREPROCESSING)
+    np.save(folder / ADDED_FILE, embed(model, [square(colour, seed) for seed in range(2)]))
+    with zipfile.ZipFile(folder / ADDED_THUMBNAILS_FILE, "w") as archive:
+        archive.writestr(f"{len(catalogue)}.jpg", encode_jpeg(square(colour)))
+    manifest["files"] |= dict.fromkeys((ADDED_FILE, ADDED_THUMBNAILS_FILE))
+    manifest["counts"] |= {"classes": len(classes), "gallery": sum(entry["items"] for entry in classes)}
+    write_manifest(folder, manifest)
+    return repin(folder)
 
 
 def flip(path: Path, at: float = 0.5) -> None:

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from edge_runtime.core import index as index_module
 from edge_runtime.core.index import (
+    ADDED_FILE,
     GRAPH_FILE,
     NO_CLASS,
     VECTORS_FILE,
     GalleryIndex,
+    GalleryLayout,
     IndexParameters,
     SearchLimits,
     check_graph,
@@ -163,7 +165,7 @@ def test_building_is_deterministic_and_loading_gives_the_same(tmp_path: Path) ->
         GalleryIndex.build(vectors, classes).save(tmp_path / name)
     for name in (VECTORS_FILE, GRAPH_FILE):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    loaded = GalleryIndex.load(tmp_path / "a", classes, DIM)
+    loaded = GalleryIndex.load(tmp_path / "a", GalleryLayout(classes), DIM)
     queries = unit(50, seed=11)
     before, after = GalleryIndex.build(vectors, classes).best_classes(queries, 5), loaded.best_classes(queries, 5)
     assert np.array_equal(before[0], after[0])
@@ -205,15 +207,15 @@ def test_a_query_of_another_dimension_is_refused() -> None:
 def test_files_of_another_dimension_are_refused(tmp_path: Path) -> None:
     GalleryIndex.build(unit(30), np.arange(30)).save(tmp_path)
     with pytest.raises(ReleaseError, match="embeddings of 16 numbers where the release states 8"):
-        GalleryIndex.load(tmp_path, np.arange(30), 8)
+        GalleryIndex.load(tmp_path, GalleryLayout(np.arange(30)), 8)
     with pytest.raises(ReleaseError, match="30 embeddings but 29 class ids"):
-        GalleryIndex.load(tmp_path, np.arange(29), DIM)
+        GalleryIndex.load(tmp_path, GalleryLayout(np.arange(29)), DIM)
 
 
 def test_vectors_are_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / VECTORS_FILE, np.array([{"a": 1}]), allow_pickle=True)
     with pytest.raises(ReleaseError, match=r"embeddings\.npy cannot be read"):
-        GalleryIndex.load(tmp_path, np.zeros(1, np.int64), DIM)
+        GalleryIndex.load(tmp_path, GalleryLayout(np.zeros(1, np.int64)), DIM)
 
 
 @pytest.mark.parametrize("case", ["rows", "vectors", "short"])
@@ -224,7 +226,7 @@ def test_a_graph_of_other_vectors_is_found_out(tmp_path: Path, case: str) -> Non
     GalleryIndex.build(vectors, np.arange(len(vectors))).save(tmp_path / "other")
     (tmp_path / "other" / GRAPH_FILE).replace(tmp_path / GRAPH_FILE)
     with pytest.raises(ReleaseError, match=r"index\.hnsw holds"):
-        check_graph(tmp_path, np.arange(30), DIM, IndexParameters(), unit(5, seed=3))
+        check_graph(tmp_path, GalleryLayout(np.arange(30)), DIM, IndexParameters(), unit(5, seed=3))
 
 
 def test_a_graph_that_was_not_written_whole_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,12 +254,50 @@ def test_a_graph_that_misses_nearest_rows_is_refused(tmp_path: Path) -> None:
     narrow = IndexParameters(m=2, ef_construction=1, ef_search=1)
     GalleryIndex.build(vectors, np.arange(2000), narrow).save(tmp_path)
     with pytest.raises(ReleaseError, match=r"misses the nearest item of \d+ of 200 probes: build it with a larger"):
-        check_graph(tmp_path, np.arange(2000), DIM, narrow, unit(200, seed=3))
+        check_graph(tmp_path, GalleryLayout(np.arange(2000)), DIM, narrow, unit(200, seed=3))
 
 
 def test_a_graph_that_fits_passes(tmp_path: Path) -> None:
     GalleryIndex.build(unit(30), np.arange(30)).save(tmp_path)
-    check_graph(tmp_path, np.arange(30), DIM, IndexParameters(), unit(5, seed=3))
+    check_graph(tmp_path, GalleryLayout(np.arange(30)), DIM, IndexParameters(), unit(5, seed=3))
+
+
+@pytest.mark.parametrize("exact_rows", [10_000, 100], ids=["exact", "graph"])
+def test_items_are_found_wherever_their_rows_lie(
+    tmp_path: Path, exact_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "LIMITS", SearchLimits(exact_rows=exact_rows))
+    base, added, queries = unit(1_000), unit(30, seed=8), unit(50, seed=9)
+    GalleryIndex.build(base, np.arange(1_000)).save(tmp_path)
+    np.save(tmp_path / ADDED_FILE, added)
+    random = np.random.default_rng(4)
+    rows = random.permutation(1_030)[:700]  # the others are retired
+    classes = np.sort(random.integers(0, 90, 700))
+    classes = np.unique(classes, return_inverse=True)[1]
+    offsets = random.normal(0, 0.1, classes[-1] + 1).astype(np.float32)
+    layout = GalleryLayout(classes, rows, has_added=True)
+    index = GalleryIndex.load(tmp_path, layout, DIM, offsets=offsets)
+    ids, scores = index.best_classes(queries, 3)
+    items = np.concatenate([base, added])[rows]
+    expected_ids, expected = slow_answer(items, classes, queries, 3, offsets)
+    assert np.array_equal(ids, expected_ids)
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    check_graph(tmp_path, layout, DIM, IndexParameters(), queries)
+
+
+@pytest.mark.parametrize(
+    ("layout", "says"),
+    [
+        (GalleryLayout(np.arange(2), np.array([0, 33]), has_added=True), "row 33 of 33"),
+        (GalleryLayout(np.arange(2), np.array([0, 30])), "row 30 of 30"),
+        (GalleryLayout(np.arange(2), np.array([0, 31, 2]), has_added=True), "3 embeddings but 2 class ids"),
+    ],
+)
+def test_a_layout_that_does_not_fit_the_files_is_refused(tmp_path: Path, layout: GalleryLayout, says: str) -> None:
+    GalleryIndex.build(unit(30), np.arange(30)).save(tmp_path)
+    np.save(tmp_path / ADDED_FILE, unit(3, seed=8))
+    with pytest.raises(ReleaseError, match=says):
+        GalleryIndex.load(tmp_path, layout, DIM)
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-3], ids=["equal", "nearly equal"])

@@ -54,7 +54,7 @@ def test_counts_may_grow_without_another_format(toy_release: Release) -> None:
 
 
 def test_a_newer_format_asks_for_an_update(toy_release: Release) -> None:
-    with pytest.raises(ReleaseError, match=r"format 5, .* reads up to 4: update discern-edge\."):
+    with pytest.raises(ReleaseError, match=r"format 6, .* reads up to 5: update discern-edge\."):
         parse_manifest(changed(toy_release, format=FORMAT + 1, something_new=True))
 
 

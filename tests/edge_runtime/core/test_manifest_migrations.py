@@ -12,6 +12,7 @@ from edge_runtime.core.manifest_migrations import (
     from_format_1,
     from_format_2,
     from_format_3,
+    from_format_4,
     migrate,
 )
 from edge_runtime.errors import ReleaseError
@@ -47,12 +48,36 @@ def test_format_3_is_read_as_it_was_written() -> None:
     content = written(3)
     assert content["format"] == 3
     manifest = read(content).model_dump(mode="json", exclude={"format", "created"})
+    assert manifest.pop("enrolment") is None
+    assert manifest["lineage"].pop("enrolled_into") is None
     assert manifest.pop("photo_limits") is None
     assert manifest["decision"].pop("least_probability") == 0.0
     assert manifest["models"].pop("localiser") is None
     assert manifest["gallery"].pop("unknown_classes") is False
     assert manifest["gallery"].pop("class_offsets") is False
     assert manifest == {name: value for name, value in content.items() if name not in {"format", "created"}}
+
+
+def test_format_4_is_read_as_it_was_written() -> None:
+    content = written(4)
+    assert content["format"] == 4
+    manifest = read(content).model_dump(mode="json", exclude={"format", "created"})
+    assert manifest.pop("enrolment") is None
+    assert manifest["lineage"].pop("enrolled_into") is None
+    assert manifest["models"].pop("localiser") is None
+    assert manifest == {name: value for name, value in content.items() if name not in {"format", "created"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"enrolment": None}, "format 4 has no enrolment"),
+        ({"lineage": {"enrolled_into": "0123456789abcdef"}}, r"lineage\.enrolled_into is not a field"),
+    ],
+)
+def test_a_field_of_format_5_does_not_stand_in_an_older_one(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ReleaseError, match=says):
+        read({**written(4), **changes})
 
 
 @pytest.mark.parametrize(
@@ -148,7 +173,7 @@ def test_an_older_manifest_is_read_as_strictly_as_a_new_one(changes: dict[str, A
 def test_migrations_go_step_by_step_and_change_nothing_that_they_are_given() -> None:
     first = written(1)
     before = json.dumps(first)
-    assert migrate(first) == from_format_3(from_format_2(from_format_1(first)))
+    assert migrate(first) == from_format_4(from_format_3(from_format_2(from_format_1(first))))
     assert json.dumps(first) == before
-    assert list(MIGRATIONS) == [1, 2, 3]
-    assert migrate({"format": 4, "name": "as it is"}) == {"format": 4, "name": "as it is"}
+    assert list(MIGRATIONS) == [1, 2, 3, 4]
+    assert migrate({"format": 5, "name": "as it is"}) == {"format": 5, "name": "as it is"}

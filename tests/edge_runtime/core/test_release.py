@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.core.images import decode
+from edge_runtime.core.index import GRAPH_FILE, VECTORS_FILE
 from edge_runtime.core.release import (
     CATALOGUE_FILE,
     FILES,
@@ -18,15 +19,27 @@ from edge_runtime.core.release import (
     open_release,
     release_id,
 )
+from edge_runtime.core.selftest import check_release
 from edge_runtime.errors import ReleaseError
-from tests.edge_runtime.toy_release import COLOURS, DIM, add_localiser, as_format, flip, repin
+from tests.edge_runtime.toy_release import (
+    COLOURS,
+    DIM,
+    UNKNOWN,
+    add_localiser,
+    as_format,
+    enrol_into,
+    flip,
+    read_manifest,
+    repin,
+    write_manifest,
+)
 
 
 def test_a_whole_release_opens(release: Release) -> None:
     opened = open_release(release.folder)
     assert opened.id == release.id == release_id((release.folder / MANIFEST_FILE).read_bytes())
     assert opened.labels == tuple(COLOURS)
-    assert opened.gallery_classes.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
+    assert opened.gallery_layout.classes.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]
     assert opened.manifest.lineage.dataset_version == "0123456789abcdef"
     assert opened.created.tzinfo is not None
 
@@ -72,7 +85,7 @@ def test_files_that_are_not_listed_are_ignored(release: Release) -> None:
     assert open_release(release.folder, release.id).id == release.id
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_a_release_of_an_older_format_opens_under_its_own_id_and_hashes(release: Release, number: int) -> None:
     identity = as_format(number, release.folder)
     before = {path.name: path.read_bytes() for path in release.folder.iterdir()}
@@ -83,6 +96,24 @@ def test_a_release_of_an_older_format_opens_under_its_own_id_and_hashes(release:
     assert opened.preprocessing == release.preprocessing
     assert opened.dim == DIM
     assert {path.name: path.read_bytes() for path in release.folder.iterdir()} == before
+
+
+def test_what_was_enrolled_and_retired_later_is_read(release: Release) -> None:
+    before = {name: (release.folder / name).read_bytes() for name in (VECTORS_FILE, GRAPH_FILE, THUMBNAILS_FILE)}
+    changed = open_release(release.folder, enrol_into(release.folder, "purple", UNKNOWN, retire="green"))
+    assert changed.labels == ("red", "blue", "yellow", "white", "purple")
+    assert changed.gallery_layout.classes.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4]
+    assert abs(decode(changed.thumbnail(1)).mean(axis=(0, 1)) - COLOURS["blue"]).max() < 6
+    assert abs(decode(changed.thumbnail(4)).mean(axis=(0, 1)) - UNKNOWN).max() < 6
+    assert {name: (release.folder / name).read_bytes() for name in before} == before
+    check_release(changed)
+
+
+def test_a_file_that_whoever_enrols_needs_may_be_absent(release: Release) -> None:
+    manifest = read_manifest(release.folder)
+    manifest["enrolment"] = {"sha256": "0" * 64, "bytes": 12}
+    opened = open_release(release.folder, write_manifest(release.folder, manifest))
+    assert opened.manifest.enrolment is not None
 
 
 def test_a_release_with_a_localiser_opens_and_its_file_is_checked(release: Release) -> None:
@@ -104,6 +135,9 @@ def test_a_release_with_a_localiser_opens_and_its_file_is_checked(release: Relea
         ({"classes": []}, "not a valid catalogue"),
         ({"classes": [{"label": "", "items": 1}]}, "not a valid catalogue"),
         ([], "not a valid catalogue"),
+        ({"classes": [{"label": "a", "items": 2, "rows": [[0, 3]]}]}, "rows does not span 2 items"),
+        ({"classes": [{"label": "a", "items": 3, "rows": [[0, 2], [1, 1]]}]}, "two items lie in one row"),
+        ({"classes": [{"label": "a", "items": 1, "rows": [[0, 1]]}, {"label": "b", "items": 1}]}, "some do not"),
     ],
 )
 def test_a_catalogue_that_does_not_fit_is_refused(release: Release, catalogue: object, says: str) -> None:
