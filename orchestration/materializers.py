@@ -15,7 +15,7 @@ from discern.datasets.manifest import DatasetVersion, load_manifest, save_manife
 from discern.errors import TrainingError
 from discern.learning.config import ImageConfig, ModelConfig
 from discern.learning.models import TorchEmbedder, count_parameters, restored
-from edge_runtime.core.release import Release, open_release
+from edge_runtime.core.release import ENROLMENT_FILE, Release, open_release
 from orchestration.lineage import producer_parameters
 from orchestration.scratch import scratch_folder
 
@@ -133,6 +133,8 @@ class ReleaseMaterializer(BaseMaterializer):
     def save(self, data: Release) -> None:
         """Copy every file of the release, then the list of them."""
         names = ["release.json", *sorted(data.manifest.files)]
+        if data.manifest.enrolment is not None:
+            names.append(ENROLMENT_FILE)
         for name in names:
             with self.artifact_store.open(f"{self.uri}/{name}", "wb") as file:
                 file.write((data.folder / name).read_bytes())

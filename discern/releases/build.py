@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from discern.errors import PublicationError
+from discern.releases.enrolment_data import EnrolmentData
 from discern.storage.atomic_folder import is_free, new_folder
 from edge_runtime.core.embedder import OnnxEmbedder, check_loadable
 from edge_runtime.core.identify import Calibrator, DecisionRule
@@ -29,6 +30,7 @@ from edge_runtime.core.index import GalleryIndex, IndexParameters
 from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import (
     CATALOGUE_FILE,
+    ENROLMENT_FILE,
     FORMAT,
     GOLDEN_IMAGES_FILE,
     GOLDEN_VECTORS_FILE,
@@ -106,6 +108,7 @@ class ReleaseParts:
         localiser: the detector, where a photo may hold several instances.
         index_parameters: the settings that the graph is built and searched with.
         counts: what else there is to count, beside classes, gallery rows and golden images.
+        enrolment: what enrolment into the release needs; None where nothing can be enrolled without a training.
     """
 
     name: str
@@ -125,6 +128,7 @@ class ReleaseParts:
     localiser: LocaliserParts | None = None
     index_parameters: IndexParameters | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    enrolment: EnrolmentData | None = None
 
 
 def build_release(folder: Path, parts: ReleaseParts) -> Release:
@@ -221,11 +225,12 @@ def _write_files(folder: Path, parts: ReleaseParts) -> dict[str, Any]:
     models: dict[str, Any] = {"embedding": _embedding_entry(parts, model)}
     if parts.localiser is not None:
         models["localiser"] = _write_localiser(folder, parts.localiser)
+    files = {path.name: _file_entry(path) for path in sorted(folder.iterdir())}
     return {
         "format": FORMAT,
         "name": parts.name,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "files": {path.name: _file_entry(path) for path in sorted(folder.iterdir())},
+        "files": files,
         "models": models,
         "gallery": None if parts.gallery is None else parts.gallery.model_dump(),
         "index": asdict(index.parameters),
@@ -240,7 +245,14 @@ def _write_files(folder: Path, parts: ReleaseParts) -> dict[str, Any]:
         },
         "metrics": {name: float(value) for name, value in sorted(parts.metrics.items())},
         "lineage": parts.lineage.model_dump(),
+        "enrolment": None if parts.enrolment is None else _write_enrolment(folder, parts.enrolment),
     }
+
+
+def _write_enrolment(folder: Path, enrolment: EnrolmentData) -> dict[str, Any]:
+    path = folder / ENROLMENT_FILE
+    path.write_bytes(enrolment.to_bytes())
+    return _file_entry(path)
 
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> str:

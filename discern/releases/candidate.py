@@ -27,6 +27,7 @@ from discern.learning.models import TorchEmbedder
 from discern.releases.build import CatalogueClass, ReleaseParts, build_release
 from discern.releases.config import PackagingConfig
 from discern.releases.elsewhere import photos_from_elsewhere
+from discern.releases.enrolment_data import EnrolledPhotos, EnrolmentData
 from discern.releases.numeric_format_search import EmbeddedTrial, FormatTrial, choose_numeric_format
 from edge_runtime.core.images import encode_jpeg, encode_png
 from edge_runtime.core.photo_limits import PhotoLimits
@@ -142,6 +143,12 @@ def _build(
         numeric_format=choice.numeric_format,
         photo_limits=_photo_limits(shipped, calibrated),
         counts=_counts(enrolled, test),
+        enrolment=EnrolmentData(
+            gallery=EnrolledPhotos(shipped.gallery.vectors, enrolled.column("label"), enrolled.column("sha256")),
+            validation=shipped.queries.queries,
+            test=test.queries,
+            elsewhere=shipped.elsewhere,
+        ),
     )
     return build_release(folder, parts)
 

@@ -137,6 +137,7 @@ def build_toy(
         "counts": {"classes": len(colours), "gallery": len(pictures), "golden": len(golden)},
         "metrics": {"recall_at_1": 1.0},
         "lineage": {"dataset_version": "0123456789abcdef"},
+        "enrolment": None,
     }
     (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     return open_release(folder)

@@ -220,4 +220,4 @@ def test_the_manifest_is_readable_text(parts: ReleaseParts, tmp_path: Path) -> N
     release = build_release(tmp_path / "release", replace(parts, name="Würfel"))
     text = (release.folder / MANIFEST_FILE).read_text()
     assert '"name": "Würfel"' in text
-    assert json.loads(text)["format"] == 4
+    assert json.loads(text)["format"] == 5
