@@ -147,7 +147,7 @@ def build_release(folder: Path, parts: ReleaseParts) -> Release:
     try:
         with new_folder(folder) as staging:
             manifest = _write_files(staging, parts)
-            identity = _write_manifest(staging, manifest)
+            identity = write_manifest(staging, manifest)
             staging.chmod(0o755)
             open_release(staging, identity)
             run_selftest(staging, identity)
@@ -225,7 +225,7 @@ def _write_files(folder: Path, parts: ReleaseParts) -> dict[str, Any]:
     models: dict[str, Any] = {"embedding": _embedding_entry(parts, model)}
     if parts.localiser is not None:
         models["localiser"] = _write_localiser(folder, parts.localiser)
-    files = {path.name: _file_entry(path) for path in sorted(folder.iterdir())}
+    files = {path.name: file_entry(path) for path in sorted(folder.iterdir())}
     return {
         "format": FORMAT,
         "name": parts.name,
@@ -252,12 +252,21 @@ def _write_files(folder: Path, parts: ReleaseParts) -> dict[str, Any]:
 def _write_enrolment(folder: Path, enrolment: EnrolmentData) -> dict[str, Any]:
     path = folder / ENROLMENT_FILE
     path.write_bytes(enrolment.to_bytes())
-    return _file_entry(path)
+    return file_entry(path)
 
 
-def _write_manifest(folder: Path, manifest: dict[str, Any]) -> str:
-    """Write `release.json` and return the release's id."""
-    data = (json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+def json_bytes(content: dict[str, Any]) -> bytes:
+    """Write JSON that people can read."""
+    return (json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> str:
+    """Write `release.json` and return the release's id.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    data = json_bytes(manifest)
     (folder / MANIFEST_FILE).write_bytes(data)
     return release_id(data)
 
@@ -303,9 +312,8 @@ def _write_catalogue(folder: Path, index: GalleryIndex, classes: Sequence[Catalo
         {"label": entry.label, "items": int(count), "offset": entry.offset}
         for entry, count in zip(classes, items, strict=True)
     ]
-    text = json.dumps({"classes": entries}, indent=1, ensure_ascii=False) + "\n"
-    (folder / CATALOGUE_FILE).write_bytes(text.encode())
-    _write_zip(folder / THUMBNAILS_FILE, {f"{number}.jpg": entry.thumbnail for number, entry in enumerate(classes)})
+    (folder / CATALOGUE_FILE).write_bytes(json_bytes({"classes": entries}))
+    write_zip(folder / THUMBNAILS_FILE, {f"{number}.jpg": entry.thumbnail for number, entry in enumerate(classes)})
 
 
 def _write_golden(folder: Path, golden: Sequence[bytes], model: OnnxEmbedder) -> None:
@@ -313,14 +321,16 @@ def _write_golden(folder: Path, golden: Sequence[bytes], model: OnnxEmbedder) ->
     pixels = [model.preprocessing.apply(decode(data, f"golden image {i}")) for i, data in enumerate(golden)]
     vectors = np.concatenate([model.embed(image[None]) for image in pixels])
     np.save(folder / GOLDEN_VECTORS_FILE, vectors, allow_pickle=False)
-    _write_zip(folder / GOLDEN_IMAGES_FILE, {f"{number}.png": data for number, data in enumerate(golden)})
+    write_zip(folder / GOLDEN_IMAGES_FILE, {f"{number}.png": data for number, data in enumerate(golden)})
 
 
-def _write_zip(path: Path, members: Mapping[str, bytes]) -> None:
+def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
+    """Write an archive that is the same for the same members."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), data)
 
 
-def _file_entry(path: Path) -> dict[str, Any]:
+def file_entry(path: Path) -> dict[str, Any]:
+    """Return how a manifest lists a file."""
     return {"sha256": sha256_file(path), "bytes": path.stat().st_size}

@@ -213,10 +213,18 @@ class Release:
             )
         number = self.catalogue[class_id].thumbnail
         name = f"{class_id if number is None else number}.jpg"
-        added = self.folder / ADDED_THUMBNAILS_FILE
-        if ADDED_THUMBNAILS_FILE in self.manifest.files and name in _members(added):
-            return _read_members(added, [name])[0]
-        return _read_members(self.folder / THUMBNAILS_FILE, [name])[0]
+        is_added = ADDED_THUMBNAILS_FILE in self.manifest.files and name in self.members(ADDED_THUMBNAILS_FILE)
+        archive = ADDED_THUMBNAILS_FILE if is_added else THUMBNAILS_FILE
+        return _read_members(self.folder / archive, [name])[0]
+
+    def members(self, archive: str) -> frozenset[str]:
+        """Return the names of the members of one of the release's archives.
+
+        Raises:
+            ReleaseError: the file is damaged.
+        """
+        with _opened(self.folder / archive) as opened:
+            return frozenset(opened.namelist())
 
     def golden(self) -> tuple[list[bytes], NDArray[np.float32]]:
         """Return the golden images (PNG) and the embeddings [g, d] that they must give.
@@ -311,11 +319,6 @@ def _check_file(path: Path, entry: FileEntry) -> None:
         raise ReleaseError(f"{path} has {length:,} bytes where {entry.bytes:,} are stated: pull the release again.")
     if altered:
         raise ReleaseError(f"{path} was altered (its SHA-256 is not the stated one): pull the release again.")
-
-
-def _members(path: Path) -> frozenset[str]:
-    with _opened(path) as archive:
-        return frozenset(archive.namelist())
 
 
 def _read_members(path: Path, names: list[str]) -> list[bytes]:
