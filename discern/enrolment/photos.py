@@ -12,27 +12,13 @@ from discern.errors import DataError
 from discern.evaluation.gallery import Vectors, embed_batches
 from discern.map_ahead import map_ahead
 from discern.releases.enrolment_data import EnrolledPhotos
+from discern.sources.enrolled.ledger import OfferedPhoto
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels, decode
 from edge_runtime.core.photo_limits import explain_faults, faults, measure
 from edge_runtime.core.release import Release
 from edge_runtime.errors import ImageError
 from edge_runtime.files import sha256_bytes
-
-
-@dataclass(frozen=True)
-class OfferedPhoto:
-    """A photo that somebody wants to enrol.
-
-    Attributes:
-        label: the class that it shows.
-        name: what messages call it.
-        data: the encoded image.
-    """
-
-    label: str
-    name: str
-    data: bytes
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from discern.enrolment.photos import NewPhotos, OfferedPhoto, read_photos
+from discern.enrolment.photos import NewPhotos, read_photos
 from discern.errors import DataError
+from discern.sources.enrolled.ledger import OfferedPhoto
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import Release

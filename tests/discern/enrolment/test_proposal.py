@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from discern.enrolment.photos import NewPhotos, OfferedPhoto, read_photos
+from discern.enrolment.photos import NewPhotos, read_photos
 from discern.enrolment.proposal import Proposal, build_proposal, propose, read_enrolment_data
 from discern.errors import DataError, PublicationError
 from discern.evaluation.cross_fitting import fit_promised_rule
 from discern.evaluation.metrics import Metrics
+from discern.sources.enrolled.ledger import OfferedPhoto
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import encode_png
 from edge_runtime.core.index import GRAPH_FILE, VECTORS_FILE

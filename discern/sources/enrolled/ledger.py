@@ -1,0 +1,272 @@
+"""The ledger of a use case: what people asked to enrol and to retire, with the photos, and what became of it.
+
+    photos/SHA256.ENDING     the photos as they came, each once
+    requests/ID.json         what somebody asked for; written before anything is done
+    published/ID.json        the release that it went live with
+
+The next dataset version takes the photos from here (`discern.sources.enrolled.source`), so that the next training knows
+what was enrolled without one. A request that was refused stays, and counts for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import PurePosixPath
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from discern.errors import DataError
+from discern.map_ahead import map_ahead
+from discern.storage.remote import Storage
+from edge_runtime.files import sha256_bytes
+
+Label = Annotated[str, Field(min_length=1, max_length=500)]
+Content = TypeVar("Content", bound=BaseModel)
+ID_DIGITS = 16
+ENDING = 10  # signs of a file name's ending at most
+
+
+@dataclass(frozen=True)
+class OfferedPhoto:
+    """A photo that somebody wants to enrol.
+
+    Attributes:
+        label: the class that it shows.
+        name: what messages call it.
+        data: the encoded image.
+    """
+
+    label: str
+    name: str
+    data: bytes
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RequestedPhoto(_Strict):
+    """A photo of a request.
+
+    Attributes:
+        label: the class that it shows.
+        name: the name that it came with.
+        sha256: of its bytes, 64 hex digits.
+        file: its name below `photos/`.
+    """
+
+    label: Label
+    name: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    file: Annotated[str, Field(pattern=r"^[0-9a-f]{64}[.a-z0-9]{0,10}$")]
+
+
+class EnrolmentRequest(_Strict):
+    """What somebody asked for.
+
+    Attributes:
+        format: of this file.
+        use_case: whose classes change.
+        requested: when.
+        by: name of who asked.
+        why: the reason, where one was given.
+        photos: what is enrolled.
+        replace: whether the new photos of a class take the place of its earlier ones.
+        retire: labels of classes that are enrolled no longer.
+    """
+
+    format: Literal[1] = 1
+    use_case: str
+    requested: AwareDatetime
+    by: Annotated[str, Field(min_length=1, max_length=200)]
+    why: str | None = None
+    photos: tuple[RequestedPhoto, ...] = ()
+    replace: bool = False
+    retire: tuple[Label, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """16 hex digits that no other request has."""
+        return sha256_bytes(self.model_dump_json().encode())[:ID_DIGITS]
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The classes that photos are enrolled for."""
+        return frozenset(photo.label for photo in self.photos)
+
+
+class PublishedRequest(_Strict):
+    """A request that went live.
+
+    Attributes:
+        request: id of the request.
+        release: id of the release.
+        published: when.
+    """
+
+    format: Literal[1] = 1
+    request: str
+    release: str
+    published: AwareDatetime
+
+
+@dataclass(frozen=True)
+class EnrolledClass:
+    """The photos of one class that were enrolled without training.
+
+    Attributes:
+        photos: in the order in which they were enrolled, with the request of each.
+        replaces: whether they take the place of the photos that other sources hold of the class.
+    """
+
+    photos: tuple[tuple[RequestedPhoto, EnrolmentRequest], ...]
+    replaces: bool
+
+
+@dataclass(frozen=True)
+class EnrolledState:
+    """What all published requests come to.
+
+    Attributes:
+        classes: by label.
+        retired: the request that retired each label that is retired now.
+    """
+
+    classes: Mapping[str, EnrolledClass]
+    retired: Mapping[str, EnrolmentRequest]
+
+
+class Ledger:
+    """The ledger at `url`, a folder or an address that fsspec knows.
+
+    Raises:
+        OSError: fsspec cannot open it.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._storage = Storage(url)
+
+    def offer(self, request: EnrolmentRequest, photos: Sequence[OfferedPhoto]) -> EnrolmentRequest:
+        """Store the photos, then the request with them.
+
+        Args:
+            request: without photos.
+            photos: of it.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        requested = tuple(_requested(photo) for photo in photos)
+        request = request.model_copy(update={"photos": requested})
+        files = {one.file: photo.data for one, photo in zip(requested, photos, strict=True)}
+        for _ in map_ahead(lambda item: self._store(*item), files.items()):
+            pass
+        self._storage.replace(f"requests/{request.id}.json", _json(request))
+        return request
+
+    def read(self, identity: str) -> EnrolmentRequest:
+        """Return a request.
+
+        Raises:
+            DataError: there is none of this id, or it is damaged.
+        """
+        return self._read(f"requests/{identity}.json", EnrolmentRequest)
+
+    def photos(self, request: EnrolmentRequest) -> list[OfferedPhoto]:
+        """Return the photos of a request.
+
+        Raises:
+            DataError: a photo is missing or altered.
+        """
+        return [OfferedPhoto(photo.label, photo.name, data) for photo, data in map_ahead(self.load, request.photos)]
+
+    def load(self, photo: RequestedPhoto) -> bytes:
+        """Return the bytes of a photo.
+
+        Raises:
+            DataError: it is missing or altered.
+        """
+        data = self._storage.read(f"photos/{photo.file}")
+        if data is None or sha256_bytes(data) != photo.sha256:
+            what = "is missing" if data is None else "was altered"
+            raise DataError(f"{self.url}/photos/{photo.file} {what}: enrol {photo.label!r} again.")
+        return data
+
+    def publish(self, request: EnrolmentRequest, release: str) -> None:
+        """Note the release that a request went live with; doing it again changes nothing.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        note = PublishedRequest(request=request.id, release=release, published=datetime.now(timezone.utc))
+        self._storage.create(f"published/{request.id}.json", _json(note))
+
+    def exists(self) -> bool:
+        """Return True if a request of this ledger went live."""
+        return bool(self._storage.glob("published/*.json"))
+
+    def published(self) -> list[tuple[EnrolmentRequest, PublishedRequest]]:
+        """Return the requests that went live, the first one first.
+
+        Raises:
+            DataError: the note of one, or the request itself, is missing or damaged.
+        """
+        notes = [self._read(name, PublishedRequest) for name in self._storage.glob("published/*.json")]
+        return [(self.read(note.request), note) for note in sorted(notes, key=lambda note: note.published)]
+
+    def state(self) -> EnrolledState:
+        """Return what all requests that went live come to.
+
+        Raises:
+            DataError: as `published`.
+        """
+        return replay(request for request, _ in self.published())
+
+    def _store(self, file: str, data: bytes) -> None:
+        if self._storage.size(f"photos/{file}") != len(data):
+            self._storage.replace(f"photos/{file}", data)
+
+    def _read(self, name: str, kind: type[Content]) -> Content:
+        data = self._storage.read(name)
+        if data is None:
+            raise DataError(f"{self.url}/{name} does not exist: enrol again.")
+        try:
+            return kind.model_validate_json(data)
+        except ValidationError:
+            raise DataError(f"{self.url}/{name} is damaged: enrol again.") from None
+
+
+def replay(requests: Iterable[EnrolmentRequest]) -> EnrolledState:
+    """Return what requests come to, one after the other; pure."""
+    classes: dict[str, EnrolledClass] = {}
+    retired: dict[str, EnrolmentRequest] = {}
+    for request in requests:
+        for label in request.retire:
+            classes.pop(label, None)
+            retired[label] = request
+        for label in request.labels:
+            before = classes.get(label)
+            photos = tuple((photo, request) for photo in request.photos if photo.label == label)
+            # A class that was retired and is enrolled again begins anew.
+            replaces = request.replace or label in retired
+            retired.pop(label, None)
+            if before is None or replaces:
+                classes[label] = EnrolledClass(photos, replaces)
+            else:
+                classes[label] = EnrolledClass(before.photos + photos, before.replaces)
+    return EnrolledState(classes, retired)
+
+
+def _requested(photo: OfferedPhoto) -> RequestedPhoto:
+    sha256 = sha256_bytes(photo.data)
+    ending = PurePosixPath(photo.name).suffix.lower()
+    plain = ending if ending[1:].isalnum() and ending.isascii() and len(ending) <= ENDING else ""
+    return RequestedPhoto(label=photo.label, name=photo.name, sha256=sha256, file=sha256 + plain)
+
+
+def _json(content: BaseModel) -> bytes:
+    return (content.model_dump_json(indent=1) + "\n").encode()

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from discern.errors import DataError
+from discern.sources.enrolled.ledger import EnrolmentRequest, Ledger, OfferedPhoto, RequestedPhoto, replay
+
+NOON = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
+
+
+def asked(*retire: str, replace: bool = False, minute: int = 0) -> EnrolmentRequest:
+    return EnrolmentRequest(
+        use_case="parts", requested=NOON.replace(minute=minute), by="Ana", replace=replace, retire=retire
+    )
+
+
+def photo(label: str, content: str, name: str = "1.JPG") -> OfferedPhoto:
+    return OfferedPhoto(label, name, content.encode())
+
+
+def held(ledger: Ledger) -> dict[str, list[bytes]]:
+    return {
+        label: [ledger.load(one) for one, _ in enrolled.photos] for label, enrolled in ledger.state().classes.items()
+    }
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
+    if request.param == "folder":
+        return Ledger(str(tmp_path / "enrolments" / "parts"))
+    return Ledger(f"{request.getfixturevalue('bucket')}/enrolments/parts")
+
+
+def test_what_was_offered_comes_back_and_counts_once_it_is_live(ledger: Ledger) -> None:
+    offered = ledger.offer(asked(), [photo("washer", "a"), photo("washer", "b", "2"), photo("nut", "a", "x/3.png")])
+    assert ledger.photos(ledger.read(offered.id)) == [
+        OfferedPhoto("washer", "1.JPG", b"a"),
+        OfferedPhoto("washer", "2", b"b"),
+        OfferedPhoto("nut", "x/3.png", b"a"),
+    ]
+    assert [one.file[64:] for one in offered.photos] == [".jpg", "", ".png"]
+    assert not ledger.exists()
+    assert held(ledger) == {}
+    ledger.publish(offered, "0123456789abcdef")
+    ledger.publish(offered, "fedcba9876543210")
+    assert ledger.exists()
+    assert held(ledger) == {"washer": [b"a", b"b"], "nut": [b"a"]}
+    assert [note.release for _, note in ledger.published()] == ["0123456789abcdef"]
+
+
+def test_requests_follow_each_other(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path))
+    for minute, (request, photos) in enumerate(
+        [
+            (asked(), [photo("washer", "a"), photo("nut", "b")]),
+            (asked(minute=1), [photo("washer", "c")]),
+            (asked("nut", minute=2), []),
+            (asked(minute=3, replace=True), [photo("washer", "d")]),
+        ]
+    ):
+        ledger.publish(ledger.offer(request, photos), f"{minute:016}")
+    assert held(ledger) == {"washer": [b"d"]}
+    state = ledger.state()
+    assert state.classes["washer"].replaces
+    assert state.retired["nut"].requested.minute == 2
+
+
+def test_a_class_that_was_retired_and_comes_back_begins_anew() -> None:
+    first = asked().model_copy(update={"photos": (_requested("nut", "1"),)})
+    again = asked(minute=2).model_copy(update={"photos": (_requested("nut", "2"),)})
+    state = replay([first, asked("nut", minute=1), again])
+    assert not state.retired
+    assert [one.sha256[0] for one, _ in state.classes["nut"].photos] == ["2"]
+    assert state.classes["nut"].replaces
+
+
+def test_what_is_damaged_is_named(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path))
+    offered = ledger.offer(asked(), [photo("washer", "a")])
+    file = tmp_path / "photos" / offered.photos[0].file
+    file.write_bytes(b"other")
+    with pytest.raises(DataError, match=r"was altered: enrol 'washer' again\."):
+        ledger.photos(offered)
+    file.unlink()
+    with pytest.raises(DataError, match="is missing"):
+        ledger.photos(offered)
+    with pytest.raises(DataError, match=r"requests/0\.json does not exist"):
+        ledger.read("0")
+    (tmp_path / "requests" / f"{offered.id}.json").write_text("{}")
+    with pytest.raises(DataError, match="is damaged: enrol again"):
+        ledger.read(offered.id)
+
+
+def _requested(label: str, digit: str) -> RequestedPhoto:
+    return RequestedPhoto(label=label, name="x", sha256=digit * 64, file=digit * 64)
