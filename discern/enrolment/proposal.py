@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from discern.enrolment.change import GalleryChange, apply_change
 from discern.enrolment.photos import NewPhotos
 from discern.errors import DataError, PublicationError
+from discern.evaluation.common_queries import CommonAnswers
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.gallery_doctor import PhotoReport, examine_photos
 from discern.evaluation.gallery_fit import FittedGallery, fit_galleries, scores_elsewhere
 from discern.evaluation.metrics import Metrics, measure
 from discern.evaluation.probability_calibration import fit_calibrator
-from discern.evaluation.retrieval import SearchResults
+from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from discern.releases.derived import DerivedParts, build_derived
 from discern.releases.enrolled_gallery import as_enrolled_by
 from discern.releases.enrolment_data import EnrolledPhotos, EnrolmentData
@@ -45,6 +46,8 @@ class Proposal:
         before: the test queries in the gallery of the base.
         after: the same queries in the new gallery.
         metrics: of these under the new rule.
+        base_rule: of the base.
+        base_metrics: of the same queries under it.
         reports: on each photo of the classes that changed.
         data: what the next enrolment needs.
     """
@@ -59,6 +62,8 @@ class Proposal:
     before: SearchResults
     after: SearchResults
     metrics: Metrics
+    base_rule: DecisionRule
+    base_metrics: Metrics
     reports: tuple[PhotoReport, ...]
     data: EnrolmentData
 
@@ -66,6 +71,16 @@ class Proposal:
     def new_labels(self) -> frozenset[str]:
         """The classes that the base does not enrol."""
         return self.change.changed - set(self.base.labels)
+
+    def trained_answers(self, asked: CommonAnswers) -> NDArray[np.int64]:
+        """Return what the release that the last training made answered to queries [c], numbered as in `asked`."""
+        number_of = {label: number for number, label in enumerate(asked.labels)}
+        answers = self.data.trained_answers
+        # A class that was retired since has no number: the answer then is a name that is wrong for every query.
+        return np.array(
+            [UNKNOWN if answers[row] is None else number_of.get(answers[row], len(asked.labels)) for row in asked.rows],
+            dtype=np.int64,
+        )
 
 
 def read_enrolment_data(release: Release) -> EnrolmentData:
@@ -128,6 +143,7 @@ def propose(
     rule = replace(fitted.rule, least_probability=identifier.rule.least_probability if calibrator else 0.0)
     after = data.test.search(fitted.gallery).stated_by(calibrator)
     foreign = None if elsewhere is None else scores_elsewhere(fitted.gallery, elsewhere.measuring)
+    before = data.test.search_index(identifier.index, base.labels).stated_by(identifier.calibrator)
     return Proposal(
         base=base,
         change=change,
@@ -136,9 +152,11 @@ def propose(
         fitted=fitted,
         rule=rule,
         calibrator=calibrator,
-        before=data.test.search_index(identifier.index, base.labels).stated_by(identifier.calibrator),
+        before=before,
         after=after,
         metrics=measure(after, rule, calibrator, foreign),
+        base_rule=identifier.rule,
+        base_metrics=measure(before, identifier.rule, identifier.calibrator),
         reports=tuple(_reports(gallery, change, config, rule, data)),
         data=replace(data, gallery=gallery),
     )

@@ -147,10 +147,18 @@ def _build(
             gallery=EnrolledPhotos(shipped.gallery.vectors, enrolled.column("label"), enrolled.column("sha256")),
             validation=shipped.queries.queries,
             test=test.queries,
+            trained_answers=_answers(test, calibrated),
             elsewhere=shipped.elsewhere,
         ),
     )
     return build_release(folder, parts)
+
+
+def _answers(test: EmbeddedSplit, calibrated: CalibratedModel) -> list[str | None]:
+    """Return the label that each test query gets, None for `unknown`."""
+    results = test.search(calibrated.gallery).stated_by(calibrated.calibrator)
+    labels = (*results.labels, None)  # -1 is the last one
+    return [labels[number] for number in results.answers(calibrated.rule).tolist()]
 
 
 def _photo_limits(shipped: EmbeddedTrial, calibrated: CalibratedModel) -> PhotoLimits:

@@ -61,19 +61,23 @@ class EnrolmentData:
         gallery: the enrolled photos.
         validation: the queries that the rule is fitted on.
         test: the queries that the release is measured on, unknowns among them.
+        trained_answers: what the release that the last training made answered to each test query: a label, or None
+            for `unknown`.
         elsewhere: photos of things that no gallery holds; None where the rule needs none.
     """
 
     gallery: EnrolledPhotos
     validation: Queries
     test: Queries
-    elsewhere: Elsewhere | None
+    trained_answers: list[str | None]
+    elsewhere: Elsewhere | None = None
 
     def to_bytes(self) -> bytes:
         """Return the content of `enrolment.npz`, the same for equal data."""
         arrays: dict[str, NDArray[Any]] = {"gallery": self.gallery.vectors}
         stated: dict[str, Any] = {
             "format": FORMAT,
+            "trained_answers": self.trained_answers,
             "gallery": {"labels": self.gallery.labels, "sha256": self.gallery.sha256},
         }
         for name, queries in (("validation", self.validation), ("test", self.test)):
@@ -103,7 +107,8 @@ class EnrolmentData:
                 raise PublicationError(f"{where} was written by a newer version: install that one, or a later one.")
             gallery = EnrolledPhotos(arrays["gallery"], stated["gallery"]["labels"], stated["gallery"]["sha256"])
             elsewhere = Elsewhere(arrays["elsewhere"]) if "elsewhere" in arrays else None
-            return cls(gallery, _queries(arrays, stated, "validation"), _queries(arrays, stated, "test"), elsewhere)
+            validation, test = (_queries(arrays, stated, name) for name in ("validation", "test"))
+            return cls(gallery, validation, test, stated["trained_answers"], elsewhere)
         except (ValueError, KeyError, IndexError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise PublicationError(f"{where} is damaged ({error}): publish the release again.") from None
 

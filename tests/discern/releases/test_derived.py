@@ -59,7 +59,7 @@ def parts(base: Release, colours: Mapping[str, Colour], unchanged: Sequence[str]
         calibrator=CALIBRATOR,
         metrics={"recall_at_1": 0.5},
         counts={"trained_classes": 1},
-        enrolment=EnrolmentData(EnrolledPhotos(vectors, names, ["0" * 64] * len(names)), queries, queries, None),
+        enrolment=EnrolmentData(EnrolledPhotos(vectors, names, ["0" * 64] * len(names)), queries, queries, [*names]),
         lineage=Lineage(enrolled_into=base.id),
     )
 

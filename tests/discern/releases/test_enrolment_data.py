@@ -23,6 +23,7 @@ def data(*, elsewhere: bool = True) -> EnrolmentData:
         gallery=EnrolledPhotos(unit(4, 1), ["a", "a", "b", "Größe, M6"], [f"{n:064x}" for n in range(4)]),
         validation=Queries(asked_twice, ["a", "b", "c"] * 2, frozenset({"a", "b"}), np.array([False] * 3 + [True] * 3)),
         test=Queries(unit(5, 3), list("abcde")),
+        trained_answers=["a", None, "c", "c", None],
         elsewhere=Elsewhere(unit(6, 4)) if elsewhere else None,
     )
 
@@ -41,6 +42,7 @@ def test_what_is_written_is_read(elsewhere: bool) -> None:
     assert read.validation.left_out.tolist() == [False] * 3 + [True] * 3
     assert read.test.left_out is not None
     assert not read.test.left_out.any()
+    assert read.trained_answers == written.trained_answers
     assert (read.elsewhere is None) is not elsewhere
     if written.elsewhere is not None and read.elsewhere is not None:
         assert np.array_equal(read.elsewhere.measuring, written.elsewhere.measuring)
@@ -49,7 +51,7 @@ def test_what_is_written_is_read(elsewhere: bool) -> None:
 def test_equal_data_give_equal_bytes_and_what_is_asked_twice_is_stored_once() -> None:
     assert data().to_bytes() == data().to_bytes()
     many = Queries(np.repeat(unit(1, 5), 10_000, axis=0), ["a"] * 10_000)
-    once = EnrolmentData(data().gallery, many, data().test, None)
+    once = EnrolmentData(data().gallery, many, data().test, data().trained_answers)
     assert len(once.to_bytes()) < 10_000 * 8 * 4
 
 
