@@ -106,6 +106,14 @@ class Queries:
     trained: frozenset[str] = frozenset()
     left_out: NDArray[np.bool_] | None = None
 
+    def sample(self, most: int, random: np.random.Generator) -> Queries:
+        """Return these queries, or `most` of them where they are more, in their order."""
+        if len(self.vectors) <= most:
+            return self
+        rows = np.sort(random.choice(len(self.vectors), most, replace=False))
+        left_out = None if self.left_out is None else self.left_out[rows]
+        return Queries(self.vectors[rows], [self.labels[row] for row in rows], self.trained, left_out)
+
     def search(self, gallery: Gallery, *, ranked: bool = False) -> SearchResults:
         """Search these queries in a gallery; `ranked`: rank its rows too, which compares each query with each row.
 

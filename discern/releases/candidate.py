@@ -18,6 +18,7 @@ from discern.datasets.manifest import DatasetVersion
 from discern.datasets.photo_set import THUMBNAIL
 from discern.evaluation.calibration import CalibratedModel, calibrate
 from discern.evaluation.gallery import Gallery, GalleryConfig
+from discern.evaluation.gallery_doctor import CurvePoint, photo_curve
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.numeric_format import FormatChoice
 from discern.evaluation.photo_limits import fit_photo_limits, known_photos
@@ -149,9 +150,20 @@ def _build(
             test=test.queries,
             trained_answers=_answers(test, calibrated),
             elsewhere=shipped.elsewhere,
+            curve=_curve(shipped, test, calibrated, inputs.packaging.fpir),
         ),
     )
     return build_release(folder, parts)
+
+
+def _curve(
+    shipped: EmbeddedTrial, test: EmbeddedSplit, calibrated: CalibratedModel, fpir: float
+) -> tuple[CurvePoint, ...]:
+    """Measure how TPIR grows with the photos of a class."""
+    gallery, elsewhere = shipped.gallery, shipped.elsewhere
+    fitting = None if elsewhere is None else elsewhere.fitting
+    asked = shipped.queries.queries, test.queries
+    return tuple(photo_curve(gallery.vectors, gallery.labels, calibrated.chosen.config, *asked, fpir, fitting))
 
 
 def _answers(test: EmbeddedSplit, calibrated: CalibratedModel) -> list[str | None]:

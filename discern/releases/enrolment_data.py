@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from discern.errors import PublicationError
 from discern.evaluation.calibration import Elsewhere
 from discern.evaluation.gallery import Vectors
+from discern.evaluation.gallery_doctor import CurvePoint
 from discern.evaluation.retrieval import Queries
 from edge_runtime.core.release import ENROLMENT_FILE
 
@@ -64,6 +65,7 @@ class EnrolmentData:
         trained_answers: what the release that the last training made answered to each test query: a label, or None
             for `unknown`.
         elsewhere: photos of things that no gallery holds; None where the rule needs none.
+        curve: how TPIR grew with the photos of a class when the release was trained; may be empty.
     """
 
     gallery: EnrolledPhotos
@@ -71,6 +73,7 @@ class EnrolmentData:
     test: Queries
     trained_answers: list[str | None]
     elsewhere: Elsewhere | None = None
+    curve: tuple[CurvePoint, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return the content of `enrolment.npz`, the same for equal data."""
@@ -78,6 +81,7 @@ class EnrolmentData:
         stated: dict[str, Any] = {
             "format": FORMAT,
             "trained_answers": self.trained_answers,
+            "curve": [[point.photos, point.tpir] for point in self.curve],
             "gallery": {"labels": self.gallery.labels, "sha256": self.gallery.sha256},
         }
         for name, queries in (("validation", self.validation), ("test", self.test)):
@@ -108,7 +112,8 @@ class EnrolmentData:
             gallery = EnrolledPhotos(arrays["gallery"], stated["gallery"]["labels"], stated["gallery"]["sha256"])
             elsewhere = Elsewhere(arrays["elsewhere"]) if "elsewhere" in arrays else None
             validation, test = (_queries(arrays, stated, name) for name in ("validation", "test"))
-            return cls(gallery, validation, test, stated["trained_answers"], elsewhere)
+            curve = tuple(CurvePoint(photos, tpir) for photos, tpir in stated["curve"])
+            return cls(gallery, validation, test, stated["trained_answers"], elsewhere, curve)
         except (ValueError, KeyError, IndexError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise PublicationError(f"{where} is damaged ({error}): publish the release again.") from None
 

@@ -5,6 +5,7 @@ import pytest
 
 from discern.errors import PublicationError
 from discern.evaluation.calibration import Elsewhere
+from discern.evaluation.gallery_doctor import CurvePoint
 from discern.evaluation.metrics import Metrics
 from discern.evaluation.retrieval import Queries
 from discern.releases.enrolment_data import EnrolledPhotos, EnrolmentData
@@ -25,6 +26,7 @@ def data(*, elsewhere: bool = True) -> EnrolmentData:
         test=Queries(unit(5, 3), list("abcde")),
         trained_answers=["a", None, "c", "c", None],
         elsewhere=Elsewhere(unit(6, 4)) if elsewhere else None,
+        curve=(CurvePoint(1, 0.5), CurvePoint(2, 0.75)) if elsewhere else (),
     )
 
 
@@ -42,6 +44,7 @@ def test_what_is_written_is_read(elsewhere: bool) -> None:
     assert read.validation.left_out.tolist() == [False] * 3 + [True] * 3
     assert read.test.left_out is not None
     assert not read.test.left_out.any()
+    assert read.curve == written.curve
     assert read.trained_answers == written.trained_answers
     assert (read.elsewhere is None) is not elsewhere
     if written.elsewhere is not None and read.elsewhere is not None:
@@ -70,4 +73,5 @@ def test_a_candidate_carries_what_enrolment_into_it_needs(candidate: tuple[Relea
     read = EnrolmentData.from_bytes((release.folder / ENROLMENT_FILE).read_bytes())
     assert set(read.gallery.labels) == set(release.labels)
     assert all(len(sha256) == 64 for sha256 in read.gallery.sha256)
+    assert [point.photos for point in read.curve] == [1, 2]
     assert len(read.test.labels) == metrics.enrolled_queries + metrics.unknown_queries
