@@ -10,6 +10,7 @@ from cli.console import InOrder, tell_error
 from cli.dashboards import dashboard, mlflow
 from cli.data import data
 from cli.demo import demo
+from cli.enrol import enrol, retire
 from cli.init import init
 from cli.keys import keys
 from cli.label import label
@@ -26,6 +27,10 @@ From photos to a release:
   discern data run parts
   discern train parts
   discern promote parts
+
+\b
+A new thing, from a few photos, without training:
+  discern enrol parts washer-m6 photos/*.jpg
 
 \b
 Exit status:
@@ -48,7 +53,7 @@ def discern() -> None:
     """
 
 
-for command in (init, demo, data, train, promote, release, label, stack, keys, mlflow, dashboard):
+for command in (init, demo, data, train, promote, enrol, retire, release, label, stack, keys, mlflow, dashboard):
     discern.add_command(command)
 
 

@@ -12,7 +12,7 @@ from discern.errors import ConfigError
 if TYPE_CHECKING:
     from orchestration.checked_pipeline import CheckedPipeline
 
-Name = Literal["data", "training", "promotion"]
+Name = Literal["data", "training", "promotion", "enrolment"]
 
 
 def run_pipeline(name: Name, config: Path) -> str:

@@ -26,6 +26,11 @@ def training_page(use_case: str, release: str) -> str:
     return f"{storage_layout.reports()}/{site.training_page(use_case, release)}"
 
 
+def enrolment_page(use_case: str, request: str) -> str:
+    """Return the address of the page on what somebody asked to enrol."""
+    return f"{storage_layout.reports()}/{site.enrolment_page(use_case, request)}"
+
+
 def verdict_on(address: str) -> str | None:
     """Return the verdict of a page of the site in a sentence; None where it is not known."""
     reports = storage_layout.reports()

@@ -49,6 +49,7 @@ class Proposal:
         base_rule: of the base.
         base_metrics: of the same queries under it.
         reports: on each photo of the classes that changed.
+        data_before: what this enrolment needed.
         data: what the next enrolment needs.
     """
 
@@ -65,6 +66,7 @@ class Proposal:
     base_rule: DecisionRule
     base_metrics: Metrics
     reports: tuple[PhotoReport, ...]
+    data_before: EnrolmentData
     data: EnrolmentData
 
     @property
@@ -158,6 +160,7 @@ def propose(
         base_rule=identifier.rule,
         base_metrics=measure(before, identifier.rule, identifier.calibrator),
         reports=tuple(_reports(gallery, change, config, rule, data)),
+        data_before=data,
         data=replace(data, gallery=gallery),
     )
 

@@ -4,6 +4,7 @@
     data/USE_CASE/VERSION/index.html        the review of a dataset version
     training/USE_CASE/RELEASE/index.html    the answers of a release candidate
     promotion/RELEASE-against-OTHER.html    a decision
+    enrolment/USE_CASE/REQUEST/index.html   what was enrolled into a release
 
 Beside each page lies its summary as JSON. The index is written anew from the summaries after each page, so that it
 needs nothing else and can be written again at any time.
@@ -24,7 +25,8 @@ from discern.reports.summary import PageSummary
 from discern.storage.remote import Storage
 
 INDEX = "index.html"
-PAGES = ("data/*/*/index.html", "training/*/*/index.html", "promotion/*.html")
+PAGES = ("data/*/*/index.html", "training/*/*/index.html", "promotion/*.html", "enrolment/*/*/index.html")
+DECISIONS = ("promotion", "enrolment")
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ def training_page(use_case: str, release: str) -> str:
 def promotion_page(release: str, production: str) -> str:
     """Return the path of the page on a decision, relative to the site; `production` is empty where there is none."""
     return f"promotion/{release}-against-{production or 'nothing'}.html"
+
+
+def enrolment_page(use_case: str, request: str) -> str:
+    """Return the path of the page on an enrolment, relative to the site."""
+    return f"enrolment/{use_case}/{request}/{INDEX}"
 
 
 def link(page: str, target: str = INDEX) -> str:
@@ -161,7 +168,7 @@ def _releases(entries: Sequence[Entry]) -> tuple[ReleaseEntry, ...]:
         if entry.summary.kind != "data":
             by_release[entry.summary.id].append(entry)
     return tuple(
-        ReleaseEntry(release, _first(found, "training"), tuple(one for one in found if one.summary.kind == "promotion"))
+        ReleaseEntry(release, _first(found, "training"), tuple(one for one in found if one.summary.kind in DECISIONS))
         for release, found in by_release.items()
     )
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-Kind = Literal["data", "training", "promotion"]
+Kind = Literal["data", "training", "promotion", "enrolment"]
 Verdict = Literal["good", "bad", "wait"]
 PICTURES = 6  # of a row of the index
 
@@ -53,7 +53,7 @@ class PageSummary(BaseModel):
     Attributes:
         kind: which pipeline made it.
         use_case: what it is for.
-        id: of the dataset version that was checked, or of the release that was trained or judged.
+        id: of the dataset version that was checked, or of the release that was trained, judged or enrolled into.
         version: id of the dataset version that it rests on; equal to `id` for `data`.
         origin: which run made it.
         verdict: good, bad, or wait where a person has to look.

@@ -1,0 +1,192 @@
+"""`discern enrol` and `discern retire`: other classes in the release that devices use, without training."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+
+from cli.configs import CONFIGS, config_file
+from cli.console import Function, example, json_option, stdout_for_json, tell, tell_facts, tell_json
+from discern.errors import ConfigError
+
+if TYPE_CHECKING:
+    from discern.sources.enrolled.ledger import EnrolmentRequest, OfferedPhoto
+
+SHARED = ("use_case", "keys", "approval", "channels")  # parameters that the enrolment takes from the promotion's config
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif"})
+
+
+def person_options(function: Function) -> Function:
+    """Add the options that say who asks, and why."""
+    options: list[Callable[..., Any]] = [
+        click.option("--by", default=getpass.getuser, help="Who asks.  [default: the user of this machine]"),
+        click.option("--why", help="The reason, for the record."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command(
+    epilog=example(
+        "discern enrol parts washer-m6 photos/*.jpg",
+        "discern enrol parts --from new-parts/   # a folder of photos for each class",
+    )
+)
+@click.argument("use_case")
+@click.argument("label", required=False)
+@click.argument("photos", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--from", "folder", type=click.Path(path_type=Path), help="A folder that holds one of photos a class.")
+@click.option("--replace", is_flag=True, help="Let the photos take the place of those that the class has.")
+@person_options
+@json_option
+def enrol(
+    use_case: str,
+    label: str | None,
+    photos: Sequence[Path],
+    folder: Path | None,
+    replace: bool,
+    by: str,
+    why: str | None,
+    as_json: bool,
+) -> None:
+    """Enrol photos of a class, new or known, in the release that devices use.
+
+    Nothing is trained: the release keeps its model, and its decision rule is fitted again. It goes live if the photos
+    are found and no other class suffers; the page shows what a new class is taken for, and which photo to take again.
+    """
+    offered = _offered(label, photos, folder)
+    _run(use_case, offered, replace=replace, by=by, why=why, as_json=as_json)
+
+
+@click.command(epilog=example("discern retire parts washer-m4 --why 'no longer made'"))
+@click.argument("use_case")
+@click.argument("labels", nargs=-1, required=True)
+@person_options
+@json_option
+def retire(use_case: str, labels: Sequence[str], by: str, why: str | None, as_json: bool) -> None:
+    """Take classes out of the release that devices use; what shows them is unknown from then on."""
+    _run(use_case, [], retired=labels, by=by, why=why, as_json=as_json)
+
+
+def _run(
+    use_case: str,
+    offered: Sequence[OfferedPhoto],
+    *,
+    by: str,
+    why: str | None,
+    as_json: bool,
+    replace: bool = False,
+    retired: Sequence[str] = (),
+) -> None:
+    from cli.pipeline_runs import newest, run_pipeline
+    from discern.sources.enrolled.ledger import EnrolmentRequest, Ledger
+    from orchestration import storage_layout
+    from orchestration.pages import enrolment_page
+
+    parameters = enrolment_parameters(use_case)
+    name = parameters["use_case"]
+    with stdout_for_json(as_json):
+        request = EnrolmentRequest(
+            use_case=name,
+            requested=datetime.now(timezone.utc),
+            by=by,
+            why=why,
+            replace=replace,
+            retire=tuple(dict.fromkeys(retired)),
+        )
+        request = Ledger(storage_layout.enrolments(name)).offer(request, offered)
+        with tempfile.TemporaryDirectory(prefix="discern-enrol-") as temporary:
+            config = Path(temporary) / "enrolment.yaml"
+            config.write_text(yaml.safe_dump({"parameters": {**parameters, "request": request.id}}))
+            run_pipeline("enrolment", config)
+        publication = newest("enrolment", "enrolment_publication", name).load()
+        report = enrolment_page(name, request.id)
+    if as_json:
+        tell_json({"use_case": name, "request": request.id, **publication.model_dump(), "report": report})
+        return
+    _tell(request, publication, report)
+
+
+def _tell(request: EnrolmentRequest, publication: Any, report: str) -> None:
+    if publication.channel is None:
+        tell(f"Nothing was changed: {publication.reason}.")
+        tell_facts({"report": report})
+        return
+    classes = ", ".join(sorted(request.labels | set(request.retire)))
+    tell(f"Release {publication.release} is live on channel {publication.channel}, with {classes} changed.")
+    tell_facts({"reason": publication.reason, "report": report, "next": "discern-edge pull, on the devices"})
+
+
+def enrolment_parameters(use_case: str) -> dict[str, Any]:
+    """Return the parameters of the enrolment pipeline, by the configs of a use case.
+
+    Channels, keys and approval are the promotion's; `enrolment.yaml` may say more, and need not be there.
+
+    Raises:
+        ConfigError: the use case has no promotion config, or a config cannot be read.
+    """
+    from orchestration.config_check import read_config
+
+    promotion = config_file(use_case, None, "promotion")
+    parameters = read_config(promotion, os.environ).get("parameters") or {}
+    shared = {"use_case": use_case} | {name: parameters[name] for name in SHARED if name in parameters}
+    own = CONFIGS / use_case / "enrolment.yaml"
+    if own.is_file():
+        shared |= read_config(own, os.environ).get("parameters") or {}
+    return shared
+
+
+def _offered(label: str | None, photos: Sequence[Path], folder: Path | None) -> list[OfferedPhoto]:
+    """Read the photos that are named.
+
+    Raises:
+        click.UsageError: neither photos nor a folder are named, or both.
+        ConfigError: a photo cannot be read, or there is none.
+    """
+    if (folder is None) == (label is None) or (label is not None and not photos):
+        raise click.UsageError("Name a class and photos of it, `washer-m6 photos/*.jpg`, or a folder with --from.")
+    named = [(label, path) for path in photos] if label is not None else _in_folder(folder or Path())
+    return _read(named)
+
+
+def _in_folder(folder: Path) -> list[tuple[str, Path]]:
+    try:
+        classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise ConfigError(f"{folder} cannot be read ({error.strerror}): name a folder.") from None
+    named = [
+        (of_class.name, path)
+        for of_class in classes
+        for path in sorted(of_class.rglob("*"))
+        if path.is_file() and path.suffix.lower() in PICTURES
+    ]
+    if not named:
+        raise ConfigError(f"{folder} holds no folder with photos: put those of a class into a folder of its name.")
+    return named
+
+
+def _read(named: Sequence[tuple[str, Path]]) -> list[OfferedPhoto]:
+    from discern.sources.enrolled.ledger import OfferedPhoto
+
+    unread = [(path, problem) for _, path in named if (problem := _problem(path))]
+    if unread:
+        raise ConfigError("\n".join(f"{path} cannot be read ({why}): name an existing photo." for path, why in unread))
+    return [OfferedPhoto(label, str(path), path.read_bytes()) for label, path in named]
+
+
+def _problem(path: Path) -> str | None:
+    """Return why a file cannot be read; None where it can."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        return error.strerror
+    return None
