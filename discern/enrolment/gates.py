@@ -107,7 +107,7 @@ def _class_found(label: str, reports: Sequence[PhotoReport], gates: EnrolmentGat
     others = Counter(report.answer for report in asked if report.answer not in {label, None})
     taken = [f"{count} {'is' if count == 1 else 'are'} taken for {other}" for other, count in others.most_common(SHOWN)]
     unknown = sum(report.answer is None for report in asked)
-    parts = [f"{found} of {counted(len(asked), 'photo')} get its name without themselves", *taken]
+    parts = [f"{found} of {counted(len(asked), 'photo')} found when left out of the gallery", *taken]
     if unknown:
         parts.append(f"{unknown} {'gets' if unknown == 1 else 'get'} none")
     passed = found / len(asked) >= gates.least_found

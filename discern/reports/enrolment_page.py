@@ -29,7 +29,7 @@ WORTH = 0.02  # of TPIR, by which more photos must raise it to be worth saying
 
 @dataclass(frozen=True)
 class ShownPhoto:
-    """A new photo and what it would be taken for without itself.
+    """A new photo and what it would be taken for in a gallery without it.
 
     Attributes:
         picture: of it.
@@ -212,13 +212,13 @@ def _photo(
 ) -> ShownPhoto:
     kind: Verdict
     if report.answer == report.label:
-        kind, answer, advice = "good", "it gets its name without itself", ""
+        kind, answer, advice = "good", "found when it is left out of the gallery", ""
     elif report.own_score is None:
         kind, answer, advice = "wait", "it is the only photo of its class", "add another photo"
     elif report.answer is None:
-        kind, answer, advice = "wait", "without itself it gets no name", "add a photo that looks like it"
+        kind, answer, advice = "wait", "left out of the gallery it gets no name", "add a photo that looks like it"
     else:
-        kind, answer = "bad", f"without itself it is taken for {report.answer}"
+        kind, answer = "bad", f"left out of the gallery it is taken for {report.answer}"
         advice = "take it again so that what differs is seen, or check its label"
     if fault:
         kind, advice = "bad", fault
