@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from discern.enrolment.change import GalleryChange, apply_change
 from discern.enrolment.photos import NewPhotos
-from discern.errors import DataError, PublicationError
+from discern.errors import DataError
 from discern.evaluation.common_queries import CommonAnswers
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.gallery_doctor import PhotoReport, examine_photos
@@ -23,12 +23,11 @@ from discern.evaluation.probability_calibration import fit_calibrator
 from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from discern.releases.derived import DerivedParts, build_derived
 from discern.releases.enrolled_gallery import as_enrolled_by
-from discern.releases.enrolment_data import EnrolledPhotos, EnrolmentData
+from discern.releases.enrolment_data import EnrolledPhotos, EnrolmentData, read_enrolment_data
 from edge_runtime.core.decision import Calibrator, DecisionRule
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import encode_jpeg
-from edge_runtime.core.release import ENROLMENT_FILE, Release
-from edge_runtime.files import sha256_bytes
+from edge_runtime.core.release import Release
 
 
 @dataclass(frozen=True)
@@ -83,26 +82,6 @@ class Proposal:
             [UNKNOWN if answers[row] is None else number_of.get(answers[row], len(asked.labels)) for row in asked.rows],
             dtype=np.int64,
         )
-
-
-def read_enrolment_data(release: Release) -> EnrolmentData:
-    """Read what enrolment into `release` needs.
-
-    Raises:
-        PublicationError: the release has no such file, or it is missing or altered.
-    """
-    entry, path = release.manifest.enrolment, release.folder / ENROLMENT_FILE
-    if entry is None:
-        raise PublicationError(
-            f"Release {release.id} was made by a version that could not enrol: train and promote once, then enrol."
-        )
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PublicationError(f"{path} cannot be read ({error.strerror}): fetch the release again.") from None
-    if sha256_bytes(data) != entry.sha256:
-        raise PublicationError(f"{path} was altered (its SHA-256 is not the stated one): fetch the release again.")
-    return EnrolmentData.from_bytes(data, str(path))
 
 
 def propose(

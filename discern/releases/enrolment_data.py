@@ -21,7 +21,8 @@ from discern.evaluation.calibration import Elsewhere
 from discern.evaluation.gallery import Vectors
 from discern.evaluation.gallery_doctor import CurvePoint
 from discern.evaluation.retrieval import Queries
-from edge_runtime.core.release import ENROLMENT_FILE
+from edge_runtime.core.release import ENROLMENT_FILE, Release
+from edge_runtime.files import sha256_bytes
 
 FORMAT = 1
 
@@ -116,6 +117,37 @@ class EnrolmentData:
             return cls(gallery, validation, test, stated["trained_answers"], elsewhere, curve)
         except (ValueError, KeyError, IndexError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
             raise PublicationError(f"{where} is damaged ({error}): publish the release again.") from None
+
+
+def read_enrolment_data(release: Release) -> EnrolmentData:
+    """Read what enrolment into `release` needs.
+
+    Raises:
+        PublicationError: the release has no such file, or it is missing or altered.
+    """
+    entry, path = release.manifest.enrolment, release.folder / ENROLMENT_FILE
+    if entry is None:
+        raise PublicationError(
+            f"Release {release.id} was made by a version that could not enrol: train and promote once, then enrol."
+        )
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PublicationError(f"{path} cannot be read ({error.strerror}): fetch the release again.") from None
+    if sha256_bytes(data) != entry.sha256:
+        raise PublicationError(f"{path} was altered (its SHA-256 is not the stated one): fetch the release again.")
+    return EnrolmentData.from_bytes(data, str(path))
+
+
+def enrolled_photos(release: Release) -> frozenset[str]:
+    """Return the SHA-256 of each photo that `release` enrols; none where it does not carry what enrolment needs.
+
+    Raises:
+        PublicationError: the file is damaged.
+    """
+    if release.manifest.enrolment is None or not (release.folder / ENROLMENT_FILE).is_file():
+        return frozenset()
+    return frozenset(read_enrolment_data(release).gallery.sha256)
 
 
 def _queries(arrays: dict[str, NDArray[Any]], stated: dict[str, Any], name: str) -> Queries:

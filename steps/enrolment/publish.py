@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from orchestration.publishing import Publication, publish_release
 from zenml import step
 
 from discern.evaluation.gates import PromotionDecision
@@ -11,7 +12,6 @@ from discern.publication.channels import Approval, Channels
 from discern.sources.enrolled.ledger import Ledger
 from edge_runtime.core.release import Release
 from orchestration import storage_layout
-from orchestration.publishing import Publication, publish_release
 
 
 # Never from the cache: what counts is the repository's state, and publishing the same again changes nothing.

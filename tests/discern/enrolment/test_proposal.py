@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from discern.enrolment.photos import NewPhotos, read_photos
-from discern.enrolment.proposal import Proposal, build_proposal, propose, read_enrolment_data
+from discern.enrolment.proposal import Proposal, build_proposal, propose
 from discern.errors import DataError, PublicationError
 from discern.evaluation.cross_fitting import fit_promised_rule
 from discern.evaluation.metrics import Metrics
+from discern.releases.enrolment_data import enrolled_photos, read_enrolment_data
 from discern.sources.enrolled.ledger import OfferedPhoto
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import encode_png
@@ -104,6 +105,11 @@ def test_a_change_that_changes_nothing_is_refused(base: Release, proposal: Propo
     with pytest.raises(DataError, match=r"every photo is enrolled already: nothing was changed\."):
         propose(base, Identifier(base), same)
     assert NEW not in base.labels
+
+
+def test_the_photos_that_a_release_enrols_are_known(enrolled: Release, production: Release, proposal: Proposal) -> None:
+    assert enrolled_photos(enrolled) == set(proposal.gallery.sha256)
+    assert enrolled_photos(production) == frozenset()
 
 
 def test_a_release_that_carries_no_embeddings_says_what_to_do(
