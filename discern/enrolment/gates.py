@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from discern.enrolment.photos import NewPhotos
 from discern.enrolment.proposal import Proposal
 from discern.evaluation.class_losses import find_losing_classes
-from discern.evaluation.common_queries import CommonAnswers, common_answers
+from discern.evaluation.common_queries import common_queries
 from discern.evaluation.gallery_doctor import PhotoReport
 from discern.evaluation.gates import GateResult, PromotionDecision
 from discern.evaluation.paired_figures import paired_intervals
+from discern.evaluation.retrieval import UNKNOWN
 from discern.evaluation.significance import Interval
 from discern.words import counted
 
@@ -51,15 +54,15 @@ class EnrolmentGates(BaseModel):
 
 def judge_enrolment(proposal: Proposal, gates: EnrolmentGates) -> PromotionDecision:
     """Decide whether the proposed release may take the place of the one that it derives from."""
-    compared = _of_other_classes(proposal)
-    intervals = paired_intervals(compared.truth, compared.candidate, compared.production, compared.groups)
+    compared = OtherClasses.of(proposal)
+    intervals = compared.differences(compared.before)
     results = [
         _usable(proposal.new),
         *_classes_found(proposal, gates),
         _kept("TPIR", intervals, gates.tpir_worse_by),
         _kept("TNIR", intervals, gates.tnir_worse_by),
         _no_class_loses(compared),
-        *_since_training(proposal, compared, gates),
+        *_since_training(compared, gates),
     ]
     failures = [f"{gate.name}: {gate.detail}" for gate in results if not gate.passed]
     return PromotionDecision(
@@ -72,11 +75,45 @@ def judge_enrolment(proposal: Proposal, gates: EnrolmentGates) -> PromotionDecis
     )
 
 
-def _of_other_classes(proposal: Proposal) -> CommonAnswers:
-    """Return the answers to the test queries of classes that the enrolment does not touch."""
-    compared = common_answers(proposal.after, proposal.rule, proposal.before, proposal.base_rule)
-    touched = proposal.change.changed | proposal.change.retired
-    return compared.select(np.array([group not in touched for group in compared.groups], dtype=bool))
+@dataclass(frozen=True)
+class OtherClasses:
+    """Answers to the test queries of classes that an enrolment does not touch.
+
+    Attributes:
+        truth: [c] number of the true class, or -1 for an unknown.
+        after: [c] number of the class that the proposed release answers, or -1 for `unknown`.
+        before: [c] the same of the release that it derives from.
+        trained: [c] the same of the release that the last training made.
+        labels: c labels of the true classes, unknowns too.
+    """
+
+    truth: NDArray[np.int64]
+    after: NDArray[np.int64]
+    before: NDArray[np.int64]
+    trained: NDArray[np.int64]
+    labels: list[str]
+
+    @classmethod
+    def of(cls, proposal: Proposal) -> OtherClasses:
+        """Take the queries that both releases were asked alike."""
+        common = common_queries([proposal.after, proposal.before])
+        after, before = common.results
+        touched = proposal.change.changed | proposal.change.retired
+        chosen = np.array([label not in touched for label in after.query_labels], dtype=bool)
+        number_of = {label: number for number, label in enumerate(after.labels)} | {None: UNKNOWN}
+        trained = [proposal.data.trained_answers[row] for row in common.rows[chosen]]
+        return cls(
+            truth=after.truth[chosen],
+            after=after.answers(proposal.rule)[chosen],
+            before=before.answers(proposal.base_rule)[chosen],
+            # A class that was retired since has no number: it gets one that is right for no query.
+            trained=np.array([number_of.get(label, len(after.labels)) for label in trained], dtype=np.int64),
+            labels=[label for label, taken in zip(after.query_labels, chosen, strict=True) if taken],
+        )
+
+    def differences(self, earlier: NDArray[np.int64]) -> dict[str, Interval]:
+        """Return what the proposed release gains against earlier answers [c], by figure."""
+        return paired_intervals(self.truth, self.after, earlier, self.labels)
 
 
 def _usable(new: NewPhotos) -> GateResult:
@@ -125,21 +162,18 @@ def _kept(figure: str, intervals: Mapping[str, Interval], allowed: float) -> Gat
     return GateResult(name=gate, passed=passed, detail=f"{value}, may lose {allowed:.3f}")
 
 
-def _no_class_loses(compared: CommonAnswers) -> GateResult:
-    losses = find_losing_classes(
-        compared.candidate == compared.truth, compared.production == compared.truth, compared.groups
-    )
+def _no_class_loses(compared: OtherClasses) -> GateResult:
+    right_now, right_before = (answers == compared.truth for answers in (compared.after, compared.before))
+    losses = find_losing_classes(right_now, right_before, compared.labels)
     losing = [f"{label} loses {share:.0%} of its queries" for label, share in losses.losing[:SHOWN]]
     detail = ", ".join(losing) or f"none of {counted(losses.tested, 'class')} that could show it loses"
     return GateResult(name="no class loses", passed=not losing, detail=detail)
 
 
-def _since_training(proposal: Proposal, compared: CommonAnswers, gates: EnrolmentGates) -> list[GateResult]:
+def _since_training(compared: OtherClasses, gates: EnrolmentGates) -> list[GateResult]:
     """Compare with the answers of the release that the last training made, so that small losses do not add up."""
-    trained = proposal.trained_answers(compared)
-    intervals = paired_intervals(compared.truth, compared.candidate, trained, compared.groups)
     results = []
-    for figure, interval in intervals.items():
+    for figure, interval in compared.differences(compared.trained).items():
         if figure in {"TPIR", "TNIR"}:
             passed = interval.difference >= -gates.worse_than_trained_by
             mend = "" if passed else ": the gallery has outgrown its model, train again"

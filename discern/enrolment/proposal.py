@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from discern.enrolment.change import GalleryChange, apply_change
 from discern.enrolment.photos import NewPhotos
 from discern.errors import DataError
-from discern.evaluation.common_queries import CommonAnswers
 from discern.evaluation.gallery import GalleryConfig
 from discern.evaluation.gallery_doctor import PhotoReport, examine_photos
 from discern.evaluation.gallery_fit import FittedGallery, fit_galleries, scores_elsewhere
 from discern.evaluation.metrics import Metrics, measure
 from discern.evaluation.probability_calibration import fit_calibrator
-from discern.evaluation.retrieval import UNKNOWN, SearchResults
+from discern.evaluation.retrieval import SearchResults
 from discern.releases.derived import DerivedParts, build_derived
 from discern.releases.enrolled_gallery import as_enrolled_by
 from discern.releases.enrolment_data import EnrolledPhotos, EnrolmentData, read_enrolment_data
@@ -72,16 +71,6 @@ class Proposal:
     def new_labels(self) -> frozenset[str]:
         """The classes that the base does not enrol."""
         return self.change.changed - set(self.base.labels)
-
-    def trained_answers(self, asked: CommonAnswers) -> NDArray[np.int64]:
-        """Return what the release that the last training made answered to queries [c], numbered as in `asked`."""
-        number_of = {label: number for number, label in enumerate(asked.labels)}
-        answers = self.data.trained_answers
-        # A class that was retired since has no number: the answer then is a name that is wrong for every query.
-        return np.array(
-            [UNKNOWN if answers[row] is None else number_of.get(answers[row], len(asked.labels)) for row in asked.rows],
-            dtype=np.int64,
-        )
 
 
 def propose(

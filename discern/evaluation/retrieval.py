@@ -74,6 +74,13 @@ class SearchResults:
         """Return the same results with the probabilities that `calibrator` states."""
         return replace(self, probabilities=None if calibrator is None else right_probability(self.scores, calibrator))
 
+    def numbered_by(self, labels: tuple[str, ...]) -> SearchResults:
+        """Return the same results with each class numbered by its place in `labels`, which hold all classes."""
+        number_of = {label: number for number, label in enumerate(labels)}
+        numbers = np.array([*(number_of[label] for label in self.labels), UNKNOWN], dtype=np.int64)
+        # -1 takes the last one.
+        return replace(self, truth=numbers[self.truth], best_class=numbers[self.best_class], labels=labels)
+
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> SearchResults:
         """Return some of the queries: those where `chosen` [q] is true, or those of these numbers."""
         rows = np.arange(len(self.truth))[chosen]

@@ -11,7 +11,7 @@ import numpy as np
 
 from discern.enrolment.change import told
 from discern.enrolment.proposal import Proposal
-from discern.evaluation.common_queries import common_answers
+from discern.evaluation.common_queries import common_queries
 from discern.evaluation.gallery_doctor import CurvePoint, PhotoReport
 from discern.evaluation.gates import PromotionDecision
 from discern.reports.figures import Head
@@ -265,19 +265,22 @@ def _retired(proposal: Proposal) -> list[tuple[str, str]]:
 
 def _changes(proposal: Proposal) -> list[ChangedAnswer]:
     """Count the queries of other classes whose answers changed, the losses first."""
-    both = common_answers(proposal.after, proposal.rule, proposal.before, proposal.base_rule)
-    names = (*both.labels, "unknown")  # -1 is the last one
+    after, before = common_queries([proposal.after, proposal.before]).results
+    names = (*after.labels, "unknown")  # -1 is the last one
+    answers = zip(
+        after.query_labels,
+        after.truth.tolist(),
+        before.answers(proposal.base_rule).tolist(),
+        after.answers(proposal.rule).tolist(),
+        strict=True,
+    )
     counts = Counter(
-        (group, names[truth], names[before], names[after])
-        for group, truth, before, after in zip(
-            both.groups, both.truth.tolist(), both.production.tolist(), both.candidate.tolist(), strict=True
-        )
-        if before != after
+        (label, names[truth], names[earlier], names[now]) for label, truth, earlier, now in answers if earlier != now
     )
     changed = [
         ChangedAnswer(
-            group if truth == group else f"{group}, asked as unknown", before, after, count, better=after == truth
+            label if truth == label else f"{label}, asked as unknown", earlier, now, count, better=now == truth
         )
-        for (group, truth, before, after), count in counts.items()
+        for (label, truth, earlier, now), count in counts.items()
     ]
     return sorted(changed, key=lambda one: (one.better, -one.count, one.truth))[:SHOWN_CHANGES]

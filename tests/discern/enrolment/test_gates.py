@@ -66,8 +66,8 @@ def test_a_class_that_is_taken_for_another_names_it(base: Release) -> None:
     gate = named(decision, "twin is found")
     assert not decision.promote
     assert gate.detail == (
-        f"0 of 4 photos found when left out of the gallery, 4 are taken for {sibling}: take sharper photos of what tells "
-        "it apart, or give both one label"
+        f"0 of 4 photos found when left out of the gallery, 4 are taken for {sibling}: take sharper photos of what "
+        "tells it apart, or give both one label"
     )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from discern.evaluation.common_queries import common_answers
+from discern.evaluation.common_queries import common_queries
 from discern.evaluation.gallery import Gallery
 from discern.evaluation.retrieval import Queries, SearchResults
 from edge_runtime.core.identify import DecisionRule
@@ -21,20 +21,30 @@ def asked(labels: str, gallery: str, taken_for: str = "") -> SearchResults:
 
 
 def test_classes_are_numbered_alike_whatever_else_is_enrolled() -> None:
-    both = common_answers(asked("abcx", "bcd"), RULE, asked("abcx", "abc", taken_for="abbx"), RULE)
-    assert both.labels == ("a", "b", "c", "d")
-    assert both.groups == ["b", "c", "x"]
+    both = common_queries([asked("abcx", "bcd"), asked("abcx", "abc", taken_for="abbx")])
     assert both.rows.tolist() == [1, 2, 3]
-    assert both.truth.tolist() == [1, 2, -1]
-    assert both.candidate.tolist() == [1, 2, -1]
-    assert both.production.tolist() == [1, 1, -1]
+    for results, answers in zip(both.results, ([1, 2, -1], [1, 1, -1]), strict=True):
+        assert results.labels == ("a", "b", "c", "d")
+        assert results.query_labels == ("b", "c", "x")
+        assert results.truth.tolist() == [1, 2, -1]
+        assert results.answers(RULE).tolist() == answers
+    assert both.lost.tolist() == [True, False, False, False]
+    assert not both.gained.any()
 
 
-def test_some_of_the_queries_are_selected() -> None:
-    both = common_answers(asked("abc", "abc"), RULE, asked("abc", "abc"), RULE).select(np.array([True, False, True]))
-    assert (both.groups, both.rows.tolist(), both.truth.tolist()) == (["a", "c"], [0, 2], [0, 2])
+def test_a_class_that_the_first_alone_enrols_is_gained() -> None:
+    both = common_queries([asked("abd", "abd"), asked("abd", "ab"), asked("abd", "b")])
+    assert both.rows.tolist() == [1]
+    assert both.gained.tolist() == [True, False, True]
+    assert not both.lost.any()
+
+
+def test_one_release_is_asked_all() -> None:
+    alone = common_queries([asked("abx", "ba")])
+    assert alone.results[0].labels == ("a", "b")
+    assert alone.rows.tolist() == [0, 1, 2]
 
 
 def test_other_queries_are_refused() -> None:
     with pytest.raises(ValueError, match="different queries"):
-        common_answers(asked("ab", "ab"), RULE, asked("ac", "abc"), RULE)
+        common_queries([asked("ab", "ab"), asked("ac", "abc")])
