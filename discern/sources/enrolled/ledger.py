@@ -10,12 +10,14 @@ what was enrolled without one. A request that was refused stays, and counts for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import PurePosixPath
 from typing import Annotated, Literal, TypeVar
 
+from botocore.exceptions import BotoCoreError
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from discern.errors import DataError
@@ -118,7 +120,7 @@ class EnrolledClass:
     """The photos of one class that were enrolled without training.
 
     Attributes:
-        photos: in the order in which they were enrolled, with the request of each.
+        photos: in the order in which they were enrolled, with the request of each; one of them may be there twice.
         replaces: whether they take the place of the photos that other sources hold of the class.
     """
 
@@ -163,7 +165,8 @@ class Ledger:
         requested = tuple(_requested(photo) for photo in photos)
         request = request.model_copy(update={"photos": requested})
         files = {one.file: photo.data for one, photo in zip(requested, photos, strict=True)}
-        for _ in map_ahead(lambda item: self._store(*item), files.items()):
+        # A photo that is there is written all the same: it may be damaged.
+        for _ in map_ahead(lambda item: self._storage.replace(f"photos/{item[0]}", item[1]), files.items()):
             pass
         self._storage.replace(f"requests/{request.id}.json", _json(request))
         return request
@@ -188,12 +191,16 @@ class Ledger:
         """Return the bytes of a photo.
 
         Raises:
-            DataError: it is missing or altered.
+            DataError: it is missing or altered, or cannot be read.
         """
-        data = self._storage.read(f"photos/{photo.file}")
+        with self._reading():
+            data = self._storage.read(f"photos/{photo.file}")
         if data is None or sha256_bytes(data) != photo.sha256:
             what = "is missing" if data is None else "was altered"
-            raise DataError(f"{self.url}/photos/{photo.file} {what}: enrol {photo.label!r} again.")
+            raise DataError(
+                f"{self.url}/photos/{photo.file} {what}: enrol {photo.label!r} again, with this photo ({photo.name}), "
+                "or with others and --replace."
+            )
         return data
 
     def publish(self, request: EnrolmentRequest, release: str) -> None:
@@ -206,17 +213,23 @@ class Ledger:
         self._storage.create(f"published/{request.id}.json", _json(note))
 
     def exists(self) -> bool:
-        """Return True if a request of this ledger went live."""
-        return bool(self._storage.glob("published/*.json"))
+        """Return True if a request of this ledger went live.
+
+        Raises:
+            DataError: its place cannot be read.
+        """
+        return bool(self._published_files())
 
     def published(self) -> list[tuple[EnrolmentRequest, PublishedRequest]]:
         """Return the requests that went live, the first one first.
 
         Raises:
-            DataError: the note of one, or the request itself, is missing or damaged.
+            DataError: the note of one, or the request itself, is missing or damaged, or cannot be read.
         """
-        notes = [self._read(name, PublishedRequest) for name in self._storage.glob("published/*.json")]
-        return [(self.read(note.request), note) for note in sorted(notes, key=lambda note: note.published)]
+        files = self._published_files()
+        notes = [note for _, note in map_ahead(lambda file: self._read(file, PublishedRequest), files)]
+        notes.sort(key=lambda note: note.published)
+        return [(request, note) for note, request in map_ahead(lambda note: self.read(note.request), notes)]
 
     def state(self) -> EnrolledState:
         """Return what all requests that went live come to.
@@ -226,18 +239,26 @@ class Ledger:
         """
         return replay(request for request, _ in self.published())
 
-    def _store(self, file: str, data: bytes) -> None:
-        if self._storage.size(f"photos/{file}") != len(data):
-            self._storage.replace(f"photos/{file}", data)
+    def _published_files(self) -> list[str]:
+        with self._reading():
+            return self._storage.glob("published/*.json")
 
     def _read(self, name: str, kind: type[Content]) -> Content:
-        data = self._storage.read(name)
+        with self._reading():
+            data = self._storage.read(name)
         if data is None:
-            raise DataError(f"{self.url}/{name} does not exist: enrol again.")
+            raise DataError(f"{self.url}/{name} does not exist: {_mend(name)}")
         try:
             return kind.model_validate_json(data)
         except ValidationError:
-            raise DataError(f"{self.url}/{name} is damaged: enrol again.") from None
+            raise DataError(f"{self.url}/{name} is damaged: {_mend(name)}") from None
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, BotoCoreError) as error:
+            raise DataError(f"{self.url} cannot be read ({error}): check the address and the rights.") from error
 
 
 def replay(requests: Iterable[EnrolmentRequest]) -> EnrolledState:
@@ -248,7 +269,7 @@ def replay(requests: Iterable[EnrolmentRequest]) -> EnrolledState:
         for label in request.retire:
             classes.pop(label, None)
             retired[label] = request
-        for label in request.labels:
+        for label in dict.fromkeys(photo.label for photo in request.photos):
             before = classes.get(label)
             photos = tuple((photo, request) for photo in request.photos if photo.label == label)
             # A class that was retired and is enrolled again begins anew.
@@ -266,6 +287,11 @@ def _requested(photo: OfferedPhoto) -> RequestedPhoto:
     ending = PurePosixPath(photo.name).suffix.lower()
     plain = ending if ending[1:].isalnum() and ending.isascii() and len(ending) <= ENDING else ""
     return RequestedPhoto(label=photo.label, name=photo.name, sha256=sha256, file=sha256 + plain)
+
+
+def _mend(name: str) -> str:
+    file = PurePosixPath(name).name
+    return f"restore it, or delete requests/{file} and published/{file} there, and enrol again."
 
 
 def _json(content: BaseModel) -> bytes:

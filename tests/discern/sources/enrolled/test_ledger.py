@@ -82,16 +82,25 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     offered = ledger.offer(asked(), [photo("washer", "a")])
     file = tmp_path / "photos" / offered.photos[0].file
     file.write_bytes(b"other")
-    with pytest.raises(DataError, match=r"was altered: enrol 'washer' again\."):
+    with pytest.raises(DataError, match=r"was altered: enrol 'washer' again, with this photo \(1\.JPG\)"):
         ledger.photos(offered)
+    ledger.offer(asked(), [photo("washer", "a")])
+    assert ledger.load(offered.photos[0]) == b"a"
     file.unlink()
     with pytest.raises(DataError, match="is missing"):
         ledger.photos(offered)
     with pytest.raises(DataError, match=r"requests/0\.json does not exist"):
         ledger.read("0")
     (tmp_path / "requests" / f"{offered.id}.json").write_text("{}")
-    with pytest.raises(DataError, match="is damaged: enrol again"):
+    with pytest.raises(DataError, match=f"is damaged: restore it, or delete requests/{offered.id}.json and published/"):
         ledger.read(offered.id)
+
+
+def test_a_place_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / "0.json").mkdir()
+    with pytest.raises(DataError, match=r"cannot be read \(.*: check the address and the rights"):
+        Ledger(str(tmp_path)).state()
 
 
 def _requested(label: str, digit: str) -> RequestedPhoto:
