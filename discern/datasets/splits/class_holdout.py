@@ -41,7 +41,8 @@ def splits_of_classes(
     splits: dict[str, Split] = {label: before.get(label, "train") for label in labels}
     if not labels:
         return splits
-    _check_counts(labels, divisible | before.keys(), config)
+    if not _holds_out_enough(labels, before, config):
+        _check_counts(labels, divisible | before.keys(), config)
     draws = {label: stable_random(config.seed, "class", label) for label in divisible - before.keys()}
     test, validation = _new_heldout_counts(draws, splits, config)
     order = sorted(draws, key=lambda label: draws[label])
@@ -109,6 +110,12 @@ def _check_counts(labels: set[str], usable: set[str], config: SplitConfig) -> No
             "add photos taken at another time, give smaller groups, or lower splits.session_minutes (now "
             f"{config.session_minutes:g}; 0 ignores times)."
         )
+
+
+def _holds_out_enough(labels: set[str], before: Mapping[str, Split], config: SplitConfig) -> bool:
+    """Return True if no class has to be held out: none is new, or the earlier ones fill the held-out splits."""
+    counts = Counter(before[label] for label in labels if label in before)
+    return labels <= before.keys() or all(counts[split] >= config.min_heldout for split in HELD_OUT)
 
 
 def _new_heldout_counts(

@@ -44,6 +44,15 @@ def test_splits_of_classes_says_how_many_classes_are_missing() -> None:
     assert splits_of_classes(set(), {}, set(), SplitConfig()) == {}
 
 
+def test_too_few_classes_are_enough_where_none_has_to_be_held_out_anew() -> None:
+    before: dict[str, Split] = {"c0": "train", "c1": "test", "c2": "validation"}
+    assert splits_of_classes(labels(3), before, labels(3), SplitConfig()) == before
+    with pytest.raises(DataError, match="there are 4 classes, and at least 8 are needed"):
+        splits_of_classes(labels(4), before, labels(4), SplitConfig())
+    held_out: dict[str, Split] = {f"c{i}": "test" if i < 3 else "validation" for i in range(6)}
+    assert splits_of_classes(labels(7), held_out, labels(7), SplitConfig()) == {**held_out, "c6": "train"}
+
+
 def test_draw_unknown_classes_takes_the_share_of_each_split_and_leaves_two_to_enrol() -> None:
     splits: dict[str, Split] = {f"c{i}": "test" if i < 10 else "validation" for i in range(13)} | {"t": "train"}
     for share, test, validation in ((0, 0, 0), (0.01, 1, 1), (0.3, 3, 1), (0.9, 8, 1)):
