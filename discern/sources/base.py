@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol, get_args
 
 from edge_runtime.core.images import Box
@@ -108,6 +109,8 @@ class Photo:
         provenance: who labelled, by what means, when, how sure; and the device that took it.
         stated_size: the size of the picture that `box` is of, where that may be another than the upright one's.
         fault: why it cannot be used, one sentence, where its source knows; such a photo is never loaded.
+        is_enrolled: it was enrolled into a release without training, and another source may hold it as well; its name
+            is a full one, whatever source it is read beside (see `Source.has_full_names`).
     """
 
     name: str
@@ -125,6 +128,7 @@ class Photo:
     provenance: Provenance = UNSTATED
     stated_size: StatedSize | None = None
     fault: str | None = None
+    is_enrolled: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a photo that is empty and shows something.
@@ -159,11 +163,13 @@ class Source(Protocol):
         is_live: people go on labelling while it is read; what is read is whole in itself, and may differ from its
             fingerprint of a moment ago.
         has_full_names: the names of its photos begin with the name of the source that holds them, and a slash.
+        withdrawals: label -> why its photos count no more, part of a sentence; those that were enrolled do.
     """
 
     name: str
     is_live: bool = False
     has_full_names: bool = False
+    withdrawals: Mapping[str, str] = MappingProxyType({})
 
     def fingerprint(self) -> str:
         """Return a cheap hash that changes whenever a listing, a size, a time of change or a setting changes."""

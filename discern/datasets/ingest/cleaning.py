@@ -221,10 +221,14 @@ def _one_of(members: Sequence[int], rows: Sequence[IngestRow], decisions: Mappin
     """Leave out all but one of several rows of one thing; of several decided labels one each stays."""
     rejected = _undecided(members, rows, decisions)
     remaining = [i for i in members if i not in rejected]
-    if len({rows[i].photo.split for i in remaining}) > 1:
-        return rejected | _leaks(remaining, rows)
+    by_source = [i for i in remaining if rows[i].photo.split is not None]
+    if len({rows[i].photo.split for i in by_source}) > 1:
+        rejected |= _leaks(by_source, rows)
     first_of_label: dict[str | None, int] = {}
-    for i in remaining:
+    # One whose split is ours to choose is no leak, and gives way to one whose split is its source's.
+    for i in sorted(remaining, key=lambda i: rows[i].photo.split is None):
+        if i in rejected:
+            continue
         first = first_of_label.setdefault(rows[i].label, i)
         if first != i:
             rejected[i] = _duplicate(rows[i], rows[first])
@@ -280,7 +284,8 @@ def _leaks(members: Sequence[int], rows: Sequence[IngestRow]) -> Rejects:
 
 
 def _duplicate(row: IngestRow, first: IngestRow) -> tuple[Kind, str]:
-    return "duplicate", f"{row.name} is the same picture as {first.name}."
+    kind: Kind = "enrolled" if row.photo.is_enrolled else "duplicate"
+    return kind, f"{row.name} is the same picture as {first.name}."
 
 
 def _decided_otherwise(row: IngestRow, decided: IngestRow) -> tuple[Kind, str]:

@@ -67,11 +67,12 @@ def manifest_table(rows: Sequence[VersionRow], pictures: pa.Table, prefix: str) 
     Args:
         rows: the rows, in order.
         pictures: the facts of all pictures; a row knows its picture's row in it.
-        prefix: name of the source and a slash, which the manifest writes before a photo's name.
+        prefix: name of the source and a slash, which the manifest writes before a photo's name; see
+            `IngestRow.full_name`.
     """
     columns: dict[str, object] = _provenance_columns(rows)
     columns |= {name: [value(row) for row in rows] for name, value in _VALUES.items()}
-    columns["source"] = [prefix + row.ingested.name for row in rows]
+    columns["source"] = [row.ingested.full_name(prefix) for row in rows]
     facts = pictures.take(pa.array([row.ingested.picture_row for row in rows], pa.int64()))
     for name in SCHEMA.names:
         if name not in columns:

@@ -19,6 +19,7 @@ import pyarrow as pa
 from discern.datasets.ingest.image_facts import ImageFacts, measure_photo
 from discern.datasets.ingest.rejected import Kind, Rejected
 from discern.datasets.ingest.reuse import KNOWN, KnownImages
+from discern.datasets.ingest.withdrawals import Withdrawals
 from discern.datasets.ingest.writer import PictureWriter
 from discern.errors import DataError
 from discern.sources.base import Photo
@@ -63,6 +64,7 @@ def read(
     writer: PictureWriter,
     known: KnownImages,
     progress: Callable[[int], None] | None = None,
+    withdrawn: Withdrawals | None = None,
     *,
     keep_unlabelled: bool = False,
 ) -> PhotosRead:
@@ -73,6 +75,7 @@ def read(
         writer: takes the pictures; what is pending at the end is written.
         known: pictures that need not be read again.
         progress: called with the number of photos taken so far.
+        withdrawn: which photos are left out unread, and why.
         keep_unlabelled: read unlabelled photos as well; they are rejected otherwise.
 
     Raises:
@@ -81,7 +84,7 @@ def read(
     result = PhotosRead()
     pictures = _Pictures(writer, known)
     try:
-        for photo, reading in _readings(photos, known, keep_unlabelled):
+        for photo, reading in _readings(photos, known, withdrawn or Withdrawals(), keep_unlabelled):
             result.taken += 1
             if progress:
                 progress(result.taken)
@@ -94,7 +97,7 @@ def read(
 
 def _add(result: PhotosRead, pictures: _Pictures, photo: Photo, reading: Reading) -> None:
     if isinstance(reading, Refusal):
-        result.rejected.append(Rejected(photo.name, reading.reason, reading.kind, photo.label))
+        result.rejected.append(Rejected(photo.name, reading.reason, reading.kind, photo.label, box=photo.box))
         return
     result.photos.append(photo if callable(photo.data) else replace(photo, data=b""))
     result.picture_rows.append(pictures.row(photo, reading))
@@ -120,14 +123,17 @@ class _Pictures:
         return self._new[facts.sha256]
 
 
-def _readings(photos: Iterable[Photo], known: KnownImages, keep_unlabelled: bool) -> Iterator[tuple[Photo, Reading]]:
+def _readings(
+    photos: Iterable[Photo], known: KnownImages, withdrawn: Withdrawals, keep_unlabelled: bool
+) -> Iterator[tuple[Photo, Reading]]:
     """Yield each photo with its reading, in order; some are read ahead."""
     workers = max(READERS, os.cpu_count() or 1)
     ahead: deque[tuple[Photo, _PendingReading]] = deque()
     with ThreadPoolExecutor(workers) as pool:  # Pillow decodes without the interpreter's lock
         try:
             for photo in photos:
-                ahead.append((photo, _started(photo, known, pool, keep_unlabelled)))
+                refusal = _refusal(photo, withdrawn, keep_unlabelled)
+                ahead.append((photo, refusal or _started(photo, known, pool)))
                 while len(ahead) > AHEAD * workers:
                     yield _finished(*ahead.popleft())
         except DataError:
@@ -141,12 +147,18 @@ def _drained(ahead: deque[tuple[Photo, _PendingReading]]) -> Iterator[tuple[Phot
         yield _finished(*ahead.popleft())
 
 
-def _started(photo: Photo, known: KnownImages, pool: ThreadPoolExecutor, keep_unlabelled: bool) -> _PendingReading:
+def _refusal(photo: Photo, withdrawn: Withdrawals, keep_unlabelled: bool) -> Refusal | None:
+    if (why := withdrawn.reason(photo)) is not None:
+        return Refusal("withdrawn", why)
     if photo.fault is not None:
         return Refusal("broken", photo.fault)
     if photo.kind == "unlabelled" and not keep_unlabelled:
         reason = photo.note or f"{photo.name} has no label: say what it shows, or take it out."
         return Refusal("unlabelled", reason)
+    return None
+
+
+def _started(photo: Photo, known: KnownImages, pool: ThreadPoolExecutor) -> _PendingReading:
     known_row = known.unchanged(photo)
     return pool.submit(measure_photo, photo) if known_row is None else known_row
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from discern.errors import DataError
-from discern.sources.base import Provenance
+from discern.sources.base import Photo, Provenance
 from edge_runtime.core.images import Box
 
-Kind = Literal["broken", "unlabelled", "duplicate", "conflict", "leak", "bridge"]
+Kind = Literal["broken", "unlabelled", "withdrawn", "duplicate", "enrolled", "conflict", "leak", "bridge"]
 KINDS: dict[Kind, str] = {
     "broken": "cannot be used",
     "unlabelled": "nobody said what it shows",
+    "withdrawn": "its class was retired, or its photos were replaced",
     "duplicate": "the version holds it already",
+    "enrolled": "another source holds it as well",
     "conflict": "one picture under two labels: somebody has to decide",
     "leak": "the source has the picture in another split too",
     "bridge": "belongs to photos on both sides of a split",
 }
-
+# What people wanted so: it says nothing of the photos, and counts in no share.
+WANTED: frozenset[Kind] = frozenset({"withdrawn", "enrolled"})
 
 NAMES = 12  # of photos in one message; the page has the others
 
@@ -59,6 +62,16 @@ def decision_name(name: str, box: Box | None) -> str:
     return name if box is None else f"{name}@{','.join(f'{side:g}' for side in box)}"
 
 
+def decided_label(photo: Photo, decisions: Mapping[str, str]) -> str | None:
+    """Return the label of a photo, or the one that somebody decided on."""
+    return decisions.get(decision_name(photo.name, photo.box), photo.label) if decisions else photo.label
+
+
+def judged(rejected: Iterable[Rejected]) -> list[Rejected]:
+    """Return the rejected photos that count in shares."""
+    return [reject for reject in rejected if reject.kind not in WANTED]
+
+
 def check_share(rejected: Sequence[Rejected], taken: int, max_share: float) -> None:
     """Stop if none of `taken` photos can be used, or if too many are broken.
 
@@ -71,9 +84,10 @@ def check_share(rejected: Sequence[Rejected], taken: int, max_share: float) -> N
     if len(rejected) == taken:
         raise DataError(f"none of the {taken:,} photos can be used: {told(rejected)}")
     broken = sum(reject.kind == "broken" for reject in rejected)
-    if broken > max_share * taken:
+    total = taken - len(rejected) + len(judged(rejected))
+    if broken > max_share * total:
         raise DataError(
-            f"{broken:,} of {taken:,} photos cannot be used, and cleaning.max_rejected_share allows {max_share:.1%}: "
+            f"{broken:,} of {total:,} photos cannot be used, and cleaning.max_rejected_share allows {max_share:.1%}: "
             f"{told(rejected)} Mend them, take them out, or raise cleaning.max_rejected_share."
         )
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from discern.datasets.ingest.earlier_version import Assignment, EarlierVersion, row_key
 from discern.datasets.ingest.image_facts import ShownFacts
 from discern.datasets.ingest.reader import PhotosRead
-from discern.datasets.ingest.rejected import decision_name
+from discern.datasets.ingest.rejected import decided_label, decision_name
 from discern.datasets.manifest import shown
 from discern.datasets.shards import ShardStore
 from discern.sources.base import UNSTATED, Photo, Provenance, RowKind
@@ -54,6 +54,10 @@ class IngestRow:
     def name(self) -> str:
         """The photo's name in its source."""
         return self.photo.name
+
+    def full_name(self, prefix: str) -> str:
+        """Return the name with that of its source, which `prefix` is unless the photo was enrolled."""
+        return self.name if self.photo.is_enrolled else prefix + self.name
 
     @property
     def box(self) -> Box | None:
@@ -100,7 +104,7 @@ def ingest_rows(
 
 def _decided(photo: Photo, decisions: Mapping[str, str]) -> tuple[str | None, Provenance]:
     """The label, and who gave it: a decision for another one is part of the settings that import the photo."""
-    label = decisions.get(decision_name(photo.name, photo.box), photo.label) if decisions else photo.label
+    label = decided_label(photo, decisions)
     return label, photo.provenance if label == photo.label else UNSTATED
 
 

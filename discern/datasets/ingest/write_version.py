@@ -27,6 +27,7 @@ from discern.datasets.ingest.reuse import KnownImages
 from discern.datasets.ingest.rows import IngestRow, ingest_rows, picture_reader
 from discern.datasets.ingest.shown_facts import shown_facts
 from discern.datasets.ingest.ties import find_ties
+from discern.datasets.ingest.withdrawals import Withdrawals
 from discern.datasets.ingest.writer import PictureWriter, ShardLimits
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.shards import ShardStore
@@ -43,6 +44,7 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     *,
     source: str = "",
     has_full_names: bool = False,
+    withdrawals: Mapping[str, str] | None = None,
     splits: SplitConfig | None = None,
     cleaning: CleaningConfig | None = None,
     before: DatasetVersion | None = None,
@@ -56,6 +58,7 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
         shards: fsspec URL or path of the folder of shards.
         source: name of the source; the manifest holds `source/photo name`.
         has_full_names: the photos' names begin with the name of a source already, as those of a union do.
+        withdrawals: label -> why its photos are left out, those that were enrolled excepted; see `Source.withdrawals`.
         splits: how photos without a split of their own are split; the defaults if None.
         cleaning: what is left out; the defaults if None.
         before: the version that this one grows from: its unchanged photos are not read again, and where it was split
@@ -78,8 +81,9 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     known = KnownImages(before, source_name, store, journal.load())
     prefix = f"{source_name}/" if source_name else ""
     writer = PictureWriter(store, limits or ShardLimits(), journal)
-    photos = _counted(photos, _with_short_names(cleaning.decisions, prefix), splits)
-    photos_read = read(photos, writer, known, progress, keep_unlabelled=cleaning.unlabelled == "keep")
+    withdrawn = Withdrawals(withdrawals or {}, _with_short_names(cleaning.decisions, prefix))
+    photos = _counted(photos, withdrawn, splits) if before is None else photos
+    photos_read = read(photos, writer, known, progress, withdrawn, keep_unlabelled=cleaning.unlabelled == "keep")
     photos_read = with_fitted_boxes(photos_read, store)
     check_share(photos_read.rejected, photos_read.taken, cleaning.max_rejected_share)
     decisions = _by_photo(cleaning.decisions, prefix, photos_read)
@@ -101,7 +105,7 @@ def write_version(  # noqa: PLR0913  photos, where they go, and the settings of 
     return version, photos_read.rejected + _rejected({**cleaned.rejected, **bridges}, rows, photos_read.pictures)
 
 
-def _counted(photos: Iterable[Photo], decisions: Mapping[str, str], config: SplitConfig) -> Iterable[Photo]:
+def _counted(photos: Iterable[Photo], withdrawn: Withdrawals, config: SplitConfig) -> Iterable[Photo]:
     """Count the classes before the first photo is read, where the photos are known before that.
 
     Raises:
@@ -116,9 +120,8 @@ def _counted(photos: Iterable[Photo], decisions: Mapping[str, str], config: Spli
                 return chain(taken, photos)
     except DataError as error:  # what the source gave before is read all the same, and the next run goes on from it
         return _broken_off(taken, error)
-    labels = {
-        decisions.get(decision_name(photo.name, photo.box), photo.label) for photo in taken if photo.split is None
-    }
+    counting = [photo for photo in taken if photo.split is None and withdrawn.reason(photo) is None]
+    labels = {withdrawn.label(photo) for photo in counting}
     check_class_count(len(labels - {None}), config)
     return taken
 
@@ -141,7 +144,7 @@ def _by_photo(decisions: Mapping[str, str], prefix: str, photos_read: PhotosRead
     if not decisions:
         return {}
     photos = {decision_name(photo.name, photo.box) for photo in photos_read.photos}
-    photos |= {reject.name for reject in photos_read.rejected}
+    photos |= {name for reject in photos_read.rejected for name in (reject.name, reject.decision_name)}
     by_photo: dict[str, str] = {}
     problems = []
     for name, label in sorted(decisions.items()):
@@ -189,10 +192,10 @@ def _choose(
 
 def _lookalikes(rows: Sequence[IngestRow], pairs: Sequence[tuple[int, int]], prefix: str) -> list[str | None]:
     """The lookalike of each row: that of this run, or that of the earlier version if it is still there."""
-    names = {prefix + row.name for row in rows}
+    names = {row.full_name(prefix) for row in rows}
     lookalikes = [row.earlier_lookalike if row.earlier_lookalike in names else None for row in rows]
     for first, second in pairs:
-        lookalikes[first], lookalikes[second] = prefix + rows[second].name, prefix + rows[first].name
+        lookalikes[first], lookalikes[second] = rows[second].full_name(prefix), rows[first].full_name(prefix)
     return lookalikes
 
 

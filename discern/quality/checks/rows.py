@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from discern.datasets.ingest.rejected import Rejected, told
+from discern.datasets.ingest.rejected import Rejected, judged, told
 from discern.datasets.manifest import DatasetVersion
 from discern.datasets.splits.photo_holdout import MIN_GROUPS
 from discern.quality.checks.model import Check, CheckConfig, Condition, Finding, PhotoSets
@@ -37,7 +37,8 @@ TIES = (
 def findings(
     version: DatasetVersion, rejected: Sequence[Rejected], config: CheckConfig, max_broken_share: float
 ) -> Iterator[Finding]:
-    """Ask everything here of `version`, and of what was left out of it."""
+    """Ask everything here of `version`, and of what was left out of it though nobody wanted that."""
+    rejected = judged(rejected)
     yield from _left_out(version, rejected, config)
     yield _broken(version, rejected, max_broken_share)
     yield from _class_counts(version, config)

@@ -39,6 +39,8 @@ LEFT_OUT: dict[Kind, str] = {
     "broken": "Not usable",
     "unlabelled": "Without a label",
     "duplicate": "Copies of photos of this version",
+    "withdrawn": "Of classes that were retired, or whose photos were replaced",
+    "enrolled": "Enrolled, and in another source as well",
 }
 # Where the page shows more of a check than its figures.
 EVIDENCE = {"label_conflicts": "left-out", "left_out": "left-out", "class_counts": "classes"}
