@@ -124,6 +124,7 @@ def _desk(use_case: str) -> _Desk:
     from cli.pipeline_runs import ready_pipeline
     from discern.datasets.ingest.conflicts import Ingested
     from discern.datasets.ingest.decisions import read_decisions
+    from discern.sources.registry import is_several
     from orchestration.pages import review_page
     from orchestration.version_names import newest_ingestion
 
@@ -142,7 +143,7 @@ def _desk(use_case: str) -> _Desk:
             labels=version.labels,
             rejected=ingestion.rejected().photos,
             table=read_decisions(table) if table and table.exists() else [],
-            prefix="" if "sources" in ingestion.parameters["source"] else f"{first.partition('/')[0]}/",
+            prefix="" if is_several(ingestion.parameters["source"]) else f"{first.partition('/')[0]}/",
         ),
         stated=(parameters.get("cleaning") or {}).get("decisions") or {},
         config=config,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 
 from discern.errors import ConfigError
-from discern.sources.registry import SourceConfig, SourcesConfig, needed_keys
+from discern.sources.registry import AnySourceConfig, needed_keys
 
 FIELD = "api_key"
 
 
-def provide_for(config: SourceConfig | SourcesConfig) -> None:
+def provide_for(config: AnySourceConfig) -> None:
     """Set the variables of every service that a source, or one of several, needs a key for.
 
     Raises:

@@ -7,6 +7,7 @@ parent of the artifact store's path is the root, a bucket or a folder with the l
     ROOT/datasets/shards/    shards of all dataset versions
     ROOT/checkpoints/        the newest state of each training
     ROOT/releases/           the signed repository that devices read
+    ROOT/enrolments/         what was enrolled without training, a ledger each use case
     ROOT/reports/            the static site for people
     ROOT/keys/               signers.json and root.json, unless a config names another address
 
@@ -48,6 +49,11 @@ def shards() -> str:
 def releases() -> str:
     """The signed repository that devices read."""
     return f"{root()}/releases"
+
+
+def enrolments(use_case: str) -> str:
+    """The ledger of what was enrolled into releases of a use case without training."""
+    return f"{root()}/enrolments/{use_case}"
 
 
 def reports() -> str:

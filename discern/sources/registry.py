@@ -12,6 +12,9 @@ from discern.errors import ConfigError
 from discern.sources.base import LabelMethod, Provenance, ServiceKey, Source
 from discern.sources.coco.source import CocoConfig, CocoSource
 from discern.sources.cvat.source import CvatConfig, CvatSource
+from discern.sources.enrolled.joined import SourceWithEnrolments
+from discern.sources.enrolled.ledger import Ledger
+from discern.sources.enrolled.source import EnrolledSource
 from discern.sources.folder import FolderConfig, FolderSource
 from discern.sources.grocery import GroceryConfig, GrocerySource
 from discern.sources.label_studio.source import LabelStudioConfig, LabelStudioSource
@@ -97,6 +100,23 @@ class SourcesConfig(BaseModel):
     sources: NamedSources
 
 
+class WithEnrolments(BaseModel):
+    """The source of a use case, or several, and what was enrolled without training beside it.
+
+    Args:
+        own: the source, or the several.
+        enrolments: address of the ledger, see `discern.sources.enrolled.ledger`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    own: SourceConfig | SourcesConfig
+    enrolments: str = Field(min_length=1)
+
+
+AnySourceConfig = SourceConfig | SourcesConfig | WithEnrolments
+
+
 _SOURCES: dict[type[BaseModel], Callable[[Any], Source]] = {
     PillsConfig: PillSource,
     FolderConfig: FolderSource,
@@ -128,20 +148,39 @@ def one_config(source: SourceConfig | None, sources: Sequence[NamedSource] | Non
     )
 
 
-def read_source_config(values: Mapping[str, Any]) -> SourceConfig | SourcesConfig:
-    """Read the config of one source or of several from its values, as `model_dump` writes them.
+def with_enrolments(config: SourceConfig | SourcesConfig, address: str) -> AnySourceConfig:
+    """Return the config with the ledger at an address beside it; as it is where nothing was enrolled.
+
+    Raises:
+        DataError: the address cannot be read.
+        OSError: it cannot be opened.
+    """
+    return WithEnrolments(own=config, enrolments=address) if Ledger(address).exists() else config
+
+
+def is_several(values: Mapping[str, Any]) -> bool:
+    """Return True if the values of a config, as `model_dump` writes them, are of several named sources."""
+    return "sources" in values.get("own", values)
+
+
+def read_source_config(values: Mapping[str, Any]) -> AnySourceConfig:
+    """Read the config of one source or of several, with enrolments or without, as `model_dump` writes its values.
 
     Raises:
         pydantic.ValidationError: they do not fit.
     """
+    if "enrolments" in values:
+        return WithEnrolments.model_validate(values)
     if "sources" in values:
         return SourcesConfig.model_validate(values)
     config: SourceConfig = TypeAdapter(SourceConfig).validate_python(values)
     return config
 
 
-def describe_sources(config: SourceConfig | SourcesConfig) -> list[str]:
+def describe_sources(config: AnySourceConfig) -> list[str]:
     """Name the places that photos come from, a line each: the source's name among several, its kind, its path."""
+    if isinstance(config, WithEnrolments):
+        return [*describe_sources(config.own), f"enrolled without training: {config.enrolments}"]
     if isinstance(config, SourcesConfig):
         return [f"{named.name}: {_describe(named.source)}" for named in config.sources]
     return [_describe(config)]
@@ -152,20 +191,24 @@ def _describe(config: SourceConfig) -> str:
     return config.kind if place is None else f"{config.kind} {place}"
 
 
-def needed_keys(config: SourceConfig | SourcesConfig) -> list[ServiceKey]:
+def needed_keys(config: AnySourceConfig) -> list[ServiceKey]:
     """Return the keys that have to be in the environment before the source is opened, each once."""
+    if isinstance(config, WithEnrolments):
+        return needed_keys(config.own)
     configs = [member.source for member in config.sources] if isinstance(config, SourcesConfig) else [config]
     keys = (getattr(single, "service_key", None) for single in configs)
     return list(dict.fromkeys(key for key in keys if key is not None))
 
 
-def open_source(config: SourceConfig | SourcesConfig) -> Source:
-    """Open the source that a config describes, or the union of several.
+def open_source(config: AnySourceConfig) -> Source:
+    """Open the source that a config describes, or the union of several, and what was enrolled beside it.
 
     Raises:
         ConfigError: a key is missing, or a setting does not fit the source.
         DataError: it is missing, or does not hold what its kind requires.
     """
+    if isinstance(config, WithEnrolments):
+        return SourceWithEnrolments(open_source(config.own), EnrolledSource(Ledger(config.enrolments)))
     if isinstance(config, SourcesConfig):
         members = [Member(named.name, open_source(named.source), named.provenance) for named in config.sources]
         return UnionSource(members)

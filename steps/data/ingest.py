@@ -52,7 +52,7 @@ def ingest(
     """Make a version of a source, or of several; photos that the previous version holds are not read again.
 
     Args:
-        source: the config of one source, or `{sources: [...]}` with several.
+        source: the config of one source, or `{sources: [...]}` with several; with enrolments, `{own, enrolments}`.
         fingerprint: of the source; it makes the cache notice a change.
         splits: how photos are split.
         cleaning: what is left out.
@@ -74,6 +74,7 @@ def ingest(
             storage_layout.shards(),
             source=opened.name,
             has_full_names=opened.has_full_names,
+            withdrawals=opened.withdrawals,
             splits=splits,
             # The gate judges the share of broken photos, so that there is a page that shows them.
             cleaning=cleaning.model_copy(update={"max_rejected_share": 1.0}),

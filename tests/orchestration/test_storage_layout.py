@@ -15,6 +15,7 @@ def test_addresses_lie_beside_the_artifact_store(local_stack: Path) -> None:
     assert storage_layout.root() == str(local_stack)
     assert storage_layout.shards() == f"{local_stack}/datasets/shards"
     assert storage_layout.releases() == f"{local_stack}/releases"
+    assert storage_layout.enrolments("parts") == f"{local_stack}/enrolments/parts"
     assert storage_layout.reports() == f"{local_stack}/reports"
     assert storage_layout.checkpoint("ab12") == f"{local_stack}/checkpoints/ab12.pt"
 

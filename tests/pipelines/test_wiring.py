@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 from zenml.steps import BaseStep
 
+from discern.datasets.ingest.cleaning import CleaningConfig
+from discern.datasets.splits.config import SplitConfig
 from discern.errors import ConfigError
+from orchestration import storage_layout
 from orchestration.checked_pipeline import CheckedPipeline
 from pipelines.data import data_pipeline
 from pipelines.promotion import promotion_pipeline
 from pipelines.training import training_pipeline
+from tests.discern.sources.enrolled.ledgers import Enrolments
 from tests.orchestration.toy_pipelines import run_data, run_training
 
 USE_CASE = "wired"
@@ -55,6 +59,35 @@ def wire(pipeline: CheckedPipeline, **parameters: Any) -> dict[str, set[str]]:
     return {name: set(invocation.upstream_steps) for name, invocation in copy.invocations.items()}
 
 
+def data_parameters(**parameters: Any) -> dict[str, dict[str, Any]]:
+    """Run the body of the data pipeline alone; returns the parameters of each step."""
+    copy = data_pipeline.copy()
+    copy.prepare(use_case="enrolled", source={"kind": "folder", "path": "/nothing/here"}, **parameters)
+    return {name: invocation.parameters for name, invocation in copy.invocations.items()}
+
+
+@pytest.mark.usefixtures("local_stack")
+def test_what_was_enrolled_is_read_beside_the_source_though_the_config_does_not_say_so() -> None:
+    before = data_parameters()
+    own = {"kind": "folder", "path": "/nothing/here", "names": None, "split_folders": True, "encoding": None}
+    assert before["ingest"] == {"source": own, "splits": SplitConfig(), "cleaning": CleaningConfig()}
+    enrolments = Enrolments(Path(storage_layout.enrolments("enrolled")))
+    enrolments.add([("nut", b"a")], is_published=False)
+    assert data_parameters() == before
+    enrolments.add([("nut", b"a")])
+    after = data_parameters()
+    source = {"own": own, "enrolments": enrolments.ledger.url}
+    assert after["ingest"] == {**before["ingest"], "source": source}
+    assert after["fingerprint_source"] == {"source": source}
+    assert after["previous_version"]["parameters"]["source"] == source
+    assert after["check"]["sources"] == [
+        "folder /nothing/here",
+        f"enrolled without training: {enrolments.ledger.url}",
+    ]
+    assert data_parameters(enrolments=False) == before
+
+
+@pytest.mark.usefixtures("local_stack")
 def test_the_data_pipeline_decides_in_steps_what_it_reads() -> None:
     assert wire(data_pipeline, source={"kind": "folder", "path": "/nothing/here"}) == {
         "fingerprint_source": set(),

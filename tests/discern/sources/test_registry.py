@@ -14,16 +14,22 @@ from discern.sources.folder import FolderConfig, FolderSource
 from discern.sources.labelbox import LabelboxConfig
 from discern.sources.pills import PillsConfig
 from discern.sources.registry import (
+    AnySourceConfig,
     NamedSource,
     NamedSources,
     SourcesConfig,
+    WithEnrolments,
+    describe_sources,
+    is_several,
     needed_keys,
     one_config,
     open_source,
     read_source_config,
+    with_enrolments,
 )
 from discern.sources.union import UnionSource
 from tests.discern.pictures import fill
+from tests.discern.sources.enrolled.ledgers import Enrolments
 
 FOLDER = FolderConfig(path="/photos")
 LABELBOX = LabelboxConfig(project="p1")
@@ -62,9 +68,14 @@ TWO = SourcesConfig(
 )
 
 
-@pytest.mark.parametrize("config", [FOLDER, TWO])
-def test_a_config_comes_back_from_its_values(config: FolderConfig | SourcesConfig) -> None:
-    assert read_source_config(config.model_dump(mode="json")) == config
+@pytest.mark.parametrize(
+    "config",
+    [FOLDER, TWO, WithEnrolments(own=FOLDER, enrolments="/e"), WithEnrolments(own=TWO, enrolments="s3://b/e")],
+)
+def test_a_config_comes_back_from_its_values(config: AnySourceConfig) -> None:
+    values = config.model_dump(mode="json")
+    assert read_source_config(values) == config
+    assert is_several(values) == (TWO in (config, getattr(config, "own", None)))
 
 
 def test_a_source_says_which_key_it_needs() -> None:
@@ -73,6 +84,7 @@ def test_a_source_says_which_key_it_needs() -> None:
     assert needed_keys(LABELBOX) == [key]
     several = SourcesConfig(sources=(named("a", LABELBOX), named("b", FOLDER), named("c", LABELBOX)))
     assert needed_keys(several) == [key]
+    assert needed_keys(WithEnrolments(own=several, enrolments="/e")) == [key]
 
 
 def test_several_sources_open_as_their_union(tmp_path: Path) -> None:
@@ -86,3 +98,20 @@ def test_several_sources_open_as_their_union(tmp_path: Path) -> None:
     single = open_source(folder)
     assert isinstance(single, FolderSource)
     assert not single.is_live
+
+
+def test_what_was_enrolled_joins_a_source_once_something_is_live(tmp_path: Path) -> None:
+    folder = FolderConfig(path=str(fill(tmp_path / "photos", 2, 2)))
+    enrolments = Enrolments(tmp_path / "ledger")
+    enrolments.add([("nut", b"a")], is_published=False)
+    assert with_enrolments(folder, enrolments.ledger.url) is folder
+    enrolments.add([("nut", b"b")])
+    config = with_enrolments(folder, enrolments.ledger.url)
+    assert config == WithEnrolments(own=folder, enrolments=enrolments.ledger.url)
+    assert describe_sources(config) == [
+        f"folder {folder.path}",
+        f"enrolled without training: {enrolments.ledger.url}",
+    ]
+    source = open_source(config)
+    assert (source.name, source.has_full_names, len(source)) == ("photos", False, 5)
+    assert list(source.photos())[-1].load() == b"b"

@@ -18,6 +18,7 @@ from steps.data.fingerprint_source import fingerprint_source
 from steps.data.gate import gate
 from steps.data.ingest import RejectedPhotos, ingest
 from tests.discern.pictures import fill, jpeg
+from tests.discern.sources.enrolled.ledgers import Enrolments
 
 pytestmark = pytest.mark.usefixtures("local_stack")
 SPLITS = SplitConfig(validation_share=0.3, test_share=0.3)
@@ -106,3 +107,24 @@ def test_ingest_makes_one_version_of_several_sources(tmp_path: Path) -> None:
     version = ingested({"sources": sources})
     assert version.column("source")[::24] == ["base/c00/0.jpg", "more/c00/0.jpg"]
     assert version.column("label_method")[::24] == ["import", "correction"]
+
+
+def test_ingest_reads_what_was_enrolled_and_the_page_names_what_was_withdrawn(
+    tmp_path: Path, local_stack: Path
+) -> None:
+    enrolments = Enrolments(tmp_path / "ledger")
+    enrolments.add([("nut", jpeg(90_001)), ("nut", jpeg(90_002))], retire=("c00",))
+    own = {"kind": "folder", "path": str(fill(tmp_path / "parts", 9, 3))}
+    source = {"own": own, "enrolments": enrolments.ledger.url}
+    fingerprint = fingerprint_source.entrypoint(source)
+    version, rejected = ingest.entrypoint(source, fingerprint, SPLITS, CleaningConfig())
+    assert version.column("source")[0] == "parts/c01/0.jpg"
+    assert version.column("label")[-2:] == ["nut", "nut"]
+    assert {one.kind for one in rejected.photos} == {"withdrawn"}
+    check.entrypoint(version, rejected, "enrolled", CheckConfig(samples_per_split=32), 0.0)
+    page = (local_stack / "reports" / "data" / "enrolled" / version.id / "index.html").read_text()
+    assert "Of classes that were retired, or whose photos were replaced (3)" in page
+    assert "was retired on 2026-11-29 by Ana" in page
+    enrolments.add(retire=("c01",))
+    with pytest.raises(DataError, match="changed after the run was started"):
+        ingest.entrypoint(source, fingerprint, SPLITS, CleaningConfig())
