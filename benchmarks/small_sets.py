@@ -88,7 +88,7 @@ def _released(
 ) -> ReleaseEvaluation:
     """Build a release as the training pipeline does, and ask it about the test photos as promotion does."""
     inputs = CandidateInputs("small set", version, model, gallery, packaging, Lineage())
-    return evaluate_release(build_candidate(folder, inputs).release, version, gallery)
+    return evaluate_release(build_candidate(folder, inputs).release, version)
 
 
 def _six_classes(prefix: str, released: ReleaseEvaluation) -> Figures:

@@ -34,5 +34,7 @@ def promotion_pipeline(
     candidate = newest_output("training_pipeline", "release_candidate", use_case)
     dataset = newest_input("training_pipeline", "assemble", "dataset", use_case)
     production = production_release(keys=keys, channel=channels.production)
-    decision, _ = compare(candidate=candidate, dataset=dataset, production=production, keys=keys, gates=gates)
+    decision, _ = compare(
+        candidate=candidate, dataset=dataset, production=production, keys=keys, channel=channels.production, gates=gates
+    )
     publish(candidate=candidate, decision=decision, use_case=use_case, keys=keys, approval=approval, channels=channels)

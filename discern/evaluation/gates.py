@@ -130,7 +130,17 @@ class GateResult(BaseModel):
 
 
 class PromotionDecision(BaseModel):
-    """Whether the candidate is promoted, and the gates that decide it."""
+    """Whether the candidate is promoted, and the gates that decide it.
+
+    Attributes:
+        promote: whether it is.
+        reason: what decided it.
+        gates: all of them.
+        differences: candidate minus production, by figure.
+        candidate: figures of the candidate.
+        production: figures of production, if it was compared.
+        record: id of the record of this decision; None where none was written.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -140,6 +150,7 @@ class PromotionDecision(BaseModel):
     differences: dict[str, Interval] = Field(default_factory=dict)
     candidate: Metrics | None = None
     production: Metrics | None = None
+    record: str | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -233,6 +244,16 @@ def apply_gates(
         _mcnemar(candidate, production, differences[PRIMARY]),
     ]
     return _decide(gates, f"better on {PRIMARY}: {better.detail}", candidate, production, differences)
+
+
+def with_gates(decision: PromotionDecision, further: Sequence[GateResult]) -> PromotionDecision:
+    """Return a decision that further gates take part in; they come first."""
+    failures = [f"{gate.name}: {gate.detail}" for gate in further if not gate.passed]
+    if not failures:
+        return decision.model_copy(update={"gates": (*further, *decision.gates)})
+    reasons = failures if decision.promote else [*failures, decision.reason]
+    update = {"promote": False, "reason": "; ".join(reasons), "gates": (*further, *decision.gates)}
+    return decision.model_copy(update=update)
 
 
 def _own_gates(candidate: AnsweredQueries, config: GateConfig) -> list[GateResult]:

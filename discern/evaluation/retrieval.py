@@ -127,20 +127,22 @@ class Queries:
         Raises:
             DataError: there is no query.
         """
-        results = self.search_index(gallery.index, gallery.labels)
-        if not ranked:
-            return results
-        precision = np.full(len(results.truth), np.nan)
-        enrolled = results.enrolled
-        precision[enrolled] = average_precision_at_r(gallery.index, self.vectors[enrolled], results.truth[enrolled])
-        return replace(results, average_precision=precision)
+        return self.search_index(gallery.index, gallery.labels, ranked=ranked)
 
-    def search_index(self, index: GalleryIndex, enrolled: tuple[str, ...]) -> SearchResults:
-        """Search these queries in an index whose class numbers are positions in `enrolled`.
+    def search_index(self, index: GalleryIndex, enrolled: tuple[str, ...], *, ranked: bool = False) -> SearchResults:
+        """Search these queries in an index whose class numbers are positions in `enrolled`; `ranked` as for `search`.
 
         Raises:
             DataError: there is no query.
         """
+        results = self._nearest(index, enrolled)
+        if not ranked:
+            return results
+        precision, known = np.full(len(results.truth), np.nan), results.enrolled
+        precision[known] = average_precision_at_r(index, self.vectors[known], results.truth[known])
+        return replace(results, average_precision=precision)
+
+    def _nearest(self, index: GalleryIndex, enrolled: tuple[str, ...]) -> SearchResults:
         if len(self.vectors) == 0:
             raise DataError("There is no query to evaluate: the split holds gallery photos alone, give it more photos.")
         number_of = {label: number for number, label in enumerate(enrolled)}

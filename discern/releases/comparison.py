@@ -1,33 +1,50 @@
-"""Run two releases on the same frozen test set, as devices would, and apply the gates.
+"""Run releases on the same frozen test set, as devices would, and apply the gates.
 
-Each release brings its model, its preprocessing, its representation of a class and its decision rule. The enrolled
-photos are the candidate's, embedded by each release, so that both answer the same question even where their catalogues
-differ.
+What is judged is what ships: each release answers by its own model, index and rule. Where the catalogues differ the
+figures are those of the queries that all were asked alike; classes that the candidate adds are judged by its floor, and
+a class that it lacks must have been retired.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from discern.datasets.manifest import DatasetVersion
 from discern.errors import ConfigError
 from discern.evaluation.calibration import Elsewhere
-from discern.evaluation.gallery import Gallery, GalleryConfig, Vectors, embed_batches
-from discern.evaluation.gallery_fit import scores_elsewhere
-from discern.evaluation.gates import AnsweredQueries, GateConfig, PromotionDecision, apply_floors, apply_gates
+from discern.evaluation.common_queries import CommonQueries, common_queries
+from discern.evaluation.gallery import embed_batches
+from discern.evaluation.gates import (
+    AnsweredQueries,
+    GateConfig,
+    GateResult,
+    PromotionDecision,
+    apply_floors,
+    apply_gates,
+    with_gates,
+)
 from discern.evaluation.latency import Latency, identification_latencies
 from discern.evaluation.metrics import measure, named
-from discern.evaluation.queries import DecodedSplit, decode_gallery, decode_queries
+from discern.evaluation.queries import DecodedSplit, decode_queries, unknown_classes
 from discern.evaluation.retrieval import SearchResults
 from discern.releases.elsewhere import photos_from_elsewhere
-from discern.releases.enrolled_gallery import as_enrolled_by, gallery_of
+from discern.releases.enrolment_data import enrolled_photos
+from discern.releases.footprint import peak_memory_mb
+from discern.words import counted
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import Pixels, Preprocessing
 from edge_runtime.core.release import Release
+from edge_runtime.core.selftest import check_golden
+from edge_runtime.errors import ReleaseError
 
 LATENCY_PHOTOS = 200
+SHOWN = 5  # labels in one sentence
+ID_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -36,7 +53,7 @@ class ReleaseEvaluation:
 
     Attributes:
         answers: what the gates look at.
-        results: nearest classes and scores, for pictures.
+        results: nearest classes and scores, for pictures; classes are numbered as in `answers`.
         queries: the photos of both, in the same order.
     """
 
@@ -47,124 +64,257 @@ class ReleaseEvaluation:
 
 @dataclass(frozen=True)
 class ReleaseComparison:
-    """The decision, and the evaluations and limits that it rests on."""
+    """The decision, and what it rests on.
+
+    Attributes:
+        decision: made by `gates`.
+        candidate: the release that is judged.
+        production: the one that it is compared with; None where nothing is in production.
+        past: releases that were in production before, compared with too.
+        gates: the limits.
+        test_set: 16 hex digits that name the photos and labels that were asked.
+        further: gates that are not of the answers.
+    """
 
     decision: PromotionDecision
     candidate: ReleaseEvaluation
     production: ReleaseEvaluation | None
+    past: tuple[ReleaseEvaluation, ...]
     gates: GateConfig
+    test_set: str
+    further: tuple[GateResult, ...] = ()
 
     def by_default_limits(self) -> PromotionDecision:
         """Decide on the same answers by the default limits, so that loosened ones cannot hide what they let through."""
-        return _decide(self.candidate, self.production, GateConfig())
+        return _decide(self.candidate, self.production, self.past, GateConfig(), self.further)
 
 
-@dataclass(frozen=True)
-class FrozenPhotos:
-    """The enrolled photos and the test queries of a dataset version, decoded for one preprocessing.
+class FrozenTest:
+    """The test queries of a dataset version, decoded once for each preprocessing.
 
-    Attributes:
-        gallery: the enrolled photos.
-        queries: the test queries.
-        elsewhere: [n, size, size, 3] photos of other things, where few classes can be asked as unknowns; else None.
+    A photo that a release enrols is not asked, wherever it came from.
+
+    Args:
+        version: holds the queries.
+        releases: are asked them.
+
+    Raises:
+        DataError: the version has no test queries.
+        PublicationError: what a release carries for enrolment is damaged.
     """
 
-    gallery: DecodedSplit
-    queries: DecodedSplit
-    elsewhere: Pixels | None
+    def __init__(self, version: DatasetVersion, releases: Sequence[Release]) -> None:
+        held = frozenset(sha256 for release in releases for sha256 in enrolled_photos(release))
+        unknown = unknown_classes(version)
+        columns = zip(version.column("sha256"), version.column("role"), version.column("label"), strict=True)
+        kept = [
+            row
+            for row, (sha256, role, label) in enumerate(columns)
+            if role != "query" or label in unknown or sha256 not in held
+        ]
+        self._version = version.take(kept)
+        self._enrolled = frozenset(label for release in releases for label in release.labels)
+        self._decoded: dict[Preprocessing, DecodedSplit] = {}
+        self._elsewhere: dict[Preprocessing, Pixels | None] = {}
 
-    @classmethod
-    def decode(cls, version: DatasetVersion, config: GalleryConfig, preprocessing: Preprocessing) -> FrozenPhotos:
-        """Decode the photos.
+    def queries(self, preprocessing: Preprocessing) -> DecodedSplit:
+        """Return the queries as a model with this preprocessing sees them."""
+        if preprocessing not in self._decoded:
+            self._decoded[preprocessing] = decode_queries(self._version, "test", self._enrolled, preprocessing)
+        return self._decoded[preprocessing]
 
-        Raises:
-            DataError: the version has no gallery or no test queries.
-        """
-        gallery = decode_gallery(version, config, preprocessing)
-        queries = decode_queries(version, "test", set(gallery.rows.labels), preprocessing)
-        return cls(gallery, queries, photos_from_elsewhere("auto", queries, preprocessing))
+    def elsewhere(self, preprocessing: Preprocessing) -> Pixels | None:
+        """Return photos of other things, where few classes can be asked as unknowns; else None."""
+        if preprocessing not in self._elsewhere:
+            queries = self.queries(preprocessing)
+            self._elsewhere[preprocessing] = photos_from_elsewhere("auto", queries, preprocessing)
+        return self._elsewhere[preprocessing]
 
 
 def compare_releases(
-    candidate: Release, production: Release | None, version: DatasetVersion, gates: GateConfig
+    candidate: Release,
+    production: Release | None,
+    version: DatasetVersion,
+    gates: GateConfig,
+    past: Sequence[Release] = (),
+    retired: Collection[str] = (),
 ) -> ReleaseComparison:
     """Compare `candidate` with production on the frozen test set of `version`, or with floors where there is none.
 
+    Args:
+        candidate: the release that is judged.
+        production: the one in production; None where there is none.
+        version: holds the test queries.
+        gates: the limits.
+        past: releases that were in production before; the candidate must not fall behind the best of them.
+        retired: classes that the candidate may lack.
+
     Raises:
-        DataError: the version has no gallery or no test queries.
-        ConfigError: production identifies other things, or the gallery of the candidate cannot be found in `version`.
+        DataError: the version has no test queries of enrolled classes.
+        ConfigError: production identifies other things, or the candidate does not say what it was made from.
         ReleaseError: a release does not load.
     """
+    _check_comparable(candidate, production)
+    releases = [release for release in (candidate, production, *past) if release is not None]
+    identifiers = [Identifier(release) for release in releases]
+    test = FrozenTest(version, releases)
+    evaluations, common = _evaluate(identifiers, test)
+    new, *others = evaluations
+    old = others.pop(0) if production is not None else None
+    further = (
+        _golden_gate(identifiers[0]),
+        *_catalogue_gates(common, identifiers[0], production, retired, gates),
+    )
+    return ReleaseComparison(
+        decision=_decide(new, old, others, gates, further),
+        candidate=new,
+        production=old,
+        past=tuple(others),
+        gates=gates,
+        test_set=_name_of(new.queries),
+        further=further,
+    )
+
+
+def evaluate_release(release: Release, version: DatasetVersion) -> ReleaseEvaluation:
+    """Answer the test queries of `version` as a device with `release` would.
+
+    Raises:
+        DataError: the version has no test queries of enrolled classes.
+        ReleaseError: the release does not load.
+    """
+    (evaluation,), _ = _evaluate([Identifier(release)], FrozenTest(version, [release]))
+    return evaluation
+
+
+def _check_comparable(candidate: Release, production: Release | None) -> None:
+    if candidate.manifest.lineage.dataset_version is None:
+        raise ConfigError(
+            f"Release candidate {candidate.id} does not say which dataset version it was made from: train it again."
+        )
     if production is not None and production.manifest.name != candidate.manifest.name:
         raise ConfigError(
             f"The production channel carries {production.manifest.name!r}, which {candidate.manifest.name!r} would "
             "replace on every device that follows it: give the promotion config `channels` of its own, as in "
             "configs/groceries/promotion.yaml."
         )
-    gallery = gallery_of(candidate, version)
-    photos = FrozenPhotos.decode(version, gallery, candidate.preprocessing)
-    identifiers = [Identifier(release) for release in (candidate, production) if release is not None]
-    latencies = identification_latencies(identifiers, _spread(photos.queries.rows, LATENCY_PHOTOS))
-    new = _evaluate(candidate, identifiers[0], photos, gallery, latencies[0])
-    if production is None:
-        return ReleaseComparison(_decide(new, None, gates), new, None, gates)
-    if production.preprocessing != candidate.preprocessing:
-        photos = FrozenPhotos.decode(version, gallery, production.preprocessing)
-    old = _evaluate(production, identifiers[1], photos, gallery, latencies[1])
-    return ReleaseComparison(_decide(new, old, gates), new, old, gates)
 
 
-def evaluate_release(release: Release, version: DatasetVersion, gallery: GalleryConfig) -> ReleaseEvaluation:
-    """Answer the test queries of `version` with the model, the rule and the representation of `release`.
-
-    Args:
-        release: answers.
-        version: holds the enrolled photos and the test queries.
-        gallery: which photos are enrolled.
-
-    Raises:
-        DataError: the version has no gallery or no test queries.
-        ReleaseError: the release does not load.
-    """
-    photos, identifier = FrozenPhotos.decode(version, gallery, release.preprocessing), Identifier(release)
-    (latency,) = identification_latencies([identifier], _spread(photos.queries.rows, LATENCY_PHOTOS))
-    return _evaluate(release, identifier, photos, gallery, latency)
-
-
-def _decide(candidate: ReleaseEvaluation, production: ReleaseEvaluation | None, gates: GateConfig) -> PromotionDecision:
-    if production is None:
-        return apply_floors(candidate.answers, gates)
-    return apply_gates(candidate.answers, production.answers, list(candidate.results.query_labels), gates)
+def _evaluate(identifiers: Sequence[Identifier], test: FrozenTest) -> tuple[list[ReleaseEvaluation], CommonQueries]:
+    """Let each release answer; the evaluations are of the queries that all were asked alike."""
+    asked = [test.queries(one.release.preprocessing).embed(one.model) for one in identifiers]
+    results = [
+        split.queries.search_index(one.index, one.release.labels, ranked=True).stated_by(one.calibrator)
+        for split, one in zip(asked, identifiers, strict=True)
+    ]
+    common = common_queries(results)
+    queries = asked[0].rows.take(common.rows.tolist())
+    photos = [queries.image_bytes(row) for row in _spread(len(queries), LATENCY_PHOTOS)]
+    latencies = identification_latencies(identifiers, photos)
+    evaluations = [
+        ReleaseEvaluation(_answers(identifier, found, test, latency, photos[0]), found, queries)
+        for identifier, found, latency in zip(identifiers, common.results, latencies, strict=True)
+    ]
+    return evaluations, common
 
 
-def _evaluate(
-    release: Release, identifier: Identifier, photos: FrozenPhotos, gallery: GalleryConfig, latency: Latency
-) -> ReleaseEvaluation:
-    enrolled = photos.gallery.embed(identifier.model).enrol(as_enrolled_by(release, gallery))
-    queries = photos.queries.embed(identifier.model)
-    results = queries.search(enrolled, ranked=True).stated_by(identifier.calibrator)
-    elsewhere = _elsewhere(identifier, photos, enrolled)
-    answers = AnsweredQueries(
+def _answers(
+    identifier: Identifier, results: SearchResults, test: FrozenTest, latency: Latency, photo: bytes
+) -> AnsweredQueries:
+    release, elsewhere = identifier.release, _elsewhere(identifier, test)
+    metrics = measure(results, identifier.rule, identifier.calibrator, elsewhere)
+    return AnsweredQueries(
         truth=results.truth,
         answered=results.answers(identifier.rule),
-        metrics=measure(results, identifier.rule, identifier.calibrator, elsewhere),
+        # The results hold the classes of all releases.
+        metrics=metrics.model_copy(update={"gallery_classes": len(release.labels)}),
         latency_ms=latency.p95,
         median_latency_ms=latency.median,
         size_mb=sum(entry.bytes for entry in release.manifest.files.values()) / 1e6,
+        memory_mb=peak_memory_mb(release, photo),
         elsewhere_refused=None if elsewhere is None else ~named(elsewhere, identifier.rule, identifier.calibrator),
     )
-    return ReleaseEvaluation(answers, results, queries.rows)
 
 
-def _elsewhere(identifier: Identifier, photos: FrozenPhotos, enrolled: Gallery) -> Vectors | None:
-    """Search the photos from elsewhere that no rule is fitted on."""
-    if photos.elsewhere is None:
+def _elsewhere(identifier: Identifier, test: FrozenTest) -> NDArray[np.float32] | None:
+    """Search the photos from elsewhere that no rule is fitted on; returns the scores [n, 2]."""
+    photos = test.elsewhere(identifier.release.preprocessing)
+    if photos is None:
         return None
-    vectors = Elsewhere(embed_batches(identifier.model, photos.elsewhere)).measuring
-    return scores_elsewhere(enrolled, vectors)
+    vectors = Elsewhere(embed_batches(identifier.model, photos)).measuring
+    return identifier.index.best_classes(vectors, 2)[1]
 
 
-def _spread(queries: DatasetVersion, count: int) -> list[bytes]:
-    """Return at most `count` encoded photos, spread over the queries."""
-    rows = np.unique(np.linspace(0, len(queries) - 1, count).astype(int))
-    return [queries.image_bytes(int(row)) for row in rows]
+def _decide(
+    candidate: ReleaseEvaluation,
+    production: ReleaseEvaluation | None,
+    past: Sequence[ReleaseEvaluation],
+    gates: GateConfig,
+    further: Sequence[GateResult],
+) -> PromotionDecision:
+    if production is None:
+        return with_gates(apply_floors(candidate.answers, gates), further)
+    groups = list(candidate.results.query_labels)
+    earlier = [one.answers for one in past]
+    return with_gates(apply_gates(candidate.answers, production.answers, groups, gates, earlier), further)
+
+
+def _golden_gate(identifier: Identifier) -> GateResult:
+    """The release must give the golden embeddings that it was built with, on the machine that judges it too."""
+    gate = "golden images reproduce"
+    try:
+        count = len(check_golden(identifier))
+    except ReleaseError as error:
+        return GateResult(name=gate, passed=False, detail=str(error))
+    return GateResult(name=gate, passed=True, detail=f"{counted(count, 'image')}, as when the release was built")
+
+
+def _catalogue_gates(
+    common: CommonQueries,
+    candidate: Identifier,
+    production: Release | None,
+    retired: Collection[str],
+    gates: GateConfig,
+) -> list[GateResult]:
+    """Judge the classes that one of the two enrols: none may get lost, and new ones must be found."""
+    if production is None:
+        return []
+    new, old = set(candidate.release.labels), set(production.labels)
+    return [_lost_gate(sorted(old - new - set(retired))), *_found_gate(common, candidate, sorted(new - old), gates)]
+
+
+def _lost_gate(lost: Sequence[str]) -> GateResult:
+    more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
+    detail = (
+        f"{', '.join(lost[:SHOWN])}{more} in production and not in the candidate: add their photos to the next "
+        "dataset version, or retire them (`discern retire`)"
+    )
+    return GateResult(name="no class is lost", passed=not lost, detail=detail if lost else "production has no other")
+
+
+def _found_gate(
+    common: CommonQueries, candidate: Identifier, gained: Sequence[str], gates: GateConfig
+) -> list[GateResult]:
+    """Hold the queries of classes that production does not know to the floor of TPIR."""
+    if not gained:
+        return []
+    name, what = "new classes are found", counted(len(gained), "new class")
+    results = common.all_of_first.take(common.gained)
+    if not len(results.truth):
+        detail = f"{what} ({', '.join(gained[:SHOWN])}) without a test query: production cannot be compared on it"
+        return [GateResult(name=name, passed=True, detail=detail, counts=False)]
+    tpir = float(results.right(candidate.rule).mean())
+    detail = f"TPIR {tpir:.3f} of {counted(len(results.truth), 'query')} of {what}, at least {gates.least_tpir} wanted"
+    return [GateResult(name=name, passed=tpir >= gates.least_tpir, detail=detail)]
+
+
+def _name_of(queries: DatasetVersion) -> str:
+    """Return a name of the photos that were asked and of their labels."""
+    rows = zip(queries.column("sha256"), queries.column("label"), queries.column("box"), strict=True)
+    text = "\n".join(sorted(f"{sha256} {label} {box}" for sha256, label, box in rows))
+    return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Return at most `most` numbers below `count`, spread over them."""
+    return np.unique(np.linspace(0, count - 1, most).astype(int)).tolist()

@@ -14,15 +14,18 @@ from discern.evaluation.gates import PromotionDecision
 from discern.evaluation.plots.retrieval_grid import worst_first
 from discern.evaluation.retrieval import UNKNOWN
 from discern.releases.comparison import ReleaseComparison, ReleaseEvaluation
+from discern.reports.decision_record import UNKNOWN_NAME, Confusion, DecisionRecord
 from discern.reports.figures import RATES, Evaluated, Figure, Head, figures, further_figures
 from discern.reports.html import data_uri, render
 from discern.reports.shown_answers import AnswerBook, Picture, ShownAnswer, class_pictures
 from discern.reports.summary import PICTURES, Origin, PageSummary
 from discern.reports.thumbnails import Thumbnails, class_photos
 from edge_runtime.core.identify import DecisionRule
+from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Release
 
 MOST = 60  # queries of a group, so that the page stays below 5 MB
+MOST_PAIRS = 12
 MAIN_FIGURES = (*RATES, "latency_ms", "size_mb")
 LIMITS = {
     "least_recall_at_1": "recall@1, at least",
@@ -48,6 +51,57 @@ class Limit:
     name: str
     limit: str
     default: str
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Addresses of other pages, relative to the page; None for a page that stands alone.
+
+    Attributes:
+        index: of the page of all reports.
+        data_page: of the review of the dataset version.
+        training_page: of the page of the candidate's training.
+    """
+
+    index: str | None = None
+    data_page: str | None = None
+    training_page: str | None = None
+
+
+@dataclass(frozen=True)
+class ShownInterval:
+    """A difference between candidate and production, drawn on a line; places are per cent of its length.
+
+    Attributes:
+        name: of the figure.
+        text: the difference with its interval, points of 100.
+        low: where the interval begins.
+        high: where it ends.
+        point: where the difference lies.
+        allowed: where the largest allowed loss lies; None where no gate allows one.
+    """
+
+    name: str
+    text: str
+    low: float
+    high: float
+    point: float
+    allowed: float | None
+
+
+@dataclass(frozen=True)
+class ShownConfusion:
+    """Two classes that are taken for each other.
+
+    Attributes:
+        pair: true class, name that was given, and how often.
+        truth: a picture of the true class; None where it was asked as unknown.
+        answered: a picture of the other.
+    """
+
+    pair: Confusion
+    truth: Picture | None
+    answered: Picture
 
 
 @dataclass(frozen=True)
@@ -89,11 +143,10 @@ def promotion_report(
     production: Release | None,
     comparison: ReleaseComparison,
     version: DatasetVersion,
+    record: DecisionRecord,
     *,
     origin: Origin | None = None,
-    index: str | None = None,
-    data_page: str | None = None,
-    training_page: str | None = None,
+    ways: Ways = Ways(),
 ) -> str:
     """Write the page as one HTML text that needs no network.
 
@@ -102,13 +155,13 @@ def promotion_report(
         production: the release that it is compared with, if any.
         comparison: the decision and what it rests on.
         version: the dataset version whose test queries are answered.
+        record: of the decision.
         origin: which run compared them; None where the page does not say.
-        index: address of the page of all reports, relative to this one; None for a page that stands alone.
-        data_page: address of the review of `version`, likewise.
-        training_page: address of the page of the candidate's training, likewise.
+        ways: to other pages.
     """
     new, old = _evaluated(comparison, candidate, production)
     shown, further = _figures(new, old)
+    picture_of = class_pictures(_photo_of(candidate, production, version))
     return render(
         "promotion.html",
         candidate=candidate,
@@ -117,14 +170,17 @@ def promotion_report(
         head=_head(comparison),
         gates=comparison.decision.gates,
         limits=_loosened(comparison),
+        intervals=_intervals(comparison),
+        record=record,
         figures=shown,
         further=further,
-        groups=_groups(candidate, production, comparison, version),
+        confusions=_confusions(record, picture_of),
+        groups=_groups(candidate, production, comparison, picture_of),
         queries=len(comparison.candidate.queries),
         origin=origin,
-        index=index,
-        data_page=data_page,
-        training_page=training_page,
+        index=ways.index,
+        data_page=ways.data_page,
+        training_page=ways.training_page,
     )
 
 
@@ -133,10 +189,8 @@ def empty_report(
     decision: PromotionDecision,
     *,
     origin: Origin | None = None,
-    index: str | None = None,
-    training_page: str | None = None,
 ) -> str:
-    """Write the page for a decision that needs no comparison; addresses as for `promotion_report`."""
+    """Write the page for a decision that needs no comparison; it stands alone."""
     return render(
         "promotion.html",
         candidate=candidate,
@@ -145,14 +199,17 @@ def empty_report(
         head=Head("bad", "Not promoted", decision.reason),
         gates=decision.gates,
         limits=[],
+        intervals=[],
+        record=None,
         figures=[],
         further=[],
+        confusions=[],
         groups=None,
         queries=0,
         origin=origin,
-        index=index,
+        index=None,
         data_page=None,
-        training_page=training_page,
+        training_page=None,
     )
 
 
@@ -185,12 +242,15 @@ def promotion_summary(
 def _head(comparison: ReleaseComparison) -> Head:
     decision = comparison.decision
     failed = [gate.name for gate in decision.gates if not gate.passed]
+    counting = [gate for gate in decision.gates if gate.counts]
+    if decision.outcome == "cannot be told":
+        return Head("wait", "Cannot be told", f"the test set is too small to tell: {', '.join(failed)}")
     if failed:
-        word = "gate" if len(decision.gates) == 1 else "gates"
-        return Head("bad", "Not promoted", f"{len(failed)} of {len(decision.gates)} {word} failed: {', '.join(failed)}")
+        word = "gate" if len(counting) == 1 else "gates"
+        return Head("bad", "Not promoted", f"{len(failed)} of {len(counting)} {word} failed: {', '.join(failed)}")
     usual = comparison.by_default_limits() if _loosened(comparison) else decision
     if usual.promote:
-        return Head("good", "Promoted", f"{decision.reason}; all {len(decision.gates)} gates are met")
+        return Head("good", "Promoted", f"{decision.reason}; all {len(counting)} gates are met")
     return Head("wait", "Promoted by loosened limits", f"the default limits would refuse it; {usual.reason}")
 
 
@@ -222,12 +282,54 @@ def _against(figure: Figure) -> str:
     return figure.value.text if figure.production is None else f"{figure.value.text} against {figure.production.text}"
 
 
+def _intervals(comparison: ReleaseComparison) -> list[ShownInterval]:
+    """Draw the differences on lines of one scale, 0 in the middle."""
+    differences, gates = comparison.decision.differences, comparison.gates
+    allowed = {"TNIR": gates.tnir_worse_by}
+    ends = [abs(end) for one in differences.values() for end in (one.low, one.high)]
+    reach = max([*ends, gates.worse_by, gates.tnir_worse_by]) * 1.1
+
+    def place(value: float) -> float:
+        return round(50 + 50 * value / reach, 2)
+
+    return [
+        ShownInterval(
+            name=name,
+            text=f"{100 * one.difference:+.1f} points [{100 * one.low:+.1f}, {100 * one.high:+.1f}]",
+            low=place(one.low),
+            high=place(one.high),
+            point=place(one.difference),
+            allowed=place(-allowed.get(name, gates.worse_by)),
+        )
+        for name, one in differences.items()
+    ]
+
+
+def _confusions(record: DecisionRecord, picture_of: Callable[[str], Picture]) -> list[ShownConfusion]:
+    return [
+        ShownConfusion(pair, None if pair.truth == UNKNOWN_NAME else picture_of(pair.truth), picture_of(pair.answered))
+        for pair in record.confusions[:MOST_PAIRS]
+    ]
+
+
+def _photo_of(candidate: Release, production: Release | None, version: DatasetVersion) -> Callable[[str], Pixels]:
+    """Return what gives a picture of any class that either release may name."""
+    of_candidate = class_photos(candidate, version, Thumbnails())
+    if production is None:
+        return of_candidate
+    of_production = class_photos(production, version, Thumbnails())
+    known = set(candidate.labels)
+    return lambda label: of_candidate(label) if label in known else of_production(label)
+
+
 def _groups(
-    candidate: Release, production: Release | None, comparison: ReleaseComparison, version: DatasetVersion
+    candidate: Release,
+    production: Release | None,
+    comparison: ReleaseComparison,
+    picture_of: Callable[[str], Picture],
 ) -> list[Group]:
     """Return the queries that are shown, by their fate, those first that a reader has to look at."""
     thumbnails = Thumbnails()
-    picture_of = class_pictures(class_photos(candidate, version, thumbnails))
     new = _book(candidate, comparison.candidate, picture_of)
     old = None
     if production is not None and comparison.production is not None:

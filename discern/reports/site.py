@@ -3,7 +3,7 @@
     index.html
     data/USE_CASE/VERSION/index.html        the review of a dataset version
     training/USE_CASE/RELEASE/index.html    the answers of a release candidate
-    promotion/RELEASE-against-OTHER.html    a decision
+    promotion/RELEASE-against-OTHER-DECISION.html    a decision; .md and .decision.json beside it say the same
     enrolment/USE_CASE/REQUEST/index.html   what was enrolled into a release
 
 Beside each page lies its summary as JSON. The index is written anew from the summaries after each page, so that it
@@ -78,9 +78,15 @@ def training_page(use_case: str, release: str) -> str:
     return f"training/{use_case}/{release}/{INDEX}"
 
 
-def promotion_page(release: str, production: str) -> str:
-    """Return the path of the page on a decision, relative to the site; `production` is empty where there is none."""
-    return f"promotion/{release}-against-{production or 'nothing'}.html"
+def promotion_page(release: str, production: str, decision: str) -> str:
+    """Return the path of the page on a decision, relative to the site.
+
+    Args:
+        release: that was judged.
+        production: that it was compared with; empty where there was none.
+        decision: id of the decision; the same two may be judged again.
+    """
+    return f"promotion/{release}-against-{production or 'nothing'}-{decision}.html"
 
 
 def enrolment_page(use_case: str, request: str) -> str:
@@ -116,6 +122,18 @@ def publish_page(site: str, page: str, html: str, summary: PageSummary) -> str:
     """Write a page that needs no file beside it, and put it into the index; see `publish_summary`."""
     Storage(site).replace(page, html.encode())
     return publish_summary(site, page, summary)
+
+
+def publish_record(site: str, page: str, record: str, text: str) -> None:
+    """Write the record of a decision beside its page, as JSON and as Markdown.
+
+    Raises:
+        OSError: the site cannot be written.
+    """
+    path = PurePosixPath(page)
+    storage = Storage(site)
+    storage.replace(str(path.with_suffix(".decision.json")), record.encode())
+    storage.replace(str(path.with_suffix(".md")), text.encode())
 
 
 def read_summary(site: str, page: str) -> PageSummary | None:

@@ -76,7 +76,12 @@ def run_selftest(folder: Path, release_id: str, timeout: float = TIMEOUT) -> Non
     command = [sys.executable, "-m", "edge_runtime.core.selftest", str(folder), release_id]
     try:
         child = subprocess.run(
-            command, capture_output=True, timeout=timeout, check=False, env=_environment(), stdin=subprocess.DEVNULL
+            command,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            env=child_environment(),
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
         raise ReleaseError(f"release {release_id} did not finish its self-test in {timeout:.0f} seconds.") from None
@@ -100,8 +105,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _environment() -> dict[str, str]:
-    """The child must find this package where the parent found it, installed or not."""
+def child_environment() -> dict[str, str]:
+    """Return the environment of a child that finds this package where its parent found it, installed or not."""
     here = str(Path(__file__).resolve().parents[2])
     path = os.environ.get("PYTHONPATH")
     return {**os.environ, "PYTHONPATH": f"{here}{os.pathsep}{path}" if path else here}

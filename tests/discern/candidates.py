@@ -53,6 +53,6 @@ def by_colour(folder: Path, version: DatasetVersion) -> Release:
             rule=DecisionRule(threshold=0.99, margin=0.0, fpir=0.25),
             golden=[encode_png(toy.disc(label, 0)) for label in gallery.labels[:2]],
             metrics={},
-            lineage=Lineage(),
+            lineage=LINEAGE,
         )
         return build_release(folder, parts)

@@ -65,7 +65,7 @@ def comparison(
     from discern.evaluation.gates import GateConfig
     from discern.releases.comparison import compare_releases
 
-    return compare_releases(candidate[0], production, toy_version, GateConfig())
+    return compare_releases(candidate[0], production, toy_version, GateConfig(least_classes=2, least_queries=2))
 
 
 @pytest.fixture

@@ -4,16 +4,18 @@ import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 
 from discern.datasets.manifest import DatasetVersion
-from discern.evaluation.gates import GateConfig, GateResult, PromotionDecision, already_in_production
+from discern.evaluation.gates import GateConfig, GateResult, already_in_production
 from discern.evaluation.metrics import Metrics
 from discern.releases.comparison import ReleaseComparison, compare_releases
 from discern.reports import promotion_page
-from discern.reports.promotion_page import empty_report, promotion_report, promotion_summary
+from discern.reports.decision_record import confusions, record_of, result_word
+from discern.reports.promotion_page import Ways, empty_report, promotion_report, promotion_summary
 from discern.reports.summary import Origin
 from edge_runtime.core.release import Release
 from tests.discern import candidates, toy
@@ -26,9 +28,20 @@ ORIGIN = Origin(
 LOWERED = GateConfig(least_tnir=0.1, least_precision=0.1, latency_ms=10_000)
 
 
+def report(
+    candidate: Release,
+    production: Release | None,
+    comparison: ReleaseComparison,
+    version: DatasetVersion,
+    **addresses: Any,
+) -> str:
+    record = record_of(comparison, candidate, production, version.id, ORIGIN.made)
+    return promotion_report(candidate, production, comparison, version, record, **addresses)
+
+
 @pytest.fixture(scope="module")
 def page(candidate: Candidate, production: Release, comparison: ReleaseComparison, toy_version: DatasetVersion) -> str:
-    return promotion_report(candidate[0], production, comparison, toy_version)
+    return report(candidate[0], production, comparison, toy_version)
 
 
 @pytest.fixture(scope="module")
@@ -60,23 +73,50 @@ def test_the_decision_and_every_gate_are_told(page: str, comparison: ReleaseComp
     text = ReadPage(page).text
     failed = [gate for gate in comparison.decision.gates if not gate.passed]
     assert failed, "the case shows something"
-    assert f"Not promoted : {len(failed)} of {len(comparison.decision.gates)} gates failed: {failed[0].name}" in text
+    counting = [gate for gate in comparison.decision.gates if gate.counts]
+    assert f"Not promoted : {len(failed)} of {len(counting)} gates failed: {failed[0].name}" in text
     for gate in comparison.decision.gates:
-        assert f"{gate.name} {'met' if gate.passed else 'failed'} {gate.detail}" in text
-    assert text.index("Failed gates") < text.index("gates met") < text.index("Figures")
+        assert f"{gate.name} {result_word(gate)} {gate.detail}" in text
+    assert text.index("Failed gates") < text.index("Candidate minus production") < text.index("gates met")
+    assert text.index("gates met") < text.index("Figures")
+
+
+def test_differences_are_drawn_with_their_intervals(page: str, comparison: ReleaseComparison) -> None:
+    text = ReadPage(page).text
+    for name, one in comparison.decision.differences.items():
+        ends = f"[{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
+        assert f"{name} {100 * one.difference:+.1f} points {ends}" in text
+    assert page.count('class="allowed"') == len(comparison.decision.differences)
+
+
+def test_what_is_taken_for_what_is_counted_for_both(page: str, comparison: ReleaseComparison) -> None:
+    pair = confusions(comparison.candidate, comparison.production)[0]
+    truth = "An unknown" if pair.truth == "unknown" else pair.truth
+    times = f"{pair.candidate} {'time' if pair.candidate == 1 else 'times'}"
+    assert f"{truth} is taken for {pair.answered} {times}, by production" in ReadPage(page).text
+
+
+def test_a_decision_that_cannot_be_told_is_no_refusal(
+    candidate: Candidate, production: Release, comparison: ReleaseComparison, toy_version: DatasetVersion
+) -> None:
+    small = GateResult(name="enough to tell", passed=False, detail="16 queries, 4 too few", told=False)
+    decision = comparison.decision.model_copy(update={"gates": (small,), "promote": False})
+    html = report(candidate[0], production, replace(comparison, decision=decision), toy_version)
+    assert 'class="verdict wait"' in html
+    assert "Cannot be told : the test set is too small to tell: enough to tell" in ReadPage(html).text
 
 
 def test_a_candidate_that_wins_says_on_what(
     candidate: Candidate, production: Release, toy_version: DatasetVersion
 ) -> None:
-    """The comparison the other way round, on a test set that would be large enough."""
-    compared = compare_releases(production, candidate[0], toy_version, GateConfig())
-    won = GateResult(name="better on accuracy", passed=True, detail="+9.0 points")
-    turned = replace(compared, decision=PromotionDecision(promote=True, reason="better on accuracy", gates=(won,)))
-    html = promotion_report(production, candidate[0], turned, toy_version)
+    """The comparison the other way round, with the gates that it meets."""
+    turned = compare_releases(production, candidate[0], toy_version, GateConfig())
+    met = tuple(gate for gate in turned.decision.gates if gate.passed)
+    won = turned.decision.model_copy(update={"promote": True, "reason": "better on accuracy", "gates": met})
+    html = report(production, candidate[0], replace(turned, decision=won), toy_version)
     text = ReadPage(html).text
     assert 'class="verdict good"' in html
-    assert "Promoted : better on accuracy; all 1 gates are met" in text
+    assert f"Promoted : better on accuracy; all {sum(gate.counts for gate in met)} gates are met" in text
     assert "Failed gates" not in text
     assert "Limits looser" not in text
 
@@ -84,7 +124,7 @@ def test_a_candidate_that_wins_says_on_what(
 def test_a_first_release_that_only_lowered_floors_let_through_is_not_plainly_promoted(
     candidate: Candidate, first: ReleaseComparison, toy_version: DatasetVersion
 ) -> None:
-    html = promotion_report(candidate[0], None, first, toy_version)
+    html = report(candidate[0], None, first, toy_version)
     text = ReadPage(html).text
     assert 'class="verdict wait"' in html
     assert "Promoted by loosened limits : the default limits would refuse it; TNIR: 0.417" in text
@@ -97,7 +137,7 @@ def test_limits_that_decided_nothing_leave_the_verdict_as_it_is(
 ) -> None:
     known = toy_version.select(labels={toy.TEST[1]})
     failing = compare_releases(candidate[0], None, known, GateConfig(least_recall_at_1=0.1, latency_ms=0.001))
-    html = promotion_report(candidate[0], None, failing, known)
+    html = report(candidate[0], None, failing, known)
     assert 'class="verdict bad"' in html
     assert "recall@1, at least: 0.1 (default 0.5)" in ReadPage(html).text
 
@@ -142,11 +182,13 @@ def test_every_changed_or_wrong_answer_is_shown_and_no_other(page: str, comparis
 def test_a_wrong_name_stands_beside_the_picture_of_its_class(
     candidate: Candidate, first: ReleaseComparison, toy_version: DatasetVersion
 ) -> None:
-    seen = ReadPage(promotion_report(candidate[0], None, first, toy_version))
+    seen = ReadPage(report(candidate[0], None, first, toy_version))
     answers, results = first.candidate.answers, first.candidate.results
     wrong = np.flatnonzero(~answers.right)
     assert wrong.size
     shown = Counter(results.labels[results.best_class[row]] for row in wrong)
+    for pair in confusions(first.candidate, None):
+        shown.update(label for label in (pair.truth, pair.answered) if label != "unknown")
     assert Counter(text.removeprefix("Reference picture of ") for text in seen.alternatives if "Ref" in text) == shown
     named = [row for row in wrong if answers.answered[row] >= 0]
     assert f"Given a wrong name ({len(named)})" in seen.text
@@ -167,7 +209,7 @@ def test_a_page_of_many_changes_says_what_it_leaves_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(promotion_page, "MOST", 1)
-    seen = ReadPage(promotion_report(candidate[0], production, comparison, toy_version))
+    seen = ReadPage(report(candidate[0], production, comparison, toy_version))
     assert re.search(r"\d+ further ones are not shown", seen.text)
     assert sum(text.startswith("Query") for text in seen.alternatives) <= 4
 
@@ -175,17 +217,19 @@ def test_a_page_of_many_changes_says_what_it_leaves_out(
 def test_a_comparison_without_changes_shows_what_stays_wrong(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
     same = compare_releases(release, release, toy_version, GateConfig())
-    text = ReadPage(promotion_report(release, release, same, toy_version)).text
+    text = ReadPage(report(release, release, same, toy_version)).text
     assert f"Wrong before and now, in the same way ({int((~same.candidate.answers.right).sum())})" in text
     assert "Got" not in text
 
 
 def test_figures_that_could_not_be_computed_are_called_so(candidate: Candidate, toy_version: DatasetVersion) -> None:
     release, _ = candidate
-    known = toy_version.select(labels={toy.TEST[1]})
-    text = ReadPage(promotion_report(release, None, compare_releases(release, None, known, GateConfig()), known)).text
+    compared = compare_releases(release, None, toy_version, GateConfig())
+    answers = compared.candidate.answers
+    answers = answers.model_copy(update={"metrics": answers.metrics.model_copy(update={"auroc": None})})
+    unknown = replace(compared, candidate=replace(compared.candidate, answers=answers))
+    text = ReadPage(report(release, None, unknown, toy_version)).text
     assert "AUROC not computed" in text
-    assert "TNIR not computed" in text
 
 
 def test_where_nothing_was_compared_the_page_says_why(candidate: Candidate) -> None:
@@ -202,12 +246,12 @@ def test_run_and_links_are_told_where_they_are_known(
     candidate: Candidate, first: ReleaseComparison, toy_version: DatasetVersion
 ) -> None:
     addresses = {"index": "../index.html", "data_page": "../data/a/b/index.html", "training_page": "../t.html"}
-    seen = ReadPage(promotion_report(candidate[0], None, first, toy_version, origin=ORIGIN, **addresses))
+    seen = ReadPage(report(candidate[0], None, first, toy_version, origin=ORIGIN, ways=Ways(**addresses)))
     assert set(addresses.values()) <= set(seen.addresses)
     assert "2026-05-04 12:30 UTC" in seen.text
     assert "run <2>" in seen.text
     assert "a&b" in seen.text
-    alone = ReadPage(promotion_report(candidate[0], None, first, toy_version))
+    alone = ReadPage(report(candidate[0], None, first, toy_version))
     assert "nav" not in alone.tags
 
 

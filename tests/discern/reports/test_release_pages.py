@@ -16,7 +16,8 @@ from discern.evaluation.metrics import Metrics
 from discern.releases.comparison import ReleaseComparison
 from discern.reports.candidate_page import depiction_page
 from discern.reports.candidate_plots import depict_release
-from discern.reports.promotion_page import promotion_report
+from discern.reports.decision_record import record_of
+from discern.reports.promotion_page import Ways, promotion_report
 from discern.reports.summary import Origin
 from edge_runtime.core.release import Release
 from tests.browser import CHROMIUM, FLAGS
@@ -38,9 +39,9 @@ def pages(
 ) -> Path:
     """A folder with both pages, as the site has them: with a run and with links."""
     folder, release = tmp_path_factory.mktemp("pages"), candidate[0]
-    promotion = promotion_report(
-        release, production, comparison, toy_version, origin=ORIGIN, index="index.html", training_page="training.html"
-    )
+    record = record_of(comparison, release, production, toy_version.id, ORIGIN.made)
+    ways = Ways(index="index.html", training_page="training.html")
+    promotion = promotion_report(release, production, comparison, toy_version, record, origin=ORIGIN, ways=ways)
     training = depiction_page(
         release, toy_version, depict_release(release, toy_version), origin=ORIGIN, index="index.html"
     )

@@ -47,7 +47,7 @@ def publish_loop(site: str, use_case: str = "parts") -> None:
         lost = summary(
             "promotion", "r1", "v1", hour, use_case=use_case, verdict="bad", word="Not promoted", reason="a<b"
         )
-        publish_page(site, promotion_page("r1", other), "<p>", lost)
+        publish_page(site, promotion_page("r1", other, "d1"), "<p>", lost)
 
 
 def test_pages_are_grouped_by_what_they_rest_on_the_newest_first() -> None:
