@@ -121,7 +121,7 @@ class Change:
         """
         for release in releases:
             self.targets.pop(manifest_path(release), None)
-        needed = {file_path(name, entry) for manifest in kept for name, entry in manifest.files.items()}
+        needed = {file_path(name, entry) for manifest in kept for name, entry in manifest.published_files.items()}
         for path in [path for path in self.targets if path.startswith("files/") and path not in needed]:
             del self.targets[path]
 

@@ -20,7 +20,7 @@ from discern.publication.catalogue import release_ids
 from discern.publication.history import History, Record, parse_history
 from discern.publication.metadata import HASHES
 from discern.publication.store import CONTENT, SignedStore
-from edge_runtime.core.release import ReleaseManifest, parse_manifest, release_id
+from edge_runtime.core.release import ENROLMENT_FILE, ReleaseManifest, parse_manifest, release_id
 from edge_runtime.device.repository_paths import (
     channel_named,
     channel_path,
@@ -75,7 +75,14 @@ class ContentCheck:
                 self._done.append(f"Release {release} left the list: {problem}.")
                 self._records.append(Record(action="retire", release=release, why=problem))
                 del self.targets[manifest_path(release)]
-        needed = {file_path(name, entry) for manifest in self.whole.values() for name, entry in manifest.files.items()}
+        needed = set()
+        for release, manifest in self.whole.items():
+            paths = {name: file_path(name, entry) for name, entry in manifest.published_files.items()}
+            enrolment = paths.get(ENROLMENT_FILE)
+            if enrolment is not None and (enrolment in problems or enrolment not in self.targets):
+                self._done.append(f"Release {release} lost what enrolment into it needs; devices need it not.")
+                del paths[ENROLMENT_FILE]
+            needed |= set(paths.values())
         for path in [path for path in self.targets if path.startswith("files/") and path not in needed]:
             del self.targets[path]
 
@@ -193,7 +200,7 @@ def list_content(store: SignedStore) -> dict[str, TargetFile]:
         except EdgeError:
             continue
         listed[path] = TargetFile.from_data(path, data, HASHES)
-        for name, entry in manifest.files.items():
+        for name, entry in manifest.published_files.items():
             file = file_path(name, entry)
             listed[file] = TargetFile(entry.bytes, {"sha256": entry.sha256}, file)
     return listed

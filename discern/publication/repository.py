@@ -32,8 +32,17 @@ from discern.publication.signing import Signing, sign_with
 from discern.publication.store import LIVE, SignedStore, root_file, stored_name
 from discern.storage.atomic_folder import is_free, new_folder
 from discern.storage.remote import write_file
-from edge_runtime.core.release import MANIFEST_FILE, Release, ReleaseManifest, open_release, parse_manifest
+from edge_runtime.core.release import (
+    ENROLMENT_FILE,
+    MANIFEST_FILE,
+    FileEntry,
+    Release,
+    ReleaseManifest,
+    open_release,
+    parse_manifest,
+)
 from edge_runtime.device.repository_paths import channel_path, file_path, make_pointer, manifest_path
+from edge_runtime.files import sha256_bytes
 
 ANY: Final = "any"  # whatever a channel names
 
@@ -290,12 +299,18 @@ class ReleaseRepository:
             state = self.store.state()
             data = self.store.download(state, manifest_path(release_id))
             with new_folder(folder) as staging:
-                for name, entry in parse_manifest(data, manifest_path(release_id)).files.items():
+                for name, entry in self._fetched_files(state, data, release_id):
                     (staging / name).write_bytes(self.store.download(state, file_path(name, entry)))
                 (staging / MANIFEST_FILE).write_bytes(data)
                 open_release(staging, release_id)
                 staging.chmod(0o755)
             return open_release(folder, release_id)
+
+    def _fetched_files(self, state: State, data: bytes, release_id: str) -> list[tuple[str, FileEntry]]:
+        """Return the files of a release that are listed; what enrolment needs may have been lost."""
+        files = parse_manifest(data, manifest_path(release_id)).published_files.items()
+        listed = state.targets.targets
+        return [(name, entry) for name, entry in files if name != ENROLMENT_FILE or file_path(name, entry) in listed]
 
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.store, self.store.state())
@@ -330,11 +345,22 @@ class ReleaseRepository:
 
 def _contents(release: Release, channel: str | None) -> Iterator[tuple[str, bytes]]:
     """Yield path and content of every target of a release, and of the pointer that makes `channel` name it."""
-    for name, entry in release.manifest.files.items():
-        yield file_path(name, entry), (release.folder / name).read_bytes()
+    for name, entry in release.manifest.published_files.items():
+        yield file_path(name, entry), _read(release, name, entry)
     yield manifest_path(release.id), (release.folder / MANIFEST_FILE).read_bytes()
     if channel is not None:
         yield channel_path(channel), make_pointer(release.id)
+
+
+def _read(release: Release, name: str, entry: FileEntry) -> bytes:
+    """Read a file of a release; one that devices do not need was not checked when the release was opened."""
+    try:
+        data = (release.folder / name).read_bytes()
+    except FileNotFoundError:
+        raise PublicationError(f"{release.folder / name} is missing: build the release again.") from None
+    if sha256_bytes(data) != entry.sha256:
+        raise PublicationError(f"{release.folder / name} was altered: build the release again.")
+    return data
 
 
 def _release_of(catalogue: Catalogue, channel: str) -> str | None:

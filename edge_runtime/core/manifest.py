@@ -244,6 +244,11 @@ class ReleaseManifest(_Strict):
     enrolment: FileEntry | None = None
 
     @property
+    def published_files(self) -> Mapping[str, FileEntry]:
+        """The files that a repository holds: those of a device, and what enrolment needs."""
+        return self.files if self.enrolment is None else {**self.files, ENROLMENT_FILE: self.enrolment}
+
+    @property
     def represent(self) -> Represent | None:
         """The representation of a class in the gallery; None where nobody said."""
         return None if self.gallery is None else self.gallery.represent

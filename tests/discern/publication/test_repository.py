@@ -14,12 +14,14 @@ from tuf.api.metadata import Metadata, Root, Timestamp
 from discern.errors import PublicationError
 from discern.publication.catalogue import Catalogue, Change
 from discern.publication.metadata import Expiries
+from discern.publication.repair import repair
 from discern.publication.repository import ReleaseRepository
 from discern.publication.rotation import renew_root
-from edge_runtime.core.release import FILES, MODEL_FILE, Release, open_release
+from edge_runtime.core.release import ENROLMENT_FILE, FILES, MODEL_FILE, Release, open_release
 from edge_runtime.device.repository_paths import make_pointer
 from edge_runtime.device.updates import pull
-from tests.edge_runtime.toy_release import flip
+from tests.discern.publication.conftest import Pull
+from tests.edge_runtime.toy_release import file_entry, flip, read_manifest, write_manifest
 from tests.edge_runtime.toy_repository import ToyRepository
 from tests.proxies import Proxy
 
@@ -528,3 +530,49 @@ def test_a_server_that_is_gone_is_one_sentence(
         PublicationError, match=r"cannot be read or written \(nobody answers there\): check the network"
     ):
         ReleaseRepository(repository.url, repository.keys).publish(toy_release, "production")
+
+
+@pytest.fixture
+def enrollable(toy_release: Release, tmp_path: Path) -> Release:
+    """A release that carries what enrolment into it needs."""
+    folder = Path(shutil.copytree(toy_release.folder, tmp_path / "enrollable"))
+    (folder / ENROLMENT_FILE).write_bytes(b"embeddings")
+    manifest = read_manifest(folder)
+    manifest["enrolment"] = file_entry(folder / ENROLMENT_FILE)
+    return open_release(folder, write_manifest(folder, manifest))
+
+
+def test_what_enrolment_needs_is_published_and_no_device_fetches_it(
+    repository: ReleaseRepository, enrollable: Release, tmp_path: Path, quick_pull: Pull
+) -> None:
+    repository.publish(enrollable, "production")
+    fetched = repository.fetch(enrollable.id, tmp_path / "fetched")
+    assert (fetched.folder / ENROLMENT_FILE).read_bytes() == b"embeddings"
+    assert quick_pull(repository) == enrollable.id
+    pulled = [path.name for path in (tmp_path / "homes").rglob("*") if path.is_file()]
+    assert MODEL_FILE in pulled
+    assert ENROLMENT_FILE not in pulled
+
+
+@pytest.mark.parametrize(("content", "says"), [(b"other", "was altered"), (None, "is missing")])
+def test_what_enrolment_needs_is_checked_before_anything_is_published(
+    repository: ReleaseRepository, enrollable: Release, content: bytes | None, says: str
+) -> None:
+    (enrollable.folder / ENROLMENT_FILE).unlink()
+    if content is not None:
+        (enrollable.folder / ENROLMENT_FILE).write_bytes(content)
+    with pytest.raises(PublicationError, match=rf"{ENROLMENT_FILE} {says}: build the release again\."):
+        repository.publish(enrollable, "production")
+    assert repository.current("production") is None
+
+
+def test_a_release_that_lost_what_enrolment_needs_still_serves_devices(
+    repository: ReleaseRepository, enrollable: Release, tmp_path: Path, quick_pull: Pull
+) -> None:
+    repository.publish(enrollable, "production")
+    (lost,) = Path(repository.url).rglob(f"*.{ENROLMENT_FILE}")
+    lost.unlink()
+    done = repair(repository.store)
+    assert any("lost what enrolment into it needs" in line for line in done)
+    assert quick_pull(repository) == enrollable.id
+    assert not (repository.fetch(enrollable.id, tmp_path / "fetched").folder / ENROLMENT_FILE).exists()
