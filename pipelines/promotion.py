@@ -37,4 +37,12 @@ def promotion_pipeline(
     decision, _ = compare(
         candidate=candidate, dataset=dataset, production=production, keys=keys, channel=channels.production, gates=gates
     )
-    publish(candidate=candidate, decision=decision, use_case=use_case, keys=keys, approval=approval, channels=channels)
+    publish(
+        candidate=candidate,
+        decision=decision,
+        use_case=use_case,
+        keys=keys,
+        approval=approval,
+        channels=channels,
+        production=production,
+    )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Annotated
 
 from zenml import step
 from zenml.client import Client
-from zenml.exceptions import EntityExistsError
 from zenml.model.utils import link_artifact_version_to_model_version
 
 from discern.evaluation.metrics import Metrics
 from edge_runtime.core.release import Release
 from orchestration.lineage import versions_of_run
+from orchestration.mirrors import enter_release
 
 LINKED = ("teacher", "student", "release_candidate", "test_metrics")
 
@@ -24,12 +23,8 @@ def register(candidate: Release, metrics: Metrics, use_case: str) -> Annotated[s
     A step of its own, and cached: ZenML's `model:` setting would make a new, empty version at every run in which
     nothing changed.
     """
-    client = Client()
-    with suppress(EntityExistsError):
-        client.create_model(name=use_case, save_models_to_registry=False)
-    with suppress(EntityExistsError):  # an earlier try was cut off after this
-        client.create_model_version(use_case, name=candidate.id, description=metrics.summary())
-    version = client.get_model_version(use_case, candidate.id)
+    enter_release(use_case, candidate.id, metrics.summary())
+    version = Client().get_model_version(use_case, candidate.id)
     for artifact in versions_of_run(LINKED):
         link_artifact_version_to_model_version(artifact, version)
     return candidate.id

@@ -18,8 +18,8 @@ from discern.evaluation.gates import PromotionDecision
 from discern.evaluation.metrics import Metrics
 from discern.quality.checks.model import CheckReport
 from orchestration.moved_classes import MOVED, MovedModules, install
+from orchestration.publishing import Publication
 from steps.data.ingest import RejectedPhotos
-from steps.promotion.publish import Publication
 
 JSON_OF_THEN = Path(__file__).parent / "stored_artifacts.json"
 PYDANTIC = "zenml.materializers.pydantic_materializer.PydanticMaterializer"
@@ -33,6 +33,7 @@ STORED = {
     "discern.evaluation.metrics.Metrics": PYDANTIC,
     "discern.evaluation.comparison.Verdict": PYDANTIC,
     "steps.promotion.publish.Publication": PYDANTIC,
+    "orchestration.publishing.Publication": PYDANTIC,
 }
 
 

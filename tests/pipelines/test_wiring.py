@@ -140,7 +140,7 @@ def test_the_promotion_pipeline_asks_the_repository_in_a_step() -> None:
     steps = wire(promotion_pipeline, keys="s3://nobody-made-this/keys")
     assert steps["production_release"] == set()
     (comparison,) = [name for name, waits_for in steps.items() if waits_for == {"production_release"}]
-    assert steps["publish"] == {comparison}
+    assert steps["publish"] == {"production_release", comparison}
 
 
 @pytest.mark.parametrize("pipeline", [data_pipeline, training_pipeline, promotion_pipeline])

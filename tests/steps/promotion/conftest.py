@@ -12,8 +12,9 @@ from zenml.client import Client
 from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from orchestration import storage_layout
+from tests.edge_runtime.toy_release import COLOURS, build_toy
 
-USE_CASE = "published"
+USE_CASE = "squares"  # the name of the toy release
 
 
 @pytest.fixture
@@ -40,3 +41,9 @@ def candidate(local_stack: Path, toy_release: Release) -> Iterator[Release]:
     client.create_model_version(USE_CASE, name=toy_release.id)
     yield toy_release
     client.delete_model(USE_CASE)
+
+
+@pytest.fixture(scope="session")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """Another release of the same use case; not to be changed."""
+    return build_toy(tmp_path_factory.mktemp("releases") / "second", colours={**COLOURS, "orange": (230, 130, 20)})

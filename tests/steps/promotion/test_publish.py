@@ -22,9 +22,11 @@ BETTER = PromotionDecision(promote=True, reason="better", gates=())
 WORSE = PromotionDecision(promote=False, reason="worse", gates=())
 
 
-def run(candidate: Release, decision: PromotionDecision, approval: Approval = "automatic") -> str | None:
+def run(
+    candidate: Release, decision: PromotionDecision, approval: Approval = "automatic", production: str = ""
+) -> str | None:
     """Publish with the stack's own keys; returns the channel."""
-    publication = publish.entrypoint(candidate, decision, USE_CASE, None, approval, Channels())
+    publication = publish.entrypoint(candidate, decision, USE_CASE, None, approval, Channels(), production)
     assert publication.release == candidate.id
     assert publication.reason == decision.reason
     return publication.channel
@@ -62,9 +64,8 @@ def test_publish_leaves_a_release_that_a_person_rejected_or_rolled_back_from(
     repository.publish(newer_release, "production")
     repository.stage(candidate, "staging")
     repository.reject(candidate.id, "Ada", "a test")
-    assert publish.entrypoint(candidate, BETTER, USE_CASE, None, "manual", Channels()).reason == (
-        f"a person decides: {repository.is_held(candidate.id, 'production')}"
-    )
+    published = publish.entrypoint(candidate, BETTER, USE_CASE, None, "manual", Channels(), newer_release.id)
+    assert published.reason == (f"a person decides: {repository.is_held(candidate.id, 'production')}")
     assert (repository.current("production"), repository.current("staging")) == (newer_release.id, None)
 
 
