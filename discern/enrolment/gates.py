@@ -28,6 +28,8 @@ from discern.evaluation.significance import Interval
 from discern.words import counted
 
 SHOWN = 3  # names in one sentence
+TAKEN = "take sharper photos of what tells it apart, or give both one label"
+UNKNOWN_TO_IT = "its photos differ too much for this model, so add photos of each of its looks, or train with it"
 
 
 class EnrolmentGates(BaseModel):
@@ -67,12 +69,17 @@ def judge_enrolment(proposal: Proposal, gates: EnrolmentGates) -> PromotionDecis
     failures = [f"{gate.name}: {gate.detail}" for gate in results if not gate.passed]
     return PromotionDecision(
         promote=not failures,
-        reason="; ".join(failures) or "new photos are found, and the other classes keep their answers",
+        reason="; ".join(failures) or _praise(proposal),
         gates=tuple(results),
         differences=intervals,
         candidate=proposal.metrics,
         production=proposal.base_metrics,
     )
+
+
+def _praise(proposal: Proposal) -> str:
+    kept = "the other classes keep their answers"
+    return f"new photos are found, and {kept}" if proposal.new.names else kept
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ def _class_found(label: str, reports: Sequence[PhotoReport], gates: EnrolmentGat
     if unknown:
         parts.append(f"{unknown} {'gets' if unknown == 1 else 'get'} none")
     passed = found / len(asked) >= gates.least_found
-    mend = "" if passed else ": take sharper photos of what tells it apart, or give both one label"
+    mend = "" if passed else f": {TAKEN if others.total() >= unknown else UNKNOWN_TO_IT}"
     return GateResult(name=gate, passed=passed, detail=", ".join(parts) + mend)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from orchestration.publishing import Publication, publish_release
 from zenml import step
 
 from discern.evaluation.gates import PromotionDecision
@@ -12,6 +11,7 @@ from discern.publication.channels import Approval, Channels
 from discern.sources.enrolled.ledger import Ledger
 from edge_runtime.core.release import Release
 from orchestration import storage_layout
+from orchestration.publishing import Publication, publish_release
 
 
 # Never from the cache: what counts is the repository's state, and publishing the same again changes nothing.
@@ -26,10 +26,14 @@ def publish(
     channels: Channels,
 ) -> Annotated[Publication, "enrolment_publication"]:
     """Publish the release if the decision says so; a refused one changes nothing."""
+    ledger = Ledger(storage_layout.enrolments(use_case))
+    asked = ledger.read(request)
+    why = f" ({asked.why})" if asked.why else ""
+    # The signed history says who asked.
+    decided = decision.model_copy(update={"reason": f"{asked.by} asked{why}: {decision.reason}"})
     publication = publish_release(
-        candidate, decision, use_case, keys, approval, channels, expected=candidate.manifest.lineage.enrolled_into
+        candidate, decided, use_case, keys, approval, channels, expected=candidate.manifest.lineage.enrolled_into
     )
     if publication.channel is not None:
-        ledger = Ledger(storage_layout.enrolments(use_case))
-        ledger.publish(ledger.read(request), candidate.id)
+        ledger.publish(asked, candidate.id)
     return publication

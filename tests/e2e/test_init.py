@@ -104,7 +104,7 @@ def test_promotion_refuses_a_channel_of_another_use_case(loop: Workplace) -> Non
 
 def _promoted_as_other(loop: Workplace) -> None:
     from discern.publication.repository import ReleaseRepository
-    from steps.promotion.publish import check_channel
+    from orchestration.publishing import check_channel
 
     repository = ReleaseRepository(str(loop.home / "releases"), loop.home / "keys")
     check_channel(repository, "production", "tiny")

@@ -207,7 +207,7 @@ def test_a_release_that_fails_its_self_test_is_not_built(
 
     def write_others(folder: Path, _golden: Any, model: OnnxEmbedder) -> None:
         write(folder, parts.golden, model)
-        build._write_zip(folder / "golden.zip", {f"{number}.png": data for number, data in enumerate(golden)})
+        build.write_zip(folder / "golden.zip", {f"{number}.png": data for number, data in enumerate(golden)})
 
     monkeypatch.setattr(build, "_write_golden", write_others)
     with pytest.raises(PublicationError, match="gives other answers than it was built with") as caught:
