@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.promotion_power import ICCS, World, chain, coverage, promoted, spread
+from benchmarks.promotion_power import ICCS, Model, World, chain, coverage, promoted, spread
+from discern.evaluation.gates import GateConfig, apply_gates
 from discern.evaluation.paired_figures import FIGURES
 
 PAIRS = 60
@@ -42,9 +43,30 @@ def test_a_candidate_that_refuses_4_points_less_is_seldom_promoted(icc: float) -
     assert promoted(0.97, 0.90, icc, PAIRS) <= 0.10
 
 
-def test_a_loss_in_refusal_does_not_add_up_over_promotions() -> None:
+def test_a_chain_of_candidates_that_refuse_less_each_time_hardly_moves_production() -> None:
     ends = [chain(0.10, (7, number), with_past=True).tnir for number in range(4)]
     assert min(ends) >= 0.88
+
+
+def test_on_a_large_test_set_a_small_loss_is_repeated_but_for_the_best_of_the_past() -> None:
+    """The interval is narrow there, so that a loss of a point passes again and again against production alone."""
+    drifting, held = (promotions_of_a_chain(with_past=with_past) for with_past in (False, True))
+    assert drifting >= 4
+    assert held <= 2
+
+
+def promotions_of_a_chain(*, with_past: bool) -> int:
+    """Offer candidates in turn, each 1.5 points better and 1 worse in TNIR than what is in production then."""
+    world = World((99, 2), 0.10, enrolled=700, unknown=300)
+    production, past = world.model(), list[Model]()
+    for _ in range(12):
+        candidate = world.model(min(0.995, production.tpir + 0.015), production.tnir - 0.01)
+        answers = [world.answered(model) for model in (candidate, production, *past)]
+        best_past = answers[2:] if with_past else []
+        if apply_gates(answers[0], answers[1], world.groups, GateConfig(), best_past).promote:
+            past.append(production)
+            production = candidate
+    return len(past)
 
 
 @pytest.mark.parametrize("shape", [(7, 3), (70, 30)])
