@@ -31,6 +31,7 @@ from discern.errors import DataError
 from discern.sources.base import RowKind
 from discern.storage.atomic import atomic
 from edge_runtime.core.images import Box, Pixels, crop, decode
+from edge_runtime.files import sha256_bytes
 
 # What a version says; its id is a hash of these.
 _CONTENT = [
@@ -199,6 +200,13 @@ class DatasetVersion:
         """One column as a list."""
         values: list[Any] = self.table[name].to_pylist()
         return values
+
+    def photo_ids(self) -> list[str]:
+        """Return a name, 64 hex digits, of what each row shows: the SHA-256 of its picture, or of it and its box."""
+        rows = zip(self.column("sha256"), self.column("box"), self.column("margin"), strict=True)
+        return [
+            sha256 if box is None else sha256_bytes(f"{sha256} {box} {margin}".encode()) for sha256, box, margin in rows
+        ]
 
     def fetch(self) -> None:
         """Bring all shards to this machine, in parallel; call it before worker processes start.

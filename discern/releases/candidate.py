@@ -145,7 +145,7 @@ def _build(
         photo_limits=_photo_limits(shipped, calibrated),
         counts=_counts(enrolled, test),
         enrolment=EnrolmentData(
-            gallery=EnrolledPhotos(shipped.gallery.vectors, enrolled.column("label"), enrolled.column("sha256")),
+            gallery=EnrolledPhotos(shipped.gallery.vectors, enrolled.column("label"), enrolled.photo_ids()),
             validation=shipped.queries.queries,
             test=test.queries,
             trained_answers=_answers(test, calibrated),

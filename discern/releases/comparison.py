@@ -104,13 +104,13 @@ class FrozenTest:
     """
 
     def __init__(self, version: DatasetVersion, releases: Sequence[Release]) -> None:
-        held = frozenset(sha256 for release in releases for sha256 in enrolled_photos(release))
+        held = frozenset(photo for release in releases for photo in enrolled_photos(release))
         unknown = unknown_classes(version)
-        columns = zip(version.column("sha256"), version.column("role"), version.column("label"), strict=True)
+        columns = zip(version.photo_ids(), version.column("role"), version.column("label"), strict=True)
         kept = [
             row
-            for row, (sha256, role, label) in enumerate(columns)
-            if role != "query" or label in unknown or sha256 not in held
+            for row, (photo, role, label) in enumerate(columns)
+            if role != "query" or label in unknown or photo not in held
         ]
         self._version = version.take(kept)
         self._enrolled = frozenset(label for release in releases for label in release.labels)
@@ -310,8 +310,8 @@ def _found_gate(
 
 def _name_of(queries: DatasetVersion) -> str:
     """Return a name of the photos that were asked and of their labels."""
-    rows = zip(queries.column("sha256"), queries.column("label"), queries.column("box"), strict=True)
-    text = "\n".join(sorted(f"{sha256} {label} {box}" for sha256, label, box in rows))
+    rows = zip(queries.photo_ids(), queries.column("label"), strict=True)
+    text = "\n".join(sorted(f"{photo} {label}" for photo, label in rows))
     return hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
 

@@ -34,7 +34,8 @@ class EnrolledPhotos:
     Attributes:
         vectors: [n, d] float32, unit length.
         labels: n labels.
-        sha256: n hashes of the encoded photos, 64 hex digits.
+        sha256: n names of what is enrolled, 64 hex digits: the SHA-256 of a photo, or of a photo and a box in it
+            (`DatasetVersion.photo_ids`).
     """
 
     vectors: Vectors

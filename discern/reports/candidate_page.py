@@ -13,6 +13,7 @@ from discern.evaluation.metrics import measure
 from discern.evaluation.plots.confusions import ConfusionPair
 from discern.reports.candidate_plots import NO_QUERIES, PAIRS, AnsweredTest, Depiction, SuspectPhoto
 from discern.reports.figures import RATES, Evaluated, Figure, Head, figures, further_figures
+from discern.reports.gallery_doctor import DoctoredPhoto
 from discern.reports.html import data_uri, render
 from discern.reports.shown_answers import AnswerBook, Picture, ShownAnswer, class_pictures
 from discern.reports.summary import PICTURES, Origin, PageSummary
@@ -76,6 +77,29 @@ class ShownSuspect:
 
 
 @dataclass(frozen=True)
+class ShownDoctored:
+    """An enrolled photo that somebody should look at.
+
+    Attributes:
+        photo: of it.
+        label: of its class.
+        name: of its file.
+        other: a picture of the class nearest to it; None where there is no other.
+        other_label: of that class.
+        left_out: what it gets when it is left out of the gallery.
+        effect: how many queries it helps and harms.
+    """
+
+    photo: Picture
+    label: str
+    name: str
+    other: Picture | None
+    other_label: str
+    left_out: str
+    effect: str
+
+
+@dataclass(frozen=True)
 class ShownMap:
     """The map of the embeddings, and its legend: (class, CSS colour, picture) where each class has a colour."""
 
@@ -119,6 +143,8 @@ def depiction_page(
         pairs=[_pair(pair, picture_of) for pair in pairs[:PAIRS]],
         more_pairs=len(pairs[PAIRS:]),
         suspects=[_suspect(one) for one in depiction.suspects],
+        doctor=depiction.doctor,
+        doctored=[] if depiction.doctor is None else [_doctored(one) for one in depiction.doctor.shown],
         map=_map(depiction, picture_of),
         reliability=depiction.reliability,
         missing=depiction.missing,
@@ -225,6 +251,23 @@ def _suspect(one: SuspectPhoto) -> ShownSuspect:
         nearest=Picture(data_uri(one.nearest), f"photo labelled {one.other}"),
         other=one.other,
         nearest_name=one.nearest_name,
+    )
+
+
+def _doctored(one: DoctoredPhoto) -> ShownDoctored:
+    report = one.report
+    other = None if one.other is None else Picture(data_uri(one.other), f"Nearest other class: {report.other}")
+    left_out = f"is taken for {report.answer}" if report.answer else "gets no name"
+    if report.answer == report.label:
+        left_out = "gets its name"
+    return ShownDoctored(
+        photo=Picture(data_uri(one.photo), f"Photo in the gallery of {report.label}"),
+        label=report.label,
+        name=one.name,
+        other=other,
+        other_label=report.other or "",
+        left_out=left_out,
+        effect=f"helps {counted(report.help, 'query')}, harms {report.harm:,}",
     )
 
 

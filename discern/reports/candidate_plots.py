@@ -28,6 +28,7 @@ from discern.evaluation.retrieval import UNKNOWN, SearchResults, without
 from discern.evaluation.suspects import find_suspects
 from discern.progress import bar
 from discern.releases.enrolled_gallery import gallery_of
+from discern.reports.gallery_doctor import GalleryDoctor, examine_gallery
 from discern.reports.thumbnails import Thumbnails, class_photos
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import TOP_K, Identifier
@@ -101,6 +102,7 @@ class Depiction:
         reliability: of the stated probabilities; None where there is no query, or the release states none.
         photo_of: gives a photo of a class by its label, uint8 [96, 96, 3].
         suspects: photos of the version that look like another class, the worst first.
+        doctor: what the enrolled photos do; None where the release does not carry what that takes.
     """
 
     release: Release
@@ -111,6 +113,7 @@ class Depiction:
     reliability: Reliability | None
     photo_of: Callable[[str], Pixels]
     suspects: tuple[SuspectPhoto, ...]
+    doctor: GalleryDoctor | None = None
 
     @property
     def missing(self) -> dict[str, str]:
@@ -186,6 +189,7 @@ def depict_release(release: Release, version: DatasetVersion) -> Depiction:
         reliability=reliability_of(test.results, identifier.calibrator),
         photo_of=photo_of,
         suspects=_suspects(embeddings, version, thumbnails),
+        doctor=examine_gallery(release, version, photo_of, thumbnails),
     )
 
 

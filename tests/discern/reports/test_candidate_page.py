@@ -164,3 +164,13 @@ def test_the_index_learns_the_verdict_and_the_figures(
     assert len(summary.pictures) == 6
     unmeasured = dataclasses.replace(seen, test=None, grid=(), confusions=None, reliability=None)
     assert training_summary(candidate[0], toy_version, unmeasured, ORIGIN).figures == {}
+
+
+def test_the_gallery_doctor_says_what_each_photo_does(page: str, seen: Depiction) -> None:
+    read = ReadPage(page)
+    assert seen.doctor is not None
+    assert f"enrolled photos {seen.doctor.photos}" in read.text
+    assert seen.doctor.needs() in read.text
+    assert sum(text.startswith("Photo in the gallery") for text in read.alternatives) == len(seen.doctor.shown)
+    for one in seen.doctor.shown:
+        assert f"harms {one.report.harm}" in read.text
