@@ -18,13 +18,14 @@ from tests.prepared import REPOSITORY
 
 KINDS = ("account", "container", "object")
 PROXY = "catch_errors cache listing_formats s3api tempauth copy slo proxy-server"
+# Without workers a server is one process, and nothing is left when it is killed.
 SERVER = """[DEFAULT]
 swift_dir = {folder}
 devices = {folder}/devices
 mount_check = false
 bind_ip = 127.0.0.1
 bind_port = {port}
-workers = {workers}
+workers = 0
 user = {user}
 log_level = ERROR
 disable_fallocate = true
@@ -80,8 +81,7 @@ def swift_server(installed: Path, folder: Path) -> Iterator[str]:
 
 
 def _write(folder: Path, kind: str, port: int, rest: str) -> None:
-    workers = 0 if kind == "proxy" else 1
-    settings = SERVER.format(folder=folder, port=port, workers=workers, user=getpass.getuser())
+    settings = SERVER.format(folder=folder, port=port, user=getpass.getuser())
     (folder / f"{kind}.conf").write_text(settings + rest)
 
 
