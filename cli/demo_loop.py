@@ -32,7 +32,7 @@ from discern.sources.pills.workers import class_photos
 from edge_runtime.core.images import decode
 
 if TYPE_CHECKING:
-    from steps.promotion.publish import Publication
+    from orchestration.publishing import Publication
 
 SHOWN = 24  # queries on the picture
 UNKNOWN_PILLS, PHOTOS_OF_UNKNOWN = 50, 3  # more pills and fewer photos of each tell more

@@ -9,6 +9,7 @@ import click
 from cli.console import InOrder, example, json_option, tell, tell_facts, tell_json, tell_table
 from cli.release_care import collect, refresh, renew, repair, rotate
 from cli.release_decisions import approve, pin, reject, rollback, unpin
+from cli.release_mirrors import check
 from cli.repository_options import open_repository, repository_options
 
 FIGURES = ("accuracy", "recall_at_1", "tpir", "fpir", "tnir")
@@ -92,5 +93,5 @@ def _line(record: dict[str, str | None]) -> str:
     return " ".join(filter(None, said)) + (f": {record['why']}" if record["why"] else "")
 
 
-for command in (approve, reject, rollback, pin, unpin, refresh, rotate, renew, repair, collect):
+for command in (approve, reject, rollback, pin, unpin, check, refresh, rotate, renew, repair, collect):
     release.add_command(command)

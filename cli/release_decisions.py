@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.console import example, json_option, tell, tell_json
+from cli.release_mirrors import follow_channels
 from cli.repository_options import open_repository, person_options, repository_options
 
 channel_option = click.option("--channel", default="production", show_default=True, help="Channel that devices follow.")
@@ -23,6 +24,7 @@ def approve(
     """Make a channel name RELEASE, which waits on another channel or was held back."""
     opened = open_repository(repository, keys)
     opened.approve(release_id, by, why, channel)
+    follow_channels(opened, release_id)
     if as_json:
         tell_json({"repository": opened.url, "channel": channel, "release": release_id})
         return
@@ -38,6 +40,7 @@ def reject(release_id: str, by: str, why: str, repository: str | None, keys: str
     """Note that RELEASE is not to be used: no run offers it again."""
     opened = open_repository(repository, keys)
     opened.reject(release_id, by, why)
+    follow_channels(opened, release_id)
     if as_json:
         tell_json({"repository": opened.url, "release": release_id})
         return
@@ -59,6 +62,7 @@ def rollback(
     """
     opened = open_repository(repository, keys)
     opened.rollback(channel, release_id, by, why)
+    follow_channels(opened, release_id)
     if as_json:
         tell_json({"repository": opened.url, "channel": channel, "release": release_id})
         return

@@ -57,6 +57,20 @@ def open_repository(repository: str | None, keys: str | None) -> ReleaseReposito
     return ReleaseRepository(repository or f"{root or home()}/releases", keys or _keys_beside(root))
 
 
+def is_of_the_active_stack(repository: ReleaseRepository) -> bool:
+    """Return True for the repository that the pipelines of the active stack publish to.
+
+    Raises:
+        ConfigError: the stack cannot be asked.
+    """
+    root = _root_of_stack()
+    return root is not None and _place(repository.url) == _place(f"{root}/releases")
+
+
+def _place(url: str) -> str:
+    return url.rstrip("/") if "://" in url else str(Path(url).resolve())
+
+
 def _keys_beside(root: str | None) -> str:
     """Return the keys of the stack if it has some: nobody wants private keys in a bucket by surprise."""
     from discern.publication.keys import SIGNERS_FILE, exists

@@ -60,6 +60,7 @@ def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
     also where the candidate is not published: `channel` is then null in the JSON.
     """
     from cli.pipeline_runs import newest, run_pipeline
+    from orchestration.mirrors import channels_of
     from orchestration.pages import verdict_on
 
     path = config_file(use_case, config, "promotion")
@@ -68,6 +69,7 @@ def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
         publication = newest("promotion", "publication", name).load()
         report = _report(publication.release)
         verdict = verdict_on(report) if report else None
+        channels = channels_of(name)
     if as_json:
         tell_json({"use_case": name, **publication.model_dump(), "report": report})
         return
@@ -75,8 +77,11 @@ def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
         tell(f"Release {publication.release} is not promoted: {publication.reason}; nothing changes.")
         tell_facts({"report": report})
         return
-    tell(f"Release {publication.release} is live on channel {publication.channel}: {publication.reason}.")
-    tell_facts({"verdict": verdict, "report": report, "next": _pull(publication)})
+    waits = publication.channel != channels.production
+    state = "waits" if waits else "is live"
+    tell(f"Release {publication.release} {state} on channel {publication.channel}: {publication.reason}.")
+    following = _approve(publication, channels.production) if waits else _pull(publication)
+    tell_facts({"verdict": verdict, "report": report, "next": following})
 
 
 def _learnt(config: Path, release: Any) -> Any:
@@ -107,6 +112,12 @@ def _report(release: str) -> str | None:
     reports = Storage(storage_layout.reports())
     pages = reports.glob(f"promotion/{release}-against-*.html")
     return f"{reports.url}/{min(pages, key=reports.age)}" if pages else None
+
+
+def _approve(publication: Any, channel: str) -> str:
+    """Return the command by which a person lets devices have the release."""
+    on = "" if channel == "production" else f" --channel {channel}"
+    return f"discern release approve {publication.release}{on} --by NAME --why REASON"
 
 
 def _pull(publication: Any) -> str:
