@@ -10,6 +10,7 @@ from cli.console import InOrder, example, json_option, tell, tell_facts, tell_js
 from cli.release_care import collect, refresh, renew, repair, rotate
 from cli.release_decisions import approve, pin, reject, rollback, unpin
 from cli.release_mirrors import check
+from cli.release_origins import diff, history_line, lineage, rebuild
 from cli.repository_options import open_repository, repository_options
 
 FIGURES = ("accuracy", "recall_at_1", "tpir", "fpir", "tnir")
@@ -68,7 +69,7 @@ def show(release_id: str, repository: str | None, keys: str | None, as_json: boo
     tell_facts({"created": published.created, "channels": ", ".join(published.channels) or None})
     tell_facts({**figures, "size": f"{size / 1e6:.1f} MB", **manifest.lineage.model_dump(mode="json")})
     for record in records:
-        tell(_line(record.model_dump(mode="json")))
+        tell(history_line(record.model_dump(mode="json")))
 
 
 @release.command("history", epilog=example("discern release history --channel production"))
@@ -83,15 +84,23 @@ def history(channel: str | None, repository: str | None, keys: str | None, as_js
         tell_json(lines)
         return
     for line in lines:
-        tell(_line(line))
+        tell(history_line(line))
 
 
-def _line(record: dict[str, str | None]) -> str:
-    """Return a record as a line, of which parts that are not known are left out."""
-    said = [record["when"], record["action"], record["release"]]
-    said += [f"{word} {value}" for word, value in (("on", record["channel"]), ("by", record["by"])) if value]
-    return " ".join(filter(None, said)) + (f": {record['why']}" if record["why"] else "")
-
-
-for command in (approve, reject, rollback, pin, unpin, check, refresh, rotate, renew, repair, collect):
+for command in (
+    diff,
+    lineage,
+    rebuild,
+    approve,
+    reject,
+    rollback,
+    pin,
+    unpin,
+    check,
+    refresh,
+    rotate,
+    renew,
+    repair,
+    collect,
+):
     release.add_command(command)

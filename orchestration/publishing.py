@@ -105,11 +105,10 @@ def check_channel(repository: ReleaseRepository, channel: str, use_case: str) ->
 def _why_not(
     repository: ReleaseRepository, candidate: Release, decision: PromotionDecision, channel: str
 ) -> str | None:
-    """Return the reason why a candidate goes nowhere, None where it is to be published."""
-    if not decision.promote:
-        return decision.reason
-    held = repository.is_held(candidate.id, channel)
-    return f"a person decides: {held}" if held else None
+    """Return the reason why a candidate goes nowhere, None where it is to be published; a person's comes first."""
+    if held := repository.is_held(candidate.id, channel):
+        return f"a person decides: {held}"
+    return None if decision.promote else decision.reason
 
 
 def _judged_against(

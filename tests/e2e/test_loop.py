@@ -124,7 +124,7 @@ def test_mlflow_has_the_pictures_and_the_table(loop: Workplace, tmp_path: Path) 
     assert (folder / "tables" / "confusion_pairs.csv").read_text() == table.csv()
 
 
-def test_mlflow_has_the_model_that_ships_and_nothing_is_registered(loop: Workplace, tmp_path: Path) -> None:
+def test_mlflow_has_the_model_that_ships_which_is_the_champion(loop: Workplace, tmp_path: Path) -> None:
     from mlflow.artifacts import download_artifacts
 
     client, run = tracked(loop)
@@ -136,7 +136,9 @@ def test_mlflow_has_the_model_that_ships_and_nothing_is_registered(loop: Workpla
     theirs, ours = (OnnxEmbedder(path / "model.onnx", candidate.preprocessing) for path in (folder, candidate.folder))
     assert np.array_equal(theirs.embed(pixels), ours.embed(pixels))
     assert model.name == "model"
-    assert not client.search_registered_models()
+    champion = client.get_model_version_by_alias("tiny", "champion")
+    assert (champion.tags["release"], champion.run_id) == (candidate.id, run.info.run_id)
+    assert champion.source == model.artifact_location
 
 
 def test_the_training_page_is_a_page_of_the_dashboard(loop: Workplace) -> None:

@@ -73,6 +73,7 @@ def test_what_a_person_decided_holds(
     assert published.channel is None
     assert "rolled back by Ada" in published.reason
     assert published.reason.endswith("too slow")
+    assert publish(second, WORSE, approval, candidate.id).reason == published.reason
     assert (repository.current("production"), repository.current("staging")) == (candidate.id, None)
     repository.approve(second.id, "Ada", "mended")
     assert publish(second, expected=second.id).channel == "production"
