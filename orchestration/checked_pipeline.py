@@ -7,7 +7,8 @@ Rules kept:
 - a run is tagged with its use case, by which later pipelines find it; a config may name further tags;
 - a run is named `USE_CASE-PIPELINE-{date}-{time}`, and tracked in the experiment of its use case;
 - the first failed step ends the run (ZenML's default would go on with sibling branches);
-- on the command line an error of ours is one sentence and exit status 1; in Python it is the exception itself.
+- a run starts only where its artifact store can be written;
+- on the command line an error of ours or of a store is one sentence and exit status 1; in Python it is itself.
 """
 
 from __future__ import annotations
@@ -26,13 +27,20 @@ from zenml.enums import ExecutionMode
 from zenml.logger import get_logger
 from zenml.pipelines.pipeline_definition import Pipeline
 
-from edge_runtime.errors import UserError
 from orchestration import console, experiments, installed_packages
 from orchestration.config_check import check_config, complete_config, read_config
+from orchestration.store_errors import check_store, sentence
 
 console.quieten()
 installed_packages.tell_zenml()
 logger = get_logger(__name__)
+
+# Of ZenML's, by which it reports an error with its traceback; the last one where a run's logs cannot be stored.
+REPORTING = (
+    "zenml.orchestrators.local.local_orchestrator",
+    "zenml.orchestrators.step_launcher",
+    "zenml.log_stores.artifact.artifact_log_exporter",
+)
 
 
 class CheckedPipeline(Pipeline):
@@ -71,6 +79,7 @@ class CheckedPipeline(Pipeline):
         """As ZenML's; an error of ours comes out as itself, or as one sentence on the command line."""
         with _SentencesOnTheCommandLine():
             self._tell_start()
+            check_store()
             self._prepare_tracking()
             return super().__call__(*args, **kwargs)
 
@@ -133,24 +142,22 @@ def _with(use_case: str, tags: list[Any]) -> list[Any]:
 
 
 class _SentencesOnTheCommandLine:
-    """Within it, ZenML's own report of an error of ours is kept quiet, and the error ends the command."""
+    """Within it, ZenML's own report of an error that has a sentence is kept quiet, and the error ends the command."""
 
     def __enter__(self) -> None:
-        self._loggers = [
-            logging.getLogger(name)
-            for name in ("zenml.orchestrators.local.local_orchestrator", "zenml.orchestrators.step_launcher")
-        ]
+        self._loggers = [logging.getLogger(name) for name in REPORTING]
         for logger in self._loggers:
-            logger.addFilter(_is_not_ours)
+            logger.addFilter(_has_no_sentence)
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         for logger in self._loggers:
-            logger.removeFilter(_is_not_ours)
-        if isinstance(error, UserError) and click.get_current_context(silent=True) is not None:
-            raise click.ClickException(str(error)) from None
+            logger.removeFilter(_has_no_sentence)
+        if error is not None and click.get_current_context(silent=True) is not None and (told := sentence(error)):
+            raise click.ClickException(told) from None
 
 
-def _is_not_ours(record: logging.LogRecord) -> bool:
+def _has_no_sentence(record: logging.LogRecord) -> bool:
     errors = [record.exc_info[1]] if record.exc_info else []
     arguments = record.args if isinstance(record.args, tuple) else ()
-    return not any(isinstance(candidate, UserError) for candidate in (*errors, *arguments))
+    told = [part for part in (*errors, *arguments) if isinstance(part, BaseException)]
+    return not any(sentence(error) for error in told)

@@ -12,10 +12,11 @@ from zenml.enums import ArtifactType
 from zenml.materializers.base_materializer import BaseMaterializer
 
 from discern.datasets.manifest import DatasetVersion, load_manifest, save_manifest
-from discern.errors import TrainingError
+from discern.errors import PublicationError, TrainingError, first_line
 from discern.learning.config import ImageConfig, ModelConfig
 from discern.learning.models import TorchEmbedder, count_parameters, restored
 from edge_runtime.core.release import ENROLMENT_FILE, Release, open_release
+from edge_runtime.errors import ReleaseError
 from orchestration.lineage import producer_parameters
 from orchestration.scratch import scratch_folder
 
@@ -121,14 +122,25 @@ class ReleaseMaterializer(BaseMaterializer):
     ASSOCIATED_ARTIFACT_TYPE: ClassVar[ArtifactType] = ArtifactType.MODEL
 
     def load(self, data_type: type[Any]) -> Release:  # noqa: ARG002
-        """Copy the folder here and check it; the copy is there until the process ends."""
+        """Copy the folder here and check it; the copy is there until the process ends.
+
+        Raises:
+            PublicationError: a file of it was altered or lost.
+        """
         folder = scratch_folder()
-        with self.artifact_store.open(f"{self.uri}/files.json", "r") as file:
-            names = json.load(file)
-        for name in names:
-            with self.artifact_store.open(f"{self.uri}/{name}", "rb") as file:
-                (folder / name).write_bytes(file.read())
-        return open_release(folder)
+        try:
+            with self.artifact_store.open(f"{self.uri}/files.json", "r") as file:
+                names = json.load(file)
+            for name in names:
+                with self.artifact_store.open(f"{self.uri}/{name}", "rb") as file:
+                    (folder / name).write_bytes(file.read())
+            return open_release(folder)
+        except (FileNotFoundError, ValueError, ReleaseError) as error:
+            reason = first_line(error).replace(str(folder), self.uri).removesuffix(": pull the release again")
+            raise PublicationError(
+                f"The release {self.uri} is not what was stored there ({reason}): restore it, or train again with "
+                "`steps: {assemble: {enable_cache: false}}` in the training config."
+            ) from None
 
     def save(self, data: Release) -> None:
         """Copy every file of the release, then the list of them."""

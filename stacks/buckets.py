@@ -6,35 +6,39 @@ import os
 from typing import Any
 
 from discern.errors import ConfigError
+from stacks.doctor.bucket import check_bucket
 from stacks.spec import StackSpec
 
 
 def prepare(spec: StackSpec, *, create_bucket: bool = False) -> None:
-    """Check (or make) the bucket of `spec`, if it has one.
+    """Try (or make) the bucket of `spec`, if it has one: an object is written, read, listed and deleted.
 
     Raises:
-        ConfigError: the bucket cannot be reached or does not exist.
+        ConfigError: the bucket does not exist, or cannot be used.
     """
     for store in spec.components.get("artifact_store", []):
-        if store.configuration.get("path", "").startswith("s3://"):
-            bucket = store.configuration["path"].removeprefix("s3://").split("/", 1)[0]
-            _check_bucket(bucket, create_bucket)
+        url = store.configuration.get("path", "")
+        if not url.startswith("s3://"):
+            continue
+        if create_bucket:
+            _make_bucket(url.removeprefix("s3://").split("/", 1)[0])
+        if faults := [finding.text for finding in check_bucket(url, spec.stack_name) if finding.level == "fault"]:
+            raise ConfigError(" ".join(faults))
 
 
-def _check_bucket(bucket: str, create: bool) -> None:
+def _make_bucket(bucket: str) -> None:
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     client = boto3.client("s3")
     try:
-        if create and bucket not in {item["Name"] for item in client.list_buckets()["Buckets"]}:
+        if bucket not in {item["Name"] for item in client.list_buckets()["Buckets"]}:
             _create_bucket(client, bucket)
-        client.head_bucket(Bucket=bucket)
     except (BotoCoreError, ClientError) as error:
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "AWS")
         raise ConfigError(
-            f"The bucket {bucket!r} at {endpoint} cannot be used ({error}): check DISCERN_BUCKET, AWS_ENDPOINT_URL and "
-            "the credentials, or add --create-bucket."
+            f"The bucket {bucket!r} at {endpoint} cannot be made ({error}): check DISCERN_BUCKET, AWS_ENDPOINT_URL and "
+            "the credentials."
         ) from None
 
 

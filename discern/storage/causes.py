@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from discern.errors import first_line
 
 CHECK = "check the address and the rights"
@@ -52,6 +54,13 @@ def error_code(error: BaseException) -> str | None:
         return None
     code = response.get("Error", {}).get("Code")
     return str(code or response.get("ResponseMetadata", {}).get("HTTPStatusCode"))
+
+
+def is_storage_error(error: BaseException) -> bool:
+    """Return True where a bucket or a disk is what failed, whatever was done with the error since."""
+    return any(isinstance(part, (BotoCoreError, ClientError)) for part in _chain(error)) or (
+        isinstance(error, OSError) and error.errno in _BY_NUMBER
+    )
 
 
 def cause(error: BaseException) -> tuple[str, str]:

@@ -119,5 +119,5 @@ def test_a_missing_bucket_is_named(
     monkeypatch.setenv("DISCERN_BUCKET", "discern-missing")
     assert main(["stack", "apply", "local-s3"]) == 1
     error = capsys.readouterr().err
-    assert "'discern-missing'" in error
+    assert "s3://discern-missing/zenml" in error
     assert "--create-bucket" in error

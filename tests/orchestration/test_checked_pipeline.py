@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from discern.errors import ConfigError, DataError
 from edge_runtime.errors import ImageError
-from orchestration.checked_pipeline import CheckedPipeline, _is_not_ours, _SentencesOnTheCommandLine
+from orchestration.checked_pipeline import CheckedPipeline, _has_no_sentence, _SentencesOnTheCommandLine
 from pipelines.data import data_pipeline
 from pipelines.training import training_pipeline
 
@@ -20,25 +21,32 @@ def test_in_python_the_error_is_itself() -> None:
         raise DataError("the photo is damaged.")
 
 
-@pytest.mark.parametrize("error", [DataError("the photo is damaged."), ImageError("the photo is damaged.")])
-def test_on_the_command_line_it_is_one_sentence(error: Exception) -> None:
+def ended_by(error: Exception) -> Result:
+    """A command that an error ended."""
+
     @click.command()
     def command() -> None:
         with _SentencesOnTheCommandLine():
             raise error
 
-    result = CliRunner().invoke(command)
+    return CliRunner().invoke(command)
+
+
+@pytest.mark.parametrize("error", [DataError("the photo is damaged."), ImageError("the photo is damaged.")])
+def test_on_the_command_line_it_is_one_sentence(error: Exception) -> None:
+    result = ended_by(error)
     assert result.exit_code == 1
     assert result.output == "Error: the photo is damaged.\n"
 
 
-def test_an_error_that_is_not_ours_keeps_its_traceback() -> None:
-    @click.command()
-    def command() -> None:
-        with _SentencesOnTheCommandLine():
-            raise ZeroDivisionError
+def test_an_error_of_a_store_is_one_sentence_too() -> None:
+    result = ended_by(OSError(errno.ENOSPC, "No space left on device"))
+    assert (result.exit_code, result.output.count("\n")) == (1, 1)
+    assert result.output.startswith("Error: The run ended at a file")
 
-    assert isinstance(CliRunner().invoke(command).exception, ZeroDivisionError)
+
+def test_an_error_that_is_not_ours_keeps_its_traceback() -> None:
+    assert isinstance(ended_by(ZeroDivisionError()).exception, ZeroDivisionError)
 
 
 def test_only_records_of_our_errors_are_kept_quiet() -> None:
@@ -47,8 +55,8 @@ def test_only_records_of_our_errors_are_kept_quiet() -> None:
     def record(error: Exception) -> logging.LogRecord:
         return logging.LogRecord("zenml", logging.ERROR, "", 0, "Failed to run step `%s`: %s", ("s", error), None)
 
-    assert not _is_not_ours(record(DataError("x")))
-    assert _is_not_ours(record(ValueError("x")))
+    assert not _has_no_sentence(record(DataError("x")))
+    assert _has_no_sentence(record(ValueError("x")))
 
 
 def test_a_missing_config_is_named() -> None:

@@ -10,6 +10,7 @@ import pytest
 from discern.errors import ConfigError
 from stacks.buckets import prepare
 from stacks.spec import read_spec
+from tests.proxies import Proxy
 
 
 def test_without_a_bucket_nothing_is_needed(tmp_path: Path) -> None:
@@ -25,3 +26,15 @@ def test_a_missing_bucket_is_an_error_or_made(tmp_path: Path) -> None:
     prepare(spec, create_bucket=True)
     prepare(spec)
     assert "stacks-bucket" in {bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]}
+
+
+def test_a_bucket_that_refuses_every_write_is_an_error(
+    tmp_path: Path, s3_environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = read_spec("local-s3", {"DISCERN_HOME": str(tmp_path), "DISCERN_BUCKET": "read-only-bucket"})
+    prepare(spec, create_bucket=True)
+    with Proxy(s3_environment) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+        proxy.refuse(403, "AccessDenied", path="read-only-bucket/zenml/")
+        with pytest.raises(ConfigError, match="gives no right to write: give these credentials s3:PutObject"):
+            prepare(spec)
