@@ -96,7 +96,7 @@ def log_table(name: str, table: BaseModel, csv: str) -> None:
 
 
 def log_model(release: Release) -> None:
-    """Log the model of `release` with the run, under the name `model`; nothing is registered."""
+    """Log the model of `release` with the run, under the name `model`; its publication registers it."""
     import onnx
     import onnxruntime
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from discern.errors import PublicationError
 from discern.publication.channels import Channels
 from discern.publication.repository import ReleaseRepository
 from tests.e2e.conftest import Workplace
@@ -62,9 +64,17 @@ def stands(repository: ReleaseRepository, production: str | None, staging: str |
     assert agree(repository, USE_CASE, repair=False).differences == (), "the newest run knows the channels"
 
 
-def test_a_person_has_the_last_word(workplace: Workplace, repository: ReleaseRepository) -> None:
+def test_a_person_has_the_last_word(
+    workplace: Workplace, repository: ReleaseRepository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cli.main import main
+
     bad = train(workplace, 0.15)
-    assert [promote(workplace)[0] for _ in range(2)] == [CHANNELS.staging] * 2
+    assert promote(workplace)[0] == CHANNELS.staging
+    assert main(["promote", "-c", str(workplace.folder / "promotion.yaml")]) == 0
+    told = capsys.readouterr().out
+    assert f"Release {bad} waits on channel {CHANNELS.staging}: " in told
+    assert f"discern release approve {bad} --channel {CHANNELS.production} --by NAME --why REASON" in told
     of_channel = [record.action for record in repository.history().records if record.channel == CHANNELS.staging]
     assert of_channel == ["stage"], "it waits once"
     stands(repository, None, bad)
@@ -90,3 +100,24 @@ def test_a_person_has_the_last_word(workplace: Workplace, repository: ReleaseRep
     channel, reason = promote(workplace)
     assert (channel, "rolled back by Ada" in reason) == (None, True)
     stands(repository, old, None)
+
+
+def test_an_altered_candidate_is_refused_and_built_anew(workplace: Workplace, repository: ReleaseRepository) -> None:
+    from orchestration.artifact_lookup import newest_output
+    from pipelines.training import training_pipeline
+
+    before = repository.history()
+    stored = newest_output("training_pipeline", "release_candidate", USE_CASE)
+    model = Path(stored.uri) / "model.onnx"
+    data = model.read_bytes()
+    model.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(
+        PublicationError, match=r"model\.onnx was altered .*`steps: \{assemble: \{enable_cache: false\}\}`"
+    ):
+        promote(workplace)
+    assert repository.history() == before
+    config = workplace.folder / "training.yaml"
+    anew = {**yaml.safe_load(config.read_text()), "steps": {"assemble": {"enable_cache": False}}}
+    config.write_text(yaml.safe_dump(anew))
+    training_pipeline.with_options(config_path=str(config))()
+    assert workplace.output("training", "release_candidate").manifest.name == USE_CASE

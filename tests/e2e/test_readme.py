@@ -30,7 +30,7 @@ def commands(page: str) -> list[str]:
 (STEPS,) = commands("README.md")
 DEVICE, SERVICE = commands("device.md")
 (VERSIONS,) = commands("data.md")
-(BUCKET,) = commands("operations.md")
+BUCKET, APPROVAL = commands("operations.md")
 
 
 def shell(text: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -71,6 +71,15 @@ def test_the_versions_are_listed_compared_and_restored(typed: Path) -> None:
     assert child.returncode == 0, child.stderr[-2000:]
     assert "no difference" in child.stdout
     assert len(list((typed / "old").glob("*/*.*"))) == 240
+
+
+@pytest.mark.long
+def test_a_release_is_approved_traced_rebuilt_and_checked(typed: Path) -> None:
+    child = shell(APPROVAL.replace("pills", "tiny"), typed)
+    assert child.returncode == 0, child.stderr[-2000:]
+    assert "by Ada: tried on ten devices" in child.stdout
+    assert "least cosine 1.0000" in child.stdout
+    assert "tiny: channels, ZenML and MLflow agree." in child.stdout
 
 
 @pytest.mark.long

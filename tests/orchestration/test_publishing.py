@@ -120,3 +120,16 @@ def test_a_run_without_keys_that_promotes_nothing_tells_when_updates_end(
         assert publish(candidate, WORSE).reason == "worse"
     assert "devices take updates until" in caplog.text
     assert "timestamp.pem" in caplog.text
+
+
+def test_missing_keys_and_a_repository_of_another_root_change_nothing(
+    repository: ReleaseRepository, candidate: Release, tmp_path: Path
+) -> None:
+    other = ReleaseRepository(str(tmp_path / "releases"), tmp_path / "keys")
+    other.initialise()
+    with pytest.raises(PublicationError, match="was made with other keys than those in"):
+        publish(candidate, keys=other.keys)
+    (Path(repository.keys) / "targets.pem").unlink()
+    with pytest.raises(PublicationError, match=r"targets\.pem"):
+        publish(candidate)
+    assert repository.releases() == []
