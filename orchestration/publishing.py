@@ -2,6 +2,7 @@
 
 Rules kept:
 - a decision against a release, or a person's, changes nothing on any channel;
+- what the test set is too small to tell waits for a person, like all releases where `approval` is manual;
 - a release is published over what it was judged against, and over nothing else;
 - whatever happened, the signatures are fresh and the mirrors say what the channels say.
 """
@@ -71,7 +72,8 @@ def publish_release(
     channel = None
     reason = _why_not(repository, candidate, decision, channels.production)
     if reason is None:
-        channel, reason = channels.production if approval == "automatic" else channels.staging, decision.reason
+        automatic = approval == "automatic" and decision.promote
+        channel, reason = channels.production if automatic else channels.staging, decision.reason
         for named in dict.fromkeys((channels.production, channel)):
             check_channel(repository, named, candidate.manifest.name)
         judged_against = _judged_against(repository, candidate, channels.production, expected or None)
@@ -108,7 +110,8 @@ def _why_not(
     """Return the reason why a candidate goes nowhere, None where it is to be published; a person's comes first."""
     if held := repository.is_held(candidate.id, channel):
         return f"a person decides: {held}"
-    return None if decision.promote else decision.reason
+    # What the test set is too small to tell is put before a person.
+    return decision.reason if decision.outcome == "refused" else None
 
 
 def _judged_against(
@@ -138,7 +141,7 @@ def _put(
     judged_against: str | None,
     production: str,
 ) -> None:
-    record = getattr(decision, "record", None)
+    record = decision.record
     if channel != production:
         repository.stage(candidate, channel, why=decision.reason, decision=record)
         logger.info(

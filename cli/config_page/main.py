@@ -11,12 +11,14 @@ from cli.config_page.described import as_model
 from cli.config_page.page import Part, render
 from orchestration.checked_pipeline import CheckedPipeline
 from pipelines.data import data_pipeline
+from pipelines.enrolment import enrolment_pipeline
 from pipelines.promotion import promotion_pipeline
 from pipelines.training import training_pipeline
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configs.md"
 # What `discern.use_cases.config_files.folder_parameters` says.
 OF_THE_FOLDER = {"use_case": "the folder's name", "training": "`training.yaml` beside it, if there is one"}
+OF_THE_COMMAND = {"request": "what `discern enrol` or `discern retire` asked for"}
 
 DATA = """\
 parameters:
@@ -37,6 +39,10 @@ parameters:
   keys: "${DISCERN_HOME}/keys"
   gates: {least_recall_at_1: 0.9, least_tpir: 0.8, least_tnir: 0.8}
   channels: {production: parts-production, staging: parts-staging}
+"""
+ENROLMENT = """\
+parameters:
+  gates: {least_photos: 3, least_found: 0.7}
 """
 
 WRITTEN_BY_HAND = {"parameters", "steps", "tags", "enable_cache", "settings"}
@@ -59,7 +65,7 @@ ZenML's documentation explains these and the rest: {others}.
 def part(pipeline: CheckedPipeline, example: str) -> Part:
     """Return a pipeline's part of the page."""
     file = f"{pipeline.name.removesuffix('_pipeline')}.yaml"
-    return Part(file, as_model(pipeline.entrypoint), example, pipeline.step_names, OF_THE_FOLDER)
+    return Part(file, as_model(pipeline.entrypoint), example, pipeline.step_names, OF_THE_FOLDER | OF_THE_COMMAND)
 
 
 def page() -> str:
@@ -68,7 +74,12 @@ def page() -> str:
     Raises:
         ValueError: nobody says what a key means, or two headings are the same.
     """
-    parts = [part(data_pipeline, DATA), part(training_pipeline, TRAINING), part(promotion_pipeline, PROMOTION)]
+    parts = [
+        part(data_pipeline, DATA),
+        part(training_pipeline, TRAINING),
+        part(promotion_pipeline, PROMOTION),
+        part(enrolment_pipeline, ENROLMENT),
+    ]
     others = sorted(PipelineRunConfiguration.model_fields.keys() - WRITTEN_BY_HAND)
     return render(parts, FOOT.format(others=", ".join(f"`{name}`" for name in others)))
 

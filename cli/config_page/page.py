@@ -68,9 +68,16 @@ class _Contents:
                 self.add(file, held)
 
     def title(self, model: Model) -> str:
-        """Return the heading of a model: its kind, or the keys that hold it."""
+        """Return the heading of a model: its kind, or the keys that hold it, with their file where two have such."""
         kind = kind_of(model)
-        return f"`kind: {kind}`" if kind else ", ".join(f"`{key}`" for key in self.keys[model])
+        if kind:
+            return f"`kind: {kind}`"
+        keys = ", ".join(f"`{key}`" for key in self.keys[model])
+        alike = [other for other, held in self.keys.items() if held == self.keys[model] and not kind_of(other)]
+        if len(alike) == 1:
+            return keys
+        file = next(name for name, models in self.models.items() if model in models)
+        return f"{keys} of `{file}`"
 
     def link(self, name: str) -> str:
         """Return the link to a model by the name of its class; one of several kinds leads to the list of them."""

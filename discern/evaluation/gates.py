@@ -157,7 +157,8 @@ class PromotionDecision(BaseModel):
         """What the decision is called: one that is not told is no refusal, and a larger test set may tell."""
         if self.promote:
             return "promoted"
-        return "refused" if any(gate.told for gate in self.gates if not gate.passed) else "cannot be told"
+        failed = [gate for gate in self.gates if not gate.passed]
+        return "cannot be told" if failed and not any(gate.told for gate in failed) else "refused"
 
 
 class AnsweredQueries(BaseModel):

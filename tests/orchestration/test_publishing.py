@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from discern.errors import PublicationError
-from discern.evaluation.gates import PromotionDecision
+from discern.evaluation.gates import GateResult, PromotionDecision
 from discern.publication.channels import Approval, Channels
 from discern.publication.metadata import Expiries
 from discern.publication.repository import ReleaseRepository
@@ -60,6 +60,20 @@ def test_a_release_waits_once_however_often_it_is_let_through(
         waiting = publish(candidate, approval="manual", expected=second.id)
         assert (waiting.channel, waiting.reason) == ("staging", "better")
     assert [record.action for record in repository.history().records] == ["publish", "stage"]
+
+
+def test_what_cannot_be_told_waits_for_a_person(
+    repository: ReleaseRepository, candidate: Release, second: Release
+) -> None:
+    repository.publish(second, "production")
+    small = GateResult(name="enough to tell", passed=False, detail="4 queries too few", told=False)
+    untold = PromotionDecision(promote=False, reason="too few queries", gates=(small,))
+    published = publish(candidate, untold, expected=second.id)
+    assert (published.channel, published.reason) == ("staging", "too few queries")
+    assert (repository.current("production"), repository.current("staging")) == (second.id, candidate.id)
+    worse = untold.model_copy(update={"gates": (small, small.model_copy(update={"told": True}))})
+    repository.reject(candidate.id, "Ada", "worse")
+    assert publish(candidate, worse, expected=second.id).channel is None
 
 
 @pytest.mark.parametrize("approval", ["automatic", "manual"])
