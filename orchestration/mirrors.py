@@ -23,6 +23,7 @@ from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import ReleaseManifest
 from edge_runtime.errors import UserError
 from orchestration.artifact_lookup import runs
+from orchestration.enrolment_ledger import settle
 
 logger = get_logger(__name__)
 
@@ -161,6 +162,8 @@ def agree(
         problem = _compare(mirror, right, found, repair=repair)
         if problem:
             problems.append(f"{problem}: run `discern release check {use_case}` once it is well.")
+    if repair:
+        settle(repository, use_case, right.production)
     return Agreement(right, tuple(found), tuple(problems))
 
 

@@ -35,5 +35,5 @@ def publish(
         candidate, decided, use_case, keys, approval, channels, expected=candidate.manifest.lineage.enrolled_into
     )
     if publication.channel is not None:
-        ledger.publish(asked, candidate.id)
+        ledger.publish(asked, candidate.id, live=publication.channel == channels.production)
     return publication

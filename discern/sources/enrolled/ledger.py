@@ -2,7 +2,7 @@
 
     photos/SHA256.ENDING     the photos as they came, each once
     requests/ID.json         what somebody asked for; written before anything is done
-    published/ID.json        the release that it went live with
+    published/ID.json        the release that was published for it, and whether that is live
 
 The next dataset version takes the photos from here (`discern.sources.enrolled.source`), so that the next training knows
 what was enrolled without one. A request that was refused stays, and counts for nothing.
@@ -10,7 +10,7 @@ what was enrolled without one. A request that was refused stays, and counts for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -101,18 +101,21 @@ class EnrolmentRequest(_Strict):
 
 
 class PublishedRequest(_Strict):
-    """A request that went live.
+    """A request that a release was published for.
 
     Attributes:
         request: id of the request.
         release: id of the release.
         published: when.
+        live: whether it counts: devices use the release, or one that came after it; a staged release waits, and a
+            rollback takes back.
     """
 
     format: Literal[1] = 1
     request: str
     release: str
     published: AwareDatetime
+    live: bool = True
 
 
 @dataclass(frozen=True)
@@ -203,33 +206,60 @@ class Ledger:
             )
         return data
 
-    def publish(self, request: EnrolmentRequest, release: str) -> None:
-        """Note the release that a request went live with; doing it again changes nothing.
+    def publish(self, request: EnrolmentRequest, release: str, *, live: bool = True) -> None:
+        """Note the release that was published for a request; doing it again changes nothing.
 
         Raises:
             OSError: it cannot be written.
         """
-        note = PublishedRequest(request=request.id, release=release, published=datetime.now(timezone.utc))
+        note = PublishedRequest(request=request.id, release=release, published=datetime.now(timezone.utc), live=live)
         self._storage.create(f"published/{request.id}.json", _json(note))
 
-    def exists(self) -> bool:
-        """Return True if a request of this ledger went live.
+    def settle(self, live_releases: Collection[str], trained: datetime) -> None:
+        """Say anew which requests are live.
+
+        Args:
+            live_releases: those that the release in production was enrolled from, itself among them.
+            trained: when the first of them was trained; what counted then is in its dataset version, and counts still.
+
+        Raises:
+            DataError: a note is damaged, or cannot be read.
+            OSError: a note cannot be written.
+        """
+        for note in self._notes():
+            live = note.release in live_releases or (note.live and note.published <= trained)
+            if live != note.live:
+                changed = note.model_copy(update={"live": live})
+                self._storage.replace(f"published/{note.request}.json", _json(changed))
+
+    def has_notes(self) -> bool:
+        """Return True if a release was ever published for a request.
 
         Raises:
             DataError: its place cannot be read.
         """
         return bool(self._published_files())
 
+    def exists(self) -> bool:
+        """Return True if a request of this ledger is live.
+
+        Raises:
+            DataError: a note is damaged, or cannot be read.
+        """
+        return any(note.live for note in self._notes())
+
     def published(self) -> list[tuple[EnrolmentRequest, PublishedRequest]]:
-        """Return the requests that went live, the first one first.
+        """Return the requests that are live, the first one first.
 
         Raises:
             DataError: the note of one, or the request itself, is missing or damaged, or cannot be read.
         """
-        files = self._published_files()
-        notes = [note for _, note in map_ahead(lambda file: self._read(file, PublishedRequest), files)]
-        notes.sort(key=lambda note: note.published)
+        notes = sorted((note for note in self._notes() if note.live), key=lambda note: note.published)
         return [(request, note) for note, request in map_ahead(lambda note: self.read(note.request), notes)]
+
+    def _notes(self) -> list[PublishedRequest]:
+        files = self._published_files()
+        return [note for _, note in map_ahead(lambda file: self._read(file, PublishedRequest), files)]
 
     def state(self) -> EnrolledState:
         """Return what all requests that went live come to.

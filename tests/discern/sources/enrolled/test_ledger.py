@@ -105,3 +105,25 @@ def test_a_place_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 def _requested(label: str, digit: str) -> RequestedPhoto:
     return RequestedPhoto(label=label, name="x", sha256=digit * 64, file=digit * 64)
+
+
+def test_a_staged_request_counts_once_its_release_is_in_production_and_no_longer_once_it_was_rolled_back(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger(str(tmp_path))
+    waiting = ledger.offer(asked(), [photo("washer", "a")])
+    ledger.publish(waiting, "b" * 16, live=False)
+    assert (ledger.has_notes(), ledger.exists(), held(ledger)) == (True, False, {})
+    before = NOON.replace(year=2020)
+    ledger.settle({"a" * 16, "b" * 16}, before)
+    assert held(ledger) == {"washer": [b"a"]}
+    ledger.settle({"a" * 16}, before)
+    assert held(ledger) == {}
+
+
+def test_what_counted_when_a_release_was_trained_counts_still(tmp_path: Path) -> None:
+    ledger = Ledger(str(tmp_path))
+    ledger.publish(ledger.offer(asked(), [photo("washer", "a")]), "b" * 16)
+    ledger.publish(ledger.offer(asked(minute=1), [photo("nut", "b")]), "c" * 16, live=False)
+    ledger.settle({"d" * 16}, datetime.now(timezone.utc))
+    assert held(ledger) == {"washer": [b"a"]}
