@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
 from zenml.client import Client
 from zenml.enums import ModelStages
 from zenml.exceptions import EntityExistsError, IllegalOperationError
-from zenml.logger import get_logger
 
 from discern.errors import first_line
 from discern.publication.channels import Channels
@@ -25,14 +25,12 @@ from edge_runtime.errors import UserError
 from orchestration.artifact_lookup import runs
 from orchestration.enrolment_ledger import settle
 
-logger = get_logger(__name__)
-
 Role = Literal["production", "staging"]
 ROLES: tuple[Role, ...] = ("production", "staging")
 PUBLISHERS = ("promotion_pipeline", "enrolment_pipeline")  # whose runs know the channels of a use case
 
 # What ZenML and its database raise where they cannot be asked.
-ZENML_ERRORS = (IllegalOperationError, RuntimeError, KeyError, ValueError, OSError)
+ZENML_ERRORS = (IllegalOperationError, SQLAlchemyError, RuntimeError, KeyError, ValueError, OSError)
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ class Mirror(Protocol):
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
-        """What it raises where it cannot be reached."""
+        """Its exceptions where it cannot be reached."""
 
     def read(self) -> Standing:
         """Return what it says."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
 from zenml.utils.env_utils import temporary_environment
 
 from edge_runtime.core.release import ReleaseManifest
@@ -30,9 +31,9 @@ class MLflowAliases:
         describe: returns the manifest of a release, and where it lies.
     """
 
-    kind = "MLflow"
+    kind: ClassVar[str] = "MLflow"
     names: ClassVar[Mapping[Role, str]] = {role: f"the alias {alias}" for role, alias in ALIASES.items()}
-    errors: tuple[type[Exception], ...] = (MlflowException, OSError)
+    errors: ClassVar[tuple[type[Exception], ...]] = (MlflowException, SQLAlchemyError, OSError)
 
     def __init__(self, use_case: str, tracker: Any, describe: Callable[[str], tuple[ReleaseManifest, str]]) -> None:
         self.use_case = use_case
