@@ -10,14 +10,15 @@ from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from orchestration.mirrors import Standing, ZenMLStages
 from tests.cli.calls import Caller
-from tests.steps.promotion.conftest import USE_CASE, candidate, repository, second
+from tests.steps.promotion.conftest import USE_CASE, candidate, registry, repository, second
 
-__all__ = ["candidate", "repository", "second"]
+__all__ = ["candidate", "registry", "repository", "second"]
 
 WHO = ["--by", "Ada", "--why", "a test"]
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("registry")
 def test_the_mirrors_follow_every_command_and_check_repairs_the_rest(
     repository: ReleaseRepository, candidate: Release, second: Release, call: Caller
 ) -> None:

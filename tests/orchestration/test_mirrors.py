@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -15,9 +15,9 @@ from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from orchestration import mirrors
 from orchestration.mirrors import Role, Standing, ZenMLStages, agree, channels_of, differences, follow
-from tests.steps.promotion.conftest import USE_CASE, candidate, repository, second
+from tests.steps.promotion.conftest import USE_CASE, candidate, registry, repository, second
 
-__all__ = ["candidate", "repository", "second"]
+__all__ = ["candidate", "registry", "repository", "second"]
 
 CHANNELS = Channels()
 
@@ -63,17 +63,6 @@ def test_a_difference_is_told_with_both_sides() -> None:
     mirror = Stages(Standing())
     (difference,) = differences(mirror, Standing(staging="b"), Standing())
     assert str(difference) == "memory: next is b, and the channel of staging names none"
-
-
-@pytest.fixture
-def registry(local_stack: object) -> Iterator[MlflowClient]:
-    """MLflow, in which the use case has no model before and after the test."""
-    tracker: Any = Client().active_stack.experiment_tracker
-    client = MlflowClient(tracker.get_tracking_uri())
-    assert not client.search_registered_models(f"name = '{USE_CASE}'")
-    yield client
-    if client.search_registered_models(f"name = '{USE_CASE}'"):
-        client.delete_registered_model(USE_CASE)
 
 
 def aliases(registry: MlflowClient) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from zenml.client import Client
@@ -13,6 +14,9 @@ from discern.publication.repository import ReleaseRepository
 from edge_runtime.core.release import Release
 from orchestration import storage_layout
 from tests.edge_runtime.toy_release import COLOURS, build_toy
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 USE_CASE = "squares"  # the name of the toy release
 
@@ -41,6 +45,23 @@ def candidate(local_stack: Path, toy_release: Release) -> Iterator[Release]:
     client.create_model_version(USE_CASE, name=toy_release.id)
     yield toy_release
     client.delete_model(USE_CASE)
+
+
+@pytest.fixture
+def registry(local_stack: Path) -> Iterator[MlflowClient]:
+    """MLflow, in which the use case has no model before and after the test."""
+    from mlflow.tracking import MlflowClient
+
+    tracker: Any = Client().active_stack.experiment_tracker
+    client = MlflowClient(tracker.get_tracking_uri())
+    _forget(client)
+    yield client
+    _forget(client)
+
+
+def _forget(client: MlflowClient) -> None:
+    if client.search_registered_models(f"name = '{USE_CASE}'"):
+        client.delete_registered_model(USE_CASE)
 
 
 @pytest.fixture(scope="session")
