@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from discern.datasets.manifest import DatasetVersion
 from discern.evaluation.gallery import GalleryConfig
-from discern.evaluation.gallery_doctor import CurvePoint, PhotoReport, examine_photos
+from discern.evaluation.gallery_doctor import CurvePoint, PhotoReport, examine_photos, photos_for
+from discern.evaluation.gates import GateConfig
 from discern.releases.enrolled_gallery import as_enrolled_by
 from discern.releases.enrolment_data import EnrolmentData, read_enrolment_data
 from discern.reports.thumbnails import Thumbnails
@@ -17,6 +18,7 @@ from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Release
 
 SHOWN = 24  # photos
+POINT = 0.01
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,14 @@ class GalleryDoctor:
         """Say how many photos a class needs, by the curve; empty where it was not measured."""
         if not self.curve:
             return ""
-        best = max(point.tpir for point in self.curve)
-        enough = next(point for point in self.curve if point.tpir >= best - 0.01)
+        best, floor = max(point.tpir for point in self.curve), GateConfig().least_tpir
+        enough, floored = photos_for(self.curve, best - POINT), photos_for(self.curve, floor)
+        reached = (
+            "no number of photos here reaches it" if floored is None else f"{counted(floored, 'photo')} a class do"
+        )
         return (
-            f"With {counted(enough.photos, 'photo')} a class TPIR is {enough.tpir:.3f}, within a point of the best of "
-            f"up to {self.curve[-1].photos}."
+            f"For a TPIR of {floor:g}, the default floor, {reached}; the best, {best:.3f}, is within a point with "
+            f"{counted(enough or 0, 'photo')}, of up to {self.curve[-1].photos}."
         )
 
 
