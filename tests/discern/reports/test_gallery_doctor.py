@@ -38,8 +38,8 @@ def test_the_photos_that_a_class_needs_are_said_by_the_curve() -> None:
     curve = (CurvePoint(1, 0.5), CurvePoint(3, 0.895), CurvePoint(5, 0.9))
     said = GalleryDoctor(0, 0, 0, 0, 0, curve, ()).needs()
     assert said == (
-        "For a TPIR of 0.6, the default floor, 3 photos a class do; the best, 0.900, is within a point with 3 photos, of "
-        "up to 5."
+        "For a TPIR of 0.6, the default floor, 3 photos a class do; the best, 0.900, is within a point with 3 photos, "
+        "of up to 5."
     )
     low = GalleryDoctor(0, 0, 0, 0, 0, curve[:1], ()).needs()
     assert "no number of photos here reaches it; the best, 0.500, is within a point with 1 photo, of up to 1." in low
