@@ -63,7 +63,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_a_process_ends_with_one_sentence_and_a_status(tmp_path: Path) -> None:
-    child = process("release", "list", DISCERN_HOME=str(tmp_path))
+    child = process("release", "list", DISCERN_HOME=str(tmp_path), ZENML_CONFIG_PATH=str(tmp_path / "zenml"))
     assert child.returncode == 1
     assert child.stdout == ""
     assert child.stderr.count("\n") == 1

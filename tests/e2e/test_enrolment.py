@@ -26,7 +26,7 @@ CHANNELS = {"production": "enrol-production", "staging": "enrol-staging"}
 @pytest.fixture(scope="module")
 def use_case(zenml_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """A use case of its own that was promoted; its enrolments go through whatever they do, for the net is tiny."""
-    folder = tmp_path_factory.mktemp("enrolled") / "configs" / "enrolled"
+    folder = tmp_path_factory.mktemp("enrolled") / "configs" / "enrolling"
     shutil.copytree(CONFIGS, folder)
     promotion = folder / "promotion.yaml"
     config = yaml.safe_load(promotion.read_text())
@@ -74,10 +74,10 @@ def test_a_new_thing_is_known_by_devices_and_by_the_next_training(
 ) -> None:
     before = pulled(use_case)
     gone = before.labels[0]
-    told = discern("enrol", "enrolled", "--from", str(new_parts), "--by", "Ana", "--why", "a new box")
+    told = discern("enrol", "enrolling", "--from", str(new_parts), "--by", "Ana", "--why", "a new box")
     assert told["channel"] == CHANNELS["production"]
     assert Path(told["report"]).is_file()
-    told = discern("retire", "enrolled", gone, "--by", "Bo", "--why", "no longer made")
+    told = discern("retire", "enrolling", gone, "--by", "Bo", "--why", "no longer made")
     after = pulled(use_case)
     assert after.id == told["release"]
     assert set(after.labels) == set(before.labels) - {gone} | {"new-pill-0000-a", "new-pill-0001-a"}
@@ -96,10 +96,10 @@ def test_what_cannot_be_enrolled_is_one_sentence_and_changes_nothing(
     use_case: Workplace, new_parts: Path, discern: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = pulled(use_case)
-    assert main(["retire", "enrolled", "no-such-part"]) == 1
+    assert main(["retire", "enrolling", "no-such-part"]) == 1
     assert "'no-such-part' is not enrolled (check its spelling): nothing was changed." in capsys.readouterr().err
     broken = new_parts / "new-pill-0000-a" / "broken.jpg"
     broken.write_bytes(b"no photo")
-    assert main(["enrol", "enrolled", "broken", str(broken)]) == 1
+    assert main(["enrol", "enrolling", "broken", str(broken)]) == 1
     assert "Nothing was enrolled." in capsys.readouterr().err
     assert pulled(use_case).id == before.id

@@ -14,6 +14,7 @@ import pytest
 
 from discern.errors import ConfigError, DataError, GateError, TrainingError
 from discern.evaluation.plots.confusions import ConfusionTable
+from discern.reports.decision_record import DecisionRecord
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import decode
@@ -147,13 +148,20 @@ def test_the_training_page_is_a_page_of_the_dashboard(loop: Workplace) -> None:
     assert all(title in page for title in ("Figures", "nearest classes", "Map of the embeddings", "Reliability"))
 
 
+def decision_page(loop: Workplace, candidate: str | None, production: str | None) -> Path:
+    """The page of the one decision on a candidate."""
+    (page,) = (loop.home / "reports" / "promotion").glob(f"{candidate}-against-{production}-*.html")
+    return page
+
+
 def test_the_index_of_reports_leads_to_the_version_its_release_and_the_decision(loop: Workplace) -> None:
     version, reports = loop.output("data", "dataset_version").id, loop.home / "reports"
     index = (reports / "index.html").read_text()
+    decision = decision_page(loop, live(loop), "nothing")
     for page in (
         f"data/tiny/{version}/index.html",
         f"training/tiny/{live(loop)}/index.html",
-        f"promotion/{live(loop)}-against-nothing.html",
+        str(decision.relative_to(reports)),
     ):
         assert f'href="{page}"' in index
         assert (reports / page).stat().st_size > 1000
@@ -229,8 +237,11 @@ def test_a_losing_candidate_changes_nothing_and_its_report_is_kept(loop: Workpla
     assert publication.channel is None
     assert re.search("better on accuracy|enough to tell", publication.reason)
     assert live(loop) == before == Client().get_model_version("tiny", "production").name
-    report = loop.home / "reports" / "promotion" / f"{loser}-against-{before}.html"
+    report = decision_page(loop, loser, before)
     assert "Not promoted" in report.read_text()
+    assert "| better on accuracy | failed |" in report.with_suffix(".md").read_text()
+    record = DecisionRecord.model_validate_json(report.with_suffix(".decision.json").read_bytes())
+    assert (record.candidate, record.production, record.outcome) == (loser, before, "refused")
 
 
 def test_a_student_is_taught_again_by_an_earlier_teacher(loop: Workplace) -> None:

@@ -22,6 +22,8 @@ STEPS = sorted(
 NEVER_CACHED = {
     "steps.data.fingerprint_source",
     "steps.data.previous_version",
+    "steps.enrolment.enrol",
+    "steps.enrolment.publish",
     "steps.promotion.production_release",
     "steps.promotion.publish",
     "steps.training.fingerprint_weights",
