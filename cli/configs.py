@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
-from cli.console import Function
+from cli.console import together
 from discern.errors import ConfigError
 from discern.suggestions import suggest
 
 CONFIGS = Path("configs")
 
 
-def config_arguments(function: Function) -> Function:
-    """Add the argument USE_CASE and the option `--config`."""
-    options: list[Callable[..., Any]] = [
-        click.argument("use_case", required=False, metavar="[USE_CASE]"),
-        click.option(
-            "-c",
-            "--config",
-            type=click.Path(path_type=Path),
-            help="A config file, instead of that in configs/USE_CASE/; docs/configs.md lists its keys.",
-        ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+config_arguments = together(
+    click.argument("use_case", required=False, metavar="[USE_CASE]"),
+    click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        help="A config file, instead of that in configs/USE_CASE/; docs/configs.md lists its keys.",
+    ),
+)
 
 
 def config_file(use_case: str | None, config: Path | None, pipeline: str) -> Path:

@@ -21,6 +21,17 @@ json_option: Callable[[Function], Function] = click.option(
 )
 
 
+def together(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Return one decorator that adds several arguments and options, in this order."""
+
+    def decorate(function: Function) -> Function:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
 def example(*lines: str) -> str:
     """Return the end of a command's help: an example of how it is called."""
     indented = "\n".join(f"  {line}" for line in lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,25 +14,18 @@ import click
 import yaml
 
 from cli.configs import CONFIGS, config_file
-from cli.console import Function, example, json_option, stdout_for_json, tell, tell_facts, tell_json
+from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json, together
 from discern.errors import ConfigError
 
 if TYPE_CHECKING:
     from discern.sources.enrolled.ledger import EnrolmentRequest, OfferedPhoto
 
 SHARED = ("use_case", "keys", "approval", "channels")  # parameters that the enrolment takes from the promotion's config
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif"})
 
-
-def person_options(function: Function) -> Function:
-    """Add the options that say who asks, and why."""
-    options: list[Callable[..., Any]] = [
-        click.option("--by", default=getpass.getuser, help="Who asks.  [default: the user of this machine]"),
-        click.option("--why", help="The reason, for the record."),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+asking_options = together(
+    click.option("--by", default=getpass.getuser, help="Who asks.  [default: the user of this machine]"),
+    click.option("--why", help="The reason, for the record."),
+)
 
 
 @click.command(
@@ -46,7 +39,7 @@ def person_options(function: Function) -> Function:
 @click.argument("photos", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--from", "folder", type=click.Path(path_type=Path), help="A folder that holds one of photos a class.")
 @click.option("--replace", is_flag=True, help="Let the photos take the place of those that the class has.")
-@person_options
+@asking_options
 @json_option
 def enrol(
     use_case: str,
@@ -70,7 +63,7 @@ def enrol(
 @click.command(epilog=example("discern retire parts washer-m4 --why 'no longer made'"))
 @click.argument("use_case")
 @click.argument("labels", nargs=-1, required=True)
-@person_options
+@asking_options
 @json_option
 def retire(use_case: str, labels: Sequence[str], by: str, why: str | None, as_json: bool) -> None:
     """Take classes out of the release that devices use; what shows them is unknown from then on."""
@@ -159,6 +152,8 @@ def _offered(label: str | None, photos: Sequence[Path], folder: Path | None) -> 
 
 
 def _in_folder(folder: Path) -> list[tuple[str, Path]]:
+    from discern.sources.paths import is_image
+
     try:
         classes = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
@@ -167,7 +162,7 @@ def _in_folder(folder: Path) -> list[tuple[str, Path]]:
         (of_class.name, path)
         for of_class in classes
         for path in sorted(of_class.rglob("*"))
-        if path.is_file() and path.suffix.lower() in PICTURES
+        if path.is_file() and is_image(path.name)
     ]
     if not named:
         raise ConfigError(f"{folder} holds no folder with photos: put those of a class into a folder of its name.")

@@ -64,7 +64,7 @@ def show(release_id: str, repository: str | None, keys: str | None, as_json: boo
         tell_json({**told, "history": [record.model_dump(mode="json") for record in records]})
         return
     figures = {name: f"{value:.3f}" for name in FIGURES if (value := manifest.metrics.get(name)) is not None}
-    size = sum(entry.bytes for entry in manifest.files.values())
+    size = manifest.total_bytes
     tell(f"Release {release_id} of {manifest.name}:")
     tell_facts({"created": published.created, "channels": ", ".join(published.channels) or None})
     tell_facts({**figures, "size": f"{size / 1e6:.1f} MB", **manifest.lineage.model_dump(mode="json")})

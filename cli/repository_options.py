@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.console import Function, home
+from cli.console import home, together
 from discern.errors import ConfigError, first_line
 
 if TYPE_CHECKING:
     from discern.publication.repository import ReleaseRepository
 
 
-def repository_options(function: Function) -> Function:
-    """Add the options that say where a repository and its keys are."""
-    options: list[Callable[..., Any]] = [
-        click.option(
-            "--repository",
-            help="Folder or s3://bucket/prefix.  [default: that of the active stack, else $DISCERN_HOME/releases]",
-        ),
-        click.option(
-            "--keys",
-            help="Folder or address of signers.json.  [default: beside that repository where there are some, else "
-            "$DISCERN_HOME/keys]",
-        ),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-def person_options(function: Function) -> Function:
-    """Add the options that say who decides and why."""
-    options: list[Callable[..., Any]] = [
-        click.option("--by", required=True, help="Who decides; it is kept in the signed history."),
-        click.option("--why", required=True, help="The reason; it is kept in the signed history."),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+repository_options = together(
+    click.option(
+        "--repository",
+        help="Folder or s3://bucket/prefix.  [default: that of the active stack, else $DISCERN_HOME/releases]",
+    ),
+    click.option(
+        "--keys",
+        help="Folder or address of signers.json.  [default: beside that repository where there are some, else "
+        "$DISCERN_HOME/keys]",
+    ),
+)
+person_options = together(
+    click.option("--by", required=True, help="Who decides; it is kept in the signed history."),
+    click.option("--why", required=True, help="The reason; it is kept in the signed history."),
+)
 
 
 def open_repository(repository: str | None, keys: str | None) -> ReleaseRepository:

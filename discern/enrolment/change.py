@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from discern.errors import DataError
 from discern.releases.enrolment_data import EnrolledPhotos
 from discern.suggestions import suggest
@@ -97,19 +95,3 @@ def _two_labels(gallery: EnrolledPhotos, change: GalleryChange) -> list[str]:
         if other != label:
             found[f"one photo (SHA-256 {sha256[:12]}) would be both {other!r} and {label!r}"] = None
     return list(found)
-
-
-def changed_rows(before: EnrolledPhotos, after: EnrolledPhotos) -> frozenset[str]:
-    """Return the classes of `after` whose photos are not those of `before`, in the same order."""
-    old, new = _vectors_by_label(before), _vectors_by_label(after)
-    return frozenset(
-        label for label, vectors in new.items() if label not in old or not np.array_equal(vectors, old[label])
-    )
-
-
-def _vectors_by_label(photos: EnrolledPhotos) -> dict[str, np.ndarray]:
-    labels = np.array(photos.labels)
-    order = np.argsort(labels, kind="stable")
-    names, starts = np.unique(labels[order], return_index=True)
-    parts = np.split(photos.vectors[order], starts[1:])
-    return {str(name): part for name, part in zip(names, parts, strict=True)}

@@ -147,6 +147,11 @@ def _class_found(label: str, reports: Sequence[PhotoReport], gates: EnrolmentGat
     asked = [report for report in reports if report.own_score is not None]
     if not asked:
         return GateResult(name=gate, passed=True, detail="it has one photo, which cannot be told")
+    return _judge_answers(gate, label, asked, gates)
+
+
+def _judge_answers(gate: str, label: str, asked: Sequence[PhotoReport], gates: EnrolmentGates) -> GateResult:
+    """Judge a class by what its photos are answered when each is left out of the gallery."""
     found = sum(report.answer == label for report in asked)
     others = Counter(report.answer for report in asked if report.answer not in {label, None})
     taken = [f"{count} {'is' if count == 1 else 'are'} taken for {other}" for other, count in others.most_common(SHOWN)]

@@ -15,7 +15,7 @@ from discern.releases.enrolment_data import EnrolledPhotos
 from discern.sources.enrolled.ledger import OfferedPhoto
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Pixels, decode
-from edge_runtime.core.photo_limits import explain_faults, faults, measure
+from edge_runtime.core.photo_limits import unusable
 from edge_runtime.core.release import Release
 from edge_runtime.errors import ImageError
 from edge_runtime.files import sha256_bytes
@@ -80,9 +80,5 @@ def _look(release: Release, photo: OfferedPhoto) -> _Seen | ImageError:
     except ImageError as error:
         return error
     pixels = release.preprocessing.apply(rgb)
-    found = (
-        []
-        if release.photo_limits is None
-        else faults(measure(rgb, pixels, release.preprocessing), release.photo_limits)
-    )
-    return _Seen(pixels, THUMBNAIL.apply(rgb), explain_faults(found) if found else "")
+    fault = unusable(rgb, pixels, release.preprocessing, release.photo_limits)
+    return _Seen(pixels, THUMBNAIL.apply(rgb), fault)

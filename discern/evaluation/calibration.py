@@ -12,6 +12,7 @@ from discern.evaluation.gallery_fit import DECIDING, FittedGallery, fit_gallerie
 from discern.evaluation.metrics import Metrics, measure
 from discern.evaluation.probability_calibration import fit_calibrator
 from discern.evaluation.queries import EmbeddedSplit
+from discern.evaluation.retrieval import SearchResults
 from edge_runtime.core.identify import Calibrator, DecisionRule
 
 
@@ -50,12 +51,14 @@ class CalibratedModel:
             best first.
         rule: the first one's, with the least probability that an answer needs.
         calibrator: of the first one, fitted on the same queries; None where it could not be fitted.
-        metrics: of the test queries under the first one's rule.
+        results: of the test queries, with the probabilities that the calibrator states.
+        metrics: of these under the first one's rule.
     """
 
     tried: tuple[FittedGallery, ...]
     rule: DecisionRule
     calibrator: Calibrator | None
+    results: SearchResults
     metrics: Metrics
 
     @property
@@ -112,5 +115,5 @@ def calibrate(
     calibrator = fit_calibrator(chosen.results)
     foreign = scores_elsewhere(chosen.gallery, None if elsewhere is None else elsewhere.measuring)
     rule = replace(chosen.rule, least_probability=least_probability)
-    metrics = measure(test.search(chosen.gallery, ranked=True), rule, calibrator, foreign)
-    return CalibratedModel(tried, rule, calibrator, metrics)
+    results = test.search(chosen.gallery, ranked=True).stated_by(calibrator)
+    return CalibratedModel(tried, rule, calibrator, results, measure(results, rule, calibrator, foreign))

@@ -75,6 +75,12 @@ class ContentCheck:
                 self._done.append(f"Release {release} left the list: {problem}.")
                 self._records.append(Record(action="retire", release=release, why=problem))
                 del self.targets[manifest_path(release)]
+        needed = self._needed_files(problems)
+        for path in [path for path in self.targets if path.startswith("files/") and path not in needed]:
+            del self.targets[path]
+
+    def _needed_files(self, problems: Mapping[str, str]) -> set[str]:
+        """Return the files of the whole releases; one that enrolment alone needs may have been lost."""
         needed = set()
         for release, manifest in self.whole.items():
             paths = {name: file_path(name, entry) for name, entry in manifest.published_files.items()}
@@ -83,8 +89,7 @@ class ContentCheck:
                 self._done.append(f"Release {release} lost what enrolment into it needs; devices need it not.")
                 del paths[ENROLMENT_FILE]
             needed |= set(paths.values())
-        for path in [path for path in self.targets if path.startswith("files/") and path not in needed]:
-            del self.targets[path]
+        return needed
 
     def check_channels(self, *, find: bool) -> None:
         """Let each channel name a release that is whole.

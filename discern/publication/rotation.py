@@ -115,10 +115,7 @@ def _new_uris(
         raise PublicationError(f"{role} is signed by one key: a threshold is for root alone.")
     kept = current[:threshold] if threshold != now else ()
     missing = threshold - len(kept)
-    if signers and len(signers) != missing:
-        raise PublicationError(f"{missing} new keys are needed and {len(signers)} named: name each with --signer.")
-    if missing and not signers and any(not uri.startswith(f"{key_files.FILE_SCHEME}:") for uri in current):
-        raise PublicationError(f"{role} is signed by {', '.join(current)}: name the new key with --signer.")
+    _check_number(role, signers, current, missing)
     names = [f"{role}-{root.version + 1}" + (f"-{number}" if number else "") for number in range(missing)]
     new = signers or [key_files.make_key(store.keys, name) for name in names]
     for uri in signers:
@@ -126,6 +123,18 @@ def _new_uris(
         if key.keyid in root.roles[role].keyids:
             raise PublicationError(f"{uri} is a key of {role} already: name another one.")
     return (*new, *kept)
+
+
+def _check_number(role: str, signers: Sequence[str], current: Sequence[str], missing: int) -> None:
+    """Refuse another number of named keys than is missing; where none is named, only files can be made.
+
+    Raises:
+        PublicationError: the keys cannot be these.
+    """
+    if signers and len(signers) != missing:
+        raise PublicationError(f"{missing} new keys are needed and {len(signers)} named: name each with --signer.")
+    if missing and not signers and any(not uri.startswith(f"{key_files.FILE_SCHEME}:") for uri in current):
+        raise PublicationError(f"{role} is signed by {', '.join(current)}: name the new key with --signer.")
 
 
 def _change_root(store: SignedStore, root: Root, new: Sequence[Signer]) -> Root:

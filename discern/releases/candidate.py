@@ -148,7 +148,7 @@ def _build(
             gallery=EnrolledPhotos(shipped.gallery.vectors, enrolled.column("label"), enrolled.photo_ids()),
             validation=shipped.queries.queries,
             test=test.queries,
-            trained_answers=_answers(test, calibrated),
+            trained_answers=_answers(calibrated),
             elsewhere=shipped.elsewhere,
             curve=_curve(shipped, test, calibrated, inputs.packaging.fpir),
         ),
@@ -166,9 +166,9 @@ def _curve(
     return tuple(photo_curve(gallery.vectors, gallery.labels, calibrated.chosen.config, *asked, fpir, fitting))
 
 
-def _answers(test: EmbeddedSplit, calibrated: CalibratedModel) -> list[str | None]:
+def _answers(calibrated: CalibratedModel) -> list[str | None]:
     """Return the label that each test query gets, None for `unknown`."""
-    results = test.search(calibrated.gallery).stated_by(calibrated.calibrator)
+    results = calibrated.results
     labels = (*results.labels, None)  # -1 is the last one
     return [labels[number] for number in results.answers(calibrated.rule).tolist()]
 

@@ -230,7 +230,7 @@ def _answers(
         metrics=metrics.model_copy(update={"gallery_classes": len(release.labels)}),
         latency_ms=latency.p95,
         median_latency_ms=latency.median,
-        size_mb=sum(entry.bytes for entry in release.manifest.files.values()) / 1e6,
+        size_mb=release.manifest.total_bytes / 1e6,
         memory_mb=peak_memory_mb(release, photo),
         elsewhere_refused=None if elsewhere is None else ~named(elsewhere, identifier.rule, identifier.calibrator),
     )

@@ -64,7 +64,7 @@ def diff_releases(before: Release, after: Release) -> ReleaseDiff:
         rule=_changed(old.decision.model_dump(), new.decision.model_dump()),
         figures=_changed(old.metrics, new.metrics),
         fetched=_fetched(old, new),
-        size=sum(entry.bytes for entry in new.files.values()),
+        size=new.total_bytes,
     )
 
 

@@ -115,7 +115,7 @@ class Evaluated:
     @property
     def size_mb(self) -> float:
         """All files of the release, MB."""
-        return sum(entry.bytes for entry in self.release.manifest.files.values()) / 1e6
+        return self.release.manifest.total_bytes / 1e6
 
 
 def figures(names: Sequence[str], evaluated: Evaluated, production: Evaluated | None = None) -> list[Figure]:

@@ -13,7 +13,6 @@ from discern.releases.enrolled_gallery import as_enrolled_by
 from discern.releases.enrolment_data import EnrolmentData, read_enrolment_data
 from discern.reports.thumbnails import Thumbnails
 from discern.words import counted
-from edge_runtime.core.decision import DecisionRule
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Release
 
@@ -113,8 +112,7 @@ def examine_gallery(
 
 
 def _reports(release: Release, data: EnrolmentData) -> list[PhotoReport]:
-    rule = DecisionRule(**release.manifest.decision.model_dump())
-    config = as_enrolled_by(release, GalleryConfig())
+    config, rule = as_enrolled_by(release, GalleryConfig()), release.manifest.decision.build()
     return examine_photos(data.gallery.vectors, data.gallery.labels, config, rule, data.test)
 
 

@@ -20,7 +20,6 @@ from discern.reports.html import data_uri, render
 from discern.reports.shown_answers import AnswerBook, Picture, ShownAnswer, class_pictures
 from discern.reports.summary import PICTURES, Origin, PageSummary
 from discern.reports.thumbnails import Thumbnails, class_photos
-from edge_runtime.core.identify import DecisionRule
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Release
 
@@ -372,5 +371,5 @@ def _fates(candidate: Release, comparison: ReleaseComparison) -> dict[str, NDArr
             "Wrong before and now, in another way": ~right & ~before.right & ~same,
             "Wrong before and now, in the same way": ~right & same,
         }
-    order = worst_first(new.results, DecisionRule(**candidate.manifest.decision.model_dump()))
+    order = worst_first(new.results, candidate.manifest.decision.build())
     return {title: order[chosen[order]] for title, chosen in fates.items() if chosen.any()}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from discern.evaluation.retrieval import UNKNOWN, SearchResults
 from discern.reports.figures import percent
 from discern.reports.html import data_uri
-from edge_runtime.core.decision import Calibrator, DecisionRule, reasons
+from edge_runtime.core.decision import reasons
 from edge_runtime.core.images import Pixels
 from edge_runtime.core.release import Release
 
@@ -79,10 +79,10 @@ class AnswerBook:
     ) -> None:
         manifest = release.manifest
         self.results = results
-        self.rule = DecisionRule(**manifest.decision.model_dump())
+        self.rule = manifest.decision.build()
         self._answers, self._picture_of = answers, picture_of
         calibration = manifest.calibration
-        calibrator = None if calibration is None else Calibrator(**calibration.model_dump())
+        calibrator = None if calibration is None else calibration.build()
         self._probabilities = results.stated_by(calibrator).probabilities
         self._reasons = reasons(results.scores, self.rule, self._probabilities)
 

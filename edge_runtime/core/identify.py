@@ -30,7 +30,7 @@ from edge_runtime.core.decision import (
 from edge_runtime.core.embedder import OnnxEmbedder
 from edge_runtime.core.images import Box, ImageLimits, Pixels, decode
 from edge_runtime.core.index import NO_CLASS, GalleryIndex
-from edge_runtime.core.photo_limits import explain_faults, faults, measure
+from edge_runtime.core.photo_limits import unusable
 from edge_runtime.core.release import Release
 from edge_runtime.errors import SettingsError
 
@@ -99,9 +99,9 @@ class Identifier:
 
     def __init__(self, release: Release, threads: int = 1, limits: ImageLimits | None = None) -> None:
         self.release = release
-        self.rule = DecisionRule(**release.manifest.decision.model_dump())
+        self.rule = release.manifest.decision.build()
         calibration = release.manifest.calibration
-        self.calibrator = None if calibration is None else Calibrator(**calibration.model_dump())
+        self.calibrator = None if calibration is None else calibration.build()
         self.photo_limits = release.photo_limits
         self.model = OnnxEmbedder(release.embedding_model, release.preprocessing, threads)
         self.index = GalleryIndex.load(
@@ -125,7 +125,7 @@ class Identifier:
         rgb = decode(data, name, self.limits)
         pixels = self.release.preprocessing.apply(rgb)
         (answer,) = self.answer_embeddings(self.model.embed(pixels[None]), candidates)
-        problem = self._unusable(rgb, pixels)
+        problem = unusable(rgb, pixels, self.release.preprocessing, self.photo_limits)
         if not problem:
             return answer
         return replace(answer, reason="unusable_photo", explanation=problem, probability=None)
@@ -180,13 +180,6 @@ class Identifier:
             probability = None if probabilities is None or outside[row] else float(probabilities[row])
             answers.append(self._answer(reason, self._matches(shown_ids[row], shown[row]), probability, outsider))
         return answers
-
-    def _unusable(self, rgb: Pixels, pixels: Pixels) -> str:
-        """Return the sentence about what is wrong with a photo and its pixels; "" where it can be used."""
-        if self.photo_limits is None:
-            return ""
-        found = faults(measure(rgb, pixels, self.release.preprocessing), self.photo_limits)
-        return explain_faults(found) if found else ""
 
     def _pixels(self, data: bytes, name: str) -> Pixels:
         return self.release.preprocessing.apply(decode(data, name, self.limits))

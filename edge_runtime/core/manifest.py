@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from edge_runtime.core.decision import Calibrator, DecisionRule
 from edge_runtime.core.images import Fit, Preprocessing
 from edge_runtime.core.index import GRAPH_FILE, VECTORS_FILE
 from edge_runtime.core.manifest_migrations import migrate
@@ -159,6 +160,10 @@ class DecisionEntry(_Strict):
     fpir: Annotated[float, Field(ge=0, le=1)]
     least_probability: Share = 0.0
 
+    def build(self) -> DecisionRule:
+        """Return the rule that decides."""
+        return DecisionRule(**self.model_dump())
+
 
 class CalibrationEntry(_Strict):
     """The logistic calibrator: the log-odds that the best class is right, by its score and margin."""
@@ -166,6 +171,10 @@ class CalibrationEntry(_Strict):
     score: Finite
     margin: Finite
     intercept: Finite
+
+    def build(self) -> Calibrator:
+        """Return the calibrator that states probabilities."""
+        return Calibrator(**self.model_dump())
 
 
 class PhotoLimitsEntry(_Strict):
@@ -242,6 +251,11 @@ class ReleaseManifest(_Strict):
     metrics: Mapping[str, Finite]
     lineage: Lineage
     enrolment: FileEntry | None = None
+
+    @property
+    def total_bytes(self) -> int:
+        """All files that a device has of it."""
+        return sum(entry.bytes for entry in self.files.values())
 
     @property
     def published_files(self) -> Mapping[str, FileEntry]:

@@ -97,6 +97,14 @@ def faults(measures: PhotoMeasures, limits: PhotoLimits) -> list[PhotoFault]:
     return [fault for fault in checks if fault is not None]
 
 
+def unusable(rgb: Pixels, pixels: Pixels, preprocessing: Preprocessing, limits: PhotoLimits | None) -> str:
+    """Return one sentence about what is wrong with a photo; "" where it can be used. Arguments as for `measure`."""
+    if limits is None:
+        return ""
+    found = faults(measure(rgb, pixels, preprocessing), limits)
+    return explain_faults(found) if found else ""
+
+
 def explain_faults(found: Sequence[PhotoFault]) -> str:
     """Say what is wrong with a photo, at least one thing, and the mends, in one sentence."""
     mends = list(dict.fromkeys(fault.mend for fault in found))

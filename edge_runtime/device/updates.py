@@ -156,7 +156,7 @@ class _Pull:
             self.client.download(name, entry, folder / name)
         write_atomically(folder / MANIFEST_FILE, data)
         fsync_folder(folder)
-        return needed, sum(entry.bytes for entry in manifest.files.values()) - needed
+        return needed, manifest.total_bytes - needed
 
     def _missing(self, folder: Path, manifest: ReleaseManifest) -> dict[str, FileEntry]:
         """Return the files that must come over the network, after all others were put into `folder`."""

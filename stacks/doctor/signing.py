@@ -71,12 +71,11 @@ def check_expiries(url: str, keys: str, expiries: dict[str, datetime], now: date
     if when - now > SOON:
         return ok(REPOSITORY, text)
     finding = fault if when <= now else warning
+    until = f"{text}, and devices take no update from then on"
     if role == "root":
-        return finding(REPOSITORY, f"{text}: devices need a new root.json, which somebody has to give them.")
-    return finding(
-        REPOSITORY,
-        f"{text}, and devices take no update from then on: run `{_command('refresh', url, keys)}`.",
-    )
+        renew = _command("renew-root", url, keys)
+        return finding(REPOSITORY, f"{until}: run `{renew}`, and devices find the new root.json by themselves.")
+    return finding(REPOSITORY, f"{until}: run `{_command('refresh', url, keys)}`.")
 
 
 def _key_problems(keys: str) -> Iterator[str]:
