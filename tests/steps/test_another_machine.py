@@ -53,7 +53,7 @@ store = Client().active_stack.artifact_store
 candidate = ReleaseMaterializer("s3://BUCKET/zenml/candidate", store).load(Release)
 before = production_release.entrypoint(None, "production")
 decision = PromotionDecision(promote=True, reason="better", gates=())
-publication = publish.entrypoint(candidate, decision, "USE_CASE", None, "automatic", Channels())
+publication = publish.entrypoint(candidate, decision, "USE_CASE", None, "automatic", Channels(), before)
 print(json.dumps({
     "photos": len(version), "shards": version.shards, "id": version.id, "before": before,
     "after": production_release.entrypoint(None, "production"), "repository": publication.repository,

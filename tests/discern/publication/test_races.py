@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
 import pytest
+from s3fs import S3FileSystem
 
 from discern.publication.decisions import Person
 from discern.publication.repair import repair
@@ -35,11 +36,14 @@ def in_a_bucket(tmp_path: Path) -> Open:
 
 
 @pytest.fixture
-def swift(swift_endpoint: str, monkeypatch: pytest.MonkeyPatch, in_a_bucket: Open) -> ReleaseRepository:
+def swift(swift_endpoint: str, monkeypatch: pytest.MonkeyPatch, in_a_bucket: Open) -> Iterator[ReleaseRepository]:
     """A new repository on Swift."""
+    # s3fs keeps one client for all addresses: that of another server, where a test before this one had one.
+    S3FileSystem.clear_instance_cache()
     for name, value in {**swift_server.CREDENTIALS, "AWS_ENDPOINT_URL": swift_endpoint}.items():
         monkeypatch.setenv(name, value)
-    return in_a_bucket(f"swift-{uuid.uuid4().hex[:12]}")
+    yield in_a_bucket(f"swift-{uuid.uuid4().hex[:12]}")
+    S3FileSystem.clear_instance_cache()
 
 
 def check(repository: ReleaseRepository, releases: tuple[Release, Release], count: int, publishers: int = 3) -> None:
