@@ -17,8 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
+from s3fs import S3FileSystem
 
 from benchmarks.run import BenchmarkParser, positive_int
+from discern.progress import bar
 from discern.publication.repository import ReleaseRepository
 from edge_runtime.device import updates
 from tests import swift_server
@@ -66,7 +68,8 @@ def _race_on(store: str, count: int, publishers: int) -> list[str | None]:
         ]
         repository = ReleaseRepository(url, Path(work) / "keys")
         repository.initialise()
-        return list(races(repository, releases, count, publishers))
+        found = races(repository, releases, count, publishers)
+        return list(bar(found, total=count, name=f"races on {store}", unit="race"))
 
 
 @contextmanager
@@ -77,6 +80,8 @@ def _place(store: str, work: Path) -> Iterator[str]:
         return
     bucket = f"race-{uuid.uuid4().hex[:12]}"
     with _moto() if store == "moto" else _swift(work) as endpoint:
+        # s3fs keeps one client for all addresses: that of the store before.
+        S3FileSystem.clear_instance_cache()
         os.environ |= {**(MOTO if store == "moto" else swift_server.CREDENTIALS), "AWS_ENDPOINT_URL": endpoint}
         boto3.session.Session().client("s3").create_bucket(Bucket=bucket)
         yield f"s3://{bucket}/releases"
