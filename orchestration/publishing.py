@@ -65,21 +65,22 @@ def publish_release(
 
     Raises:
         ConfigError: a private key is neither in the environment nor in the secret.
-        PublicationError: a channel is of another use case or is pinned, production is another release by now, or the
-            repository cannot be read or written.
+        PublicationError: a channel is of another use case or is pinned, production is another release by now, another
+            release waits for a person, or the repository cannot be read or written.
     """
     repository = release_repository(keys)
     channel = None
-    reason = _why_not(repository, candidate, decision, channels.production)
-    if reason is None:
-        automatic = approval == "automatic" and decision.promote
-        channel, reason = channels.production if automatic else channels.staging, decision.reason
-        for named in dict.fromkeys((channels.production, channel)):
-            check_channel(repository, named, candidate.manifest.name)
-        judged_against = _judged_against(repository, candidate, channels.production, expected or None)
-        _put(signing_repository(keys), candidate, decision, channel, judged_against, channels.production)
-    else:
-        logger.info("Release %s is not published (%s); nothing changes.", candidate.id, reason)
+    try:
+        reason = _why_not(repository, candidate, decision, channels.production)
+        if reason is None:
+            automatic = approval == "automatic" and decision.promote
+            channel, reason = channels.production if automatic else channels.staging, decision.reason
+            for named in dict.fromkeys((channels.production, channel)):
+                check_channel(repository, named, candidate.manifest.name)
+            _put(signing_repository(keys), candidate, decision, channel, channels, expected or None)
+        else:
+            logger.info("Release %s is not published (%s); nothing changes.", candidate.id, reason)
+    finally:
         _refresh_when_due(repository, keys)
     for problem in follow(repository, use_case, channels):
         logger.warning(problem)
@@ -114,51 +115,34 @@ def _why_not(
     return decision.reason if decision.outcome == "refused" else None
 
 
-def _judged_against(
-    repository: ReleaseRepository, candidate: Release, channel: str, expected: str | None
-) -> str | None:
-    """Return the release that the production channel has to name still.
-
-    A run that was cut off after it published may be tried again: the channel then names the candidate itself.
-
-    Raises:
-        PublicationError: it names another one.
-    """
-    current = repository.current(channel)
-    if current not in (candidate.id, expected):
-        raise PublicationError(
-            f"channel {channel!r} of {repository.url} names {current or 'no release'} by now, and release "
-            f"{candidate.id} was judged against {expected or 'none'}: run the pipeline again."
-        )
-    return current
-
-
 def _put(
     repository: ReleaseRepository,
     candidate: Release,
     decision: PromotionDecision,
     channel: str,
+    channels: Channels,
     judged_against: str | None,
-    production: str,
 ) -> None:
-    record = decision.record
-    if channel != production:
-        repository.stage(candidate, channel, why=decision.reason, decision=record)
+    told: dict[str, str | None] = {"why": decision.reason, "decision": decision.record}
+    if channel != channels.production:
+        production = channels.production
+        repository.stage(candidate, channel, production=production, judged_against=judged_against, **told)
         logger.info(
             "Release %s waits on channel %s of %s for a person (%s): `discern release approve %s --channel %s`.",
             *(candidate.id, channel, repository.url, decision.reason, candidate.id, production),
         )
         return
-    repository.publish(candidate, channel, judged_against, why=decision.reason, decision=record)
+    repository.publish(candidate, channel, judged_against, staging=channels.staging, **told)
     logger.info("Release %s is live on channel %s of %s (%s).", candidate.id, channel, repository.url, decision.reason)
 
 
 def _refresh_when_due(repository: ReleaseRepository, keys: str | None) -> None:
     """Sign the state again where half of the timestamp's time is over; a run that has no keys is none the worse."""
-    expires, lifetime = repository.expires()["timestamp"], repository.store.expiries.timestamp
-    if expires - datetime.now(timezone.utc) > lifetime / 2:
-        return
+    until = "its signatures expire"
     try:
-        signing_repository(keys).refresh()
+        expires = repository.expires()["timestamp"]
+        until = str(expires)
+        if expires - datetime.now(timezone.utc) <= repository.store.expiries.timestamp / 2:
+            signing_repository(keys).refresh()
     except (ConfigError, PublicationError) as error:
-        logger.warning("%s was not signed anew, and devices take updates until %s: %s", repository.url, expires, error)
+        logger.warning("%s was not signed anew, and devices take updates until %s: %s", repository.url, until, error)

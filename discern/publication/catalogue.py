@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -80,6 +80,16 @@ class Catalogue:
     def manifests(self) -> dict[str, ReleaseManifest]:
         """Return the manifest of each release."""
         return {release: self.manifest(release) for release in self.release_ids}
+
+    def bases(self, manifest: ReleaseManifest) -> Iterator[str]:
+        """Yield the release that a release was enrolled into, the one that this was enrolled into, and so on.
+
+        The last one may be missing from the list.
+        """
+        base = manifest.lineage.enrolled_into
+        while base is not None:
+            yield base
+            base = self.manifest(base).lineage.enrolled_into if manifest_path(base) in self.targets else None
 
 
 class Change:

@@ -14,8 +14,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from discern.errors import PublicationError
 
 PATH = "history.json"
-FORMAT = 1
-PUT_ON_A_CHANNEL = ("publish", "stage", "approve", "rollback", "repair")
+MADE_LIVE = ("publish", "approve", "rollback", "repair")
+PUT_BY_SOMEBODY = ("publish", "stage", "approve", "rollback")
+PUT_ON_A_CHANNEL = (*PUT_BY_SOMEBODY, "repair")
+OF_A_LATER_VERSION = {"extra_forbidden", "literal_error"}  # by the types of pydantic's errors
 
 Action = Literal[
     "publish",
@@ -45,6 +47,9 @@ class Record(BaseModel):
         by: who decided; None for a run that nobody had to ask.
         why: the reason.
         decision: id of the report on the decision.
+        waits_for: the channel that a staged release is to be put on.
+        judged_against: the release in production when this one was judged; empty where there was none, None where it is
+            not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -57,6 +62,8 @@ class Record(BaseModel):
     by: str | None = None
     why: str | None = None
     decision: str | None = None
+    waits_for: str | None = None
+    judged_against: str | None = None
 
 
 class History(BaseModel):
@@ -64,7 +71,7 @@ class History(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2  # since 2 a record says what was judged against
     records: tuple[Record, ...] = ()
 
     def adding(self, records: Sequence[Record]) -> History:
@@ -81,14 +88,57 @@ class History(BaseModel):
         A release is held once a person rejected it, or took it from the channel by a rollback, until a person puts it
         back.
         """
+        record = self.holding(release, channel)
+        if record is None:
+            return None
+        done = "rejected" if record.action == "reject" else "rolled back"
+        return f"{done} by {record.by} on {record.when:%Y-%m-%d}: {record.why}"
+
+    def holding(self, release: str, channel: str) -> Record | None:
+        """Return the rejection or the rollback by which a release is held, None where it is not."""
         for record in reversed(self.records):
             if record.action == "reject" and record.release == release:
-                return f"rejected by {record.by} on {record.when:%Y-%m-%d}: {record.why}"
+                return record
             if record.action in {"approve", "rollback"} and record.channel == channel:
                 if record.release == release:
                     return None
                 if record.action == "rollback" and record.previous == release:
-                    return f"rolled back by {record.by} on {record.when:%Y-%m-%d}: {record.why}"
+                    return record
+        return None
+
+    def waiting(self, release: str, channel: str) -> Record | None:
+        """Return the record by which a release waits on a channel that names it; None where it does not wait."""
+        for record in reversed(self.records):
+            # A repair only puts back what was there: the record before it says whether that waits.
+            if (record.channel, record.release) == (channel, release) and record.action in PUT_BY_SOMEBODY:
+                return record if record.action == "stage" else None
+        return None
+
+    def was_live(self, release: str, channel: str) -> bool:
+        """Return True if a channel has named a release for devices; one that only waited there was not live."""
+        return any(
+            record.channel == channel and record.action in MADE_LIVE and release in (record.release, record.previous)
+            for record in self.records
+        )
+
+    def judgement(self, release: str, channel: str) -> tuple[str, str] | None:
+        """Return what a release was judged against: the channel of production, and the release that it named.
+
+        Args:
+            release: that was published or staged.
+            channel: of production, for histories of before: what it named when the release was staged counts.
+
+        Returns:
+            None where it is not known; the release is empty where there was none.
+        """
+        for number, record in reversed(list(enumerate(self.records))):
+            if record.release != release:
+                continue
+            if record.judged_against is not None:
+                return record.waits_for or str(record.channel), record.judged_against
+            named = History(records=self.records[:number]).names_now(channel)
+            if record.action == "stage" and named is not None:
+                return channel, named
         return None
 
     def pinned(self, channel: str) -> Record | None:
@@ -134,4 +184,6 @@ def parse_history(data: bytes, where: str) -> History:
     except ValidationError as error:
         if any(problem["loc"] == ("format",) for problem in error.errors()):
             raise PublicationError(f"{where} has a format that is not known here: update discern.") from None
+        if all(problem["type"] in OF_A_LATER_VERSION for problem in error.errors()):
+            raise PublicationError(f"{where} has records that are not known here: update discern.") from None
         raise PublicationError(f"{where} is not a history of releases: run `discern release repair`.") from None

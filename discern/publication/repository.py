@@ -14,18 +14,18 @@ Rules kept:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Final, Literal
 
 from discern.errors import PublicationError
 from discern.publication import decisions
 from discern.publication import keys as key_files
 from discern.publication.catalogue import Catalogue, Change
 from discern.publication.decisions import Person
-from discern.publication.history import History, Record
+from discern.publication.history import History
 from discern.publication.metadata import TARGETS, Expiries, State, expires_after
+from discern.publication.placement import ANY, Placement
 from discern.publication.roots import check_root, check_unexpired, first_root
 from discern.publication.rotation import keep_roots
 from discern.publication.signing import Signing, sign_with
@@ -43,8 +43,6 @@ from edge_runtime.core.release import (
 )
 from edge_runtime.device.repository_paths import channel_path, file_path, make_pointer, manifest_path
 from edge_runtime.files import sha256_bytes
-
-ANY: Final = "any"  # whatever a channel names
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ class ReleaseRepository:
         channel: str,
         expected: str | None = ANY,
         *,
-        action: Literal["publish", "stage"] = "publish",
+        staging: str | None = None,
         why: str | None = None,
         decision: str | None = None,
     ) -> None:
@@ -117,70 +115,102 @@ class ReleaseRepository:
             release: whole, in a folder.
             channel: devices that follow it take the release.
             expected: the release that the channel must name still, None for no release: what was judged against.
-            action: "stage" where the release waits on the channel for a person.
+            staging: the channel on which nothing of the use case waits any longer.
             why: the reason, for the history.
             decision: id of the report on the decision, for the history.
 
         Raises:
-            PublicationError: the release is altered, the channel is pinned or names another release than `expected`,
-                another publisher was first, or the repository cannot be written.
+            PublicationError: the release is altered, a person decided against it, the channel is pinned or names
+                another release than `expected`, another publisher was first, or the repository cannot be written.
         """
-        with self.store.errors():
-            release = open_release(release.folder, release.id)
-            catalogue = self._catalogue()
-            previous = _release_of(catalogue, channel)
-            if expected not in (ANY, previous):
-                raise PublicationError(
-                    f"channel {channel!r} of {self.url} names {previous or 'no release'} by now, and the release was "
-                    f"judged against {expected or 'none'}: run the comparison again."
-                )
-            decisions.check_not_pinned(catalogue, channel)
-            change = Change(catalogue)
-            for path, data in _contents(release, channel):
-                change.add(path, data)
-            if change.targets != catalogue.targets:
-                record = Record(action=action, channel=channel, release=release.id, previous=previous)
-                change.records.append(record.model_copy(update={"why": why, "decision": decision}))
-            change.commit()
-            self._complete(release, change)
+        self._place(Placement(release, channel, judged_against=expected, staging=staging, why=why, decision=decision))
 
-    def stage(self, release: Release, channel: str, *, why: str | None = None, decision: str | None = None) -> None:
+    def stage(
+        self,
+        release: Release,
+        channel: str,
+        expected: str | None = ANY,
+        *,
+        production: str | None = None,
+        judged_against: str | None = ANY,
+        why: str | None = None,
+        decision: str | None = None,
+    ) -> None:
         """Upload a release and make `channel` name it, where it waits for a person.
 
+        Args:
+            release: whole, in a folder.
+            channel: on which it waits.
+            expected: the release that waits there and is put aside; without it none may wait there but one that the
+                release was enrolled into.
+            production: the channel that it waits for.
+            judged_against: the release that `production` must name still, None for no release.
+            why: the reason, for the history.
+            decision: id of the report on the decision, for the history.
+
         Raises:
-            PublicationError: as of `publish`.
+            PublicationError: as of `publish`, or another release waits on the channel.
         """
-        self.publish(release, channel, action="stage", why=why, decision=decision)
+        placement = Placement(release, channel, expected, production, judged_against, is_staged=True)
+        self._place(replace(placement, why=why, decision=decision))
 
-    def approve(self, release_id: str, by: str, why: str, channel: str = "production") -> None:
-        """Make `channel` name a release that waits, or was held back; no other channel keeps it waiting.
+    def approve(self, release_id: str, by: str, why: str, channel: str | None = None, *, anyway: bool = False) -> str:
+        """Make a channel name a release that waits, or was held back; no other channel keeps it waiting.
+
+        Args:
+            release_id: that is approved.
+            by: who approves.
+            why: the reason.
+            channel: that devices follow; without it the one that the release waits for, or that of its use case.
+            anyway: also where production is another release by now than the one that was judged against.
+
+        Returns:
+            The channel.
 
         Raises:
-            PublicationError: the release is not here or is of another use case, or the channel is pinned.
+            PublicationError: the release is not here or is of another use case, a channel is pinned, no channel is
+                meant, or production is another release by now than the one that was judged against.
         """
         with self.store.errors():
-            decisions.approve(self._catalogue(), release_id, channel, Person(by, why))
+            catalogue = self._catalogue()
+            channel = channel or decisions.channel_for(catalogue, release_id)
+            decisions.approve(catalogue, release_id, channel, Person(by, why), anyway=anyway)
+        return channel
 
     def reject(self, release_id: str, by: str, why: str) -> None:
         """Note that a release is not to be used: no run offers it again, and no channel keeps it waiting.
 
         Raises:
-            PublicationError: the release is not here, or a channel that devices follow names it.
+            PublicationError: the release is not here, a channel that devices follow names it, or one on which it waits
+                is pinned.
         """
         with self.store.errors():
             decisions.reject(self._catalogue(), release_id, Person(by, why))
 
-    def rollback(self, channel: str, release_id: str, by: str, why: str) -> None:
-        """Make `channel` name an older release again, as a newer state that devices accept.
+    def rollback(self, channel: str | None, release_id: str, by: str, why: str) -> str:
+        """Make a channel name an older release again, as a newer state that devices accept.
+
+        Args:
+            channel: that devices follow; None for that of the release's use case.
+            release_id: that was live on it before.
+            by: who decides.
+            why: the reason.
+
+        Returns:
+            The channel.
 
         Raises:
-            PublicationError: the release was never published here, or is of another use case, or the channel is pinned.
+            PublicationError: the release is not here, is of another use case, was never live on the channel or was
+                rejected, the channel is pinned, or no channel is meant.
         """
         with self.store.errors():
-            decisions.roll_back(self._catalogue(), release_id, channel, Person(by, why))
+            catalogue = self._catalogue()
+            channel = channel or decisions.channel_for(catalogue, release_id)
+            decisions.roll_back(catalogue, release_id, channel, Person(by, why))
+        return channel
 
     def pin(self, channel: str, by: str, why: str) -> None:
-        """Keep a channel at what it names: nothing is put on it until it is unpinned.
+        """Keep a channel at what it names: nothing is put on it or taken from it until it is unpinned.
 
         Raises:
             PublicationError: there is no such channel.
@@ -312,6 +342,19 @@ class ReleaseRepository:
         listed = state.targets.targets
         return [(name, entry) for name, entry in files if name != ENROLMENT_FILE or file_path(name, entry) in listed]
 
+    def _place(self, placement: Placement) -> None:
+        """Upload a release and let its channel name it, if nothing speaks against it."""
+        with self.store.errors():
+            release = open_release(placement.release.folder, placement.release.id)
+            catalogue = self._catalogue()
+            placement.check(catalogue)
+            change = Change(catalogue)
+            for path, data in _contents(release, placement.channel):
+                change.add(path, data)
+            placement.note(change)
+            change.commit()
+            self._complete(release, change)
+
     def _catalogue(self) -> Catalogue:
         return Catalogue(self.store, self.store.state())
 
@@ -361,14 +404,6 @@ def _read(release: Release, name: str, entry: FileEntry) -> bytes:
     if sha256_bytes(data) != entry.sha256:
         raise PublicationError(f"{release.folder / name} was altered: build the release again.")
     return data
-
-
-def _release_of(catalogue: Catalogue, channel: str) -> str | None:
-    """Return the release that a channel names, None also where its pointer is lost: publishing writes it anew."""
-    try:
-        return catalogue.release_of(channel)
-    except PublicationError:
-        return None
 
 
 def _published(identity: str, manifest: ReleaseManifest, channels: Mapping[str, Sequence[str]]) -> Published:

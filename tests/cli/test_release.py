@@ -41,7 +41,8 @@ def test_init_list_rollback_refresh(
 
 def test_a_release_is_shown_with_its_history(options: list[str], call: Caller, toy_release: Release) -> None:
     call("release", "init", *options)
-    ReleaseRepository(options[1], Path(options[3])).stage(toy_release, "staging", why="better on accuracy")
+    repository = ReleaseRepository(options[1], Path(options[3]))
+    repository.stage(toy_release, "staging", production="production", judged_against=None, why="better on accuracy")
     assert call("release", "approve", *options, *WHO, toy_release.id).out == f"production names {toy_release.id}.\n"
     shown = call("release", "show", *options, toy_release.id).out
     assert f"Release {toy_release.id} of squares:" in shown
@@ -64,6 +65,34 @@ def test_reject_pin_and_unpin(options: list[str], call: Caller, toy_release: Rel
     assert call("release", "pin", *options, *WHO, "production").out == "production is pinned.\n"
     assert "was pinned by Ada" in call.refused("release", "approve", *options, *WHO, toy_release.id)
     assert call("release", "unpin", "--json", *options, *WHO, "production").result["pinned"] is False
+
+
+def test_decisions_are_about_the_channel_of_the_use_case(
+    options: list[str], call: Caller, toy_release: Release, newer_release: Release
+) -> None:
+    call("release", "init", *options)
+    repository = ReleaseRepository(options[1], Path(options[3]))
+    repository.publish(toy_release, "parts-production")
+    repository.stage(newer_release, "parts-staging")
+    told = call("release", "approve", *options, *WHO, newer_release.id).out
+    assert told == f"parts-production names {newer_release.id}.\n"
+    assert call("release", "rollback", *options, *WHO, toy_release.id).out.startswith("parts-production names ")
+    assert {channel for item in repository.releases() for channel in item.channels} == {"parts-production"}
+    repository.publish(newer_release, "canary")
+    assert "say with --channel which one is meant" in call.refused("release", "approve", *options, *WHO, toy_release.id)
+
+
+def test_production_that_moved_on_is_approved_over_only_anyway(
+    options: list[str], call: Caller, toy_release: Release, newer_release: Release
+) -> None:
+    call("release", "init", *options)
+    repository = ReleaseRepository(options[1], Path(options[3]))
+    repository.stage(newer_release, "staging", production="production", judged_against=None)
+    repository.publish(toy_release, "production")
+    command = ["release", "approve", *options, *WHO, newer_release.id]
+    assert call.refused(*command).endswith("or approve it all the same with --anyway.")
+    assert call(*command, "--anyway").status == 0
+    assert repository.current("production") == newer_release.id
 
 
 def test_a_decision_needs_a_name_and_a_reason(options: list[str], call: Caller) -> None:

@@ -37,7 +37,7 @@ def test_diff_tells_classes_and_what_is_fetched(
 
 
 def test_lineage_tells_origin_and_decisions(options: list[str], call: Caller, toy_release: Release) -> None:
-    call("release", "approve", toy_release.id, *WHO, *options)
+    call("release", "approve", toy_release.id, "--channel", "production", *WHO, *options)
     told = call("release", "lineage", toy_release.id, *options).out
     assert told.startswith(f"Release {toy_release.id} of squares:\n")
     assert "  dataset_version  0123456789abcdef\n" in told

@@ -118,7 +118,7 @@ def toy_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
 def newer_release(tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The same model with one more class; not to be changed."""
     colours = {**COLOURS, "orange": (250, 140, 20)}
-    return build_toy(tmp_path_factory.mktemp("releases") / "newer", colours=colours, name="squares and orange")
+    return build_toy(tmp_path_factory.mktemp("releases") / "newer", colours=colours)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -123,6 +124,47 @@ def test_a_run_that_promotes_nothing_signs_anew_what_is_half_over(
     before = repository.expires()["timestamp"]
     assert publish(candidate, WORSE).channel is None
     assert (repository.expires()["timestamp"] > before) is signs
+
+
+@pytest.mark.parametrize("decision", ["waits", "pinned", "held", "raced"])
+def test_whatever_a_run_comes_to_the_signatures_are_fresh(
+    repository: ReleaseRepository, candidate: Release, second: Release, decision: str
+) -> None:
+    ten_days = ReleaseRepository(repository.url, repository.keys, Expiries(timestamp=timedelta(days=10)))
+    ten_days.publish(second, "production")
+    if decision == "waits":
+        publish(candidate, approval="manual", expected=second.id)
+    if decision == "pinned":
+        ten_days.pin("production", "Ada", "the fair is on")
+    if decision == "held":
+        ten_days.stage(candidate, "staging")
+        ten_days.reject(candidate.id, "Ada", "worse")
+    ten_days.refresh()
+    before = repository.expires()["timestamp"]
+    expected = "0" * 16 if decision == "raced" else second.id
+    with suppress(PublicationError):
+        publish(candidate, approval="manual" if decision == "waits" else "automatic", expected=expected)
+    assert repository.expires()["timestamp"] > before
+
+
+def test_a_waiting_release_is_not_put_aside_and_gives_way_to_one_that_goes_live(
+    repository: ReleaseRepository, candidate: Release, second: Release
+) -> None:
+    publish(candidate, approval="manual")
+    with pytest.raises(PublicationError, match=rf"release {candidate.id} waits for a person on channel 'staging'"):
+        publish(second, approval="manual")
+    assert repository.current("staging") == candidate.id
+    assert publish(second).channel == "production"
+    assert (repository.current("production"), repository.current("staging")) == (second.id, None)
+
+
+def test_the_history_tells_what_a_waiting_release_was_judged_against(
+    repository: ReleaseRepository, candidate: Release, second: Release
+) -> None:
+    repository.publish(second, "production")
+    publish(candidate, approval="manual", expected=second.id)
+    (_, staged) = repository.history().records
+    assert (staged.waits_for, staged.judged_against) == ("production", second.id)
 
 
 def test_a_run_without_keys_that_promotes_nothing_tells_when_updates_end(

@@ -1,4 +1,4 @@
-"""A device that pulls without its self-test in a child process, which is tested elsewhere and takes most of a pull."""
+"""More releases, and a device without its self-test in a child, which is tested elsewhere and most of a pull."""
 
 from __future__ import annotations
 
@@ -8,10 +8,24 @@ from pathlib import Path
 import pytest
 
 from discern.publication.repository import ReleaseRepository
+from edge_runtime.core.release import Release
 from edge_runtime.device.home import Home
 from edge_runtime.device.updates import pull
+from tests.edge_runtime.toy_release import COLOURS, build_toy
 
 Pull = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def third(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """A third release of the use case of the two; not to be changed."""
+    return build_toy(tmp_path_factory.mktemp("releases") / "third", colours={**COLOURS, "orange": (230, 130, 20)})
+
+
+@pytest.fixture(scope="session")
+def groceries(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    """A release of another use case; not to be changed."""
+    return build_toy(tmp_path_factory.mktemp("releases") / "groceries", name="groceries")
 
 
 @pytest.fixture

@@ -28,9 +28,13 @@ def test_what_is_written_is_read() -> None:
     ("data", "sentence"),
     [
         (b"", "is not a history of releases: run `discern release repair`"),
-        (b'{"format": 1, "records": [{"action": "sing"}]}', "is not a history"),
-        (b'{"format": 1, "colour": "red"}', "is not a history"),
-        (b'{"format": 2, "records": []}', "has a format that is not known here: update discern"),
+        (
+            b'{"format": 2, "records": [{"when": "2026-01-01T00:00:00Z", "action": "sing"}]}',
+            "not known here: update discern",
+        ),
+        (b'{"format": 2, "colour": "red"}', "has records that are not known here: update discern"),
+        (b'{"format": 1, "records": [{"channel": 3}]}', "is not a history"),
+        (b'{"format": 3, "records": []}', "has a format that is not known here: update discern"),
     ],
 )
 def test_what_is_no_history_is_named(data: bytes, sentence: str) -> None:
@@ -76,3 +80,26 @@ def test_a_channels_releases_are_told_newest_first() -> None:
     assert (told.names_now("production"), told.names_now("staging")) == ("a", None)
     assert told.channels() == ["production", "staging"]
     assert told.releases() == {"a", "b", "c", "d"}
+
+
+def test_a_history_of_before_is_read_and_goes_on() -> None:
+    record_of_before = b'{"when":"2026-01-01T00:00:00Z","action":"publish","channel":"production","release":"a"}'
+    read = parse_history(b'{"format":1,"records":[' + record_of_before + b"]}", "history.json")
+    assert read.judgement("a", "production") is None
+    assert parse_history(read.adding([record("reject", "b", None)]).to_bytes(), "history.json").format == 2
+
+
+def test_a_release_waits_until_something_else_is_done_with_it() -> None:
+    staged = history(record("stage", "a", "staging"), record("pin", "a", "staging"), record("unpin", "a", "staging"))
+    assert staged.waiting("a", "staging") == staged.records[0]
+    assert staged.adding([record("repair", "a", "staging")]).waiting("a", "staging") == staged.records[0]
+    assert staged.adding([record("publish", "a", "staging")]).waiting("a", "staging") is None
+    assert staged.waiting("b", "staging") is None
+
+
+def test_a_release_was_live_where_a_channel_named_it_for_devices() -> None:
+    told = history(record("publish", "b", previous="a"), record("stage", "c", "staging"), record("reject", "c", None))
+    assert told.was_live("a", "production"), "a publisher of before put it there"
+    assert told.was_live("b", "production")
+    assert not told.was_live("c", "staging")
+    assert not told.was_live("b", "staging")
