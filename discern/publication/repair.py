@@ -21,9 +21,8 @@ from discern.publication import history as histories
 from discern.publication.metadata import SNAPSHOT, TARGETS, check_state, signed_by
 from discern.publication.repair_content import ContentCheck, list_content
 from discern.publication.repair_roots import repair_roots
+from discern.publication.signed_files import numbered_files, signed_files, version_of
 from discern.publication.store import CONTENT, LIVE, METADATA, SignedStore
-
-VERSION = re.compile(r"(\d+)\.[a-z]+\.json")
 
 TargetList = Mapping[str, TargetFile]
 
@@ -54,6 +53,8 @@ def repair(store: SignedStore, *, unsigned: bool = False) -> list[str]:
                 f"{store.url}/{CONTENT}, and run `discern release repair --unsigned` to list and sign it."
             )
         check = _content_check(store, root, listed, done)
+        if live is None and listed is not None:
+            check.tell_lost_decisions()
         check.check_releases()
         check.check_channels(find=listed is None)
         if listed is None:
@@ -67,7 +68,7 @@ def repair(store: SignedStore, *, unsigned: bool = False) -> list[str]:
 def _content_check(store: SignedStore, root: Root, listed: TargetList | None, done: list[str]) -> ContentCheck:
     if listed is None:
         return ContentCheck(store, list_content(store), done)
-    lists = _signed_files(store, root, TARGETS).values()
+    lists = signed_files(store, root, TARGETS).values()
     signed = {each.targets[histories.PATH].hashes["sha256"] for each in lists if histories.PATH in each.targets}
     return ContentCheck(store, listed, done, signed)
 
@@ -85,7 +86,7 @@ def _live_list(store: SignedStore, root: Root, before: bytes | None, done: list[
 
 def _signed_list(store: SignedStore, root: Root, before: bytes | None, done: list[str]) -> TargetList | None:
     """Return the newest list that the root's keys signed, and that was live as far as can be told."""
-    lists = _signed_files(store, root, TARGETS)
+    lists = signed_files(store, root, TARGETS)
     name = _live_name(store, root, before, lists) or next(iter(lists), None)
     if name is None:
         return None
@@ -100,25 +101,11 @@ def _live_name(store: SignedStore, root: Root, before: bytes | None, lists: Mapp
     """
     try:
         newest = signed_by(root, "timestamp", before or b"").signed.snapshot_meta.version
-        return next((name for name in lists if _version(name) <= newest), None)
+        return next((name for name in lists if version_of(name) <= newest), None)
     except (RepositoryError, ValueError):
-        named = [snapshot.meta[TARGETS] for snapshot in _signed_files(store, root, SNAPSHOT).values()]
+        named = [snapshot.meta[TARGETS] for snapshot in signed_files(store, root, SNAPSHOT).values()]
     names = [(f"{meta.version}.{TARGETS}", meta) for meta in named]
     return next((name for name, meta in names if name in lists and _fits(meta, store.read_metadata(name))), None)
-
-
-def _signed_files(store: SignedStore, root: Root, ending: str) -> dict[str, Any]:
-    """Return the content of the numbered files that the root's keys signed, the newest first."""
-    names = [name for name in _metadata_files(store) if name.endswith(f".{ending}")]
-    parsed = {name: _parse(store, root, name) for name in sorted(names, key=_version, reverse=True)}
-    return {name: content for name, content in parsed.items() if content is not None}
-
-
-def _parse(store: SignedStore, root: Root, name: str) -> Any:
-    try:
-        return signed_by(root, name.split(".")[1], store.read_metadata(name)).signed
-    except (RepositoryError, ValueError):
-        return None
 
 
 def _fits(named: Any, data: bytes) -> bool:
@@ -131,17 +118,8 @@ def _fits(named: Any, data: bytes) -> bool:
 
 def _highest_version(store: SignedStore) -> int:
     """Return the highest version that a file is named by; versions that are drawn lie above it anyway."""
-    names = [name for name in _metadata_files(store) if not name.endswith(".root.json")]
-    return max(map(_version, names), default=0)
-
-
-def _metadata_files(store: SignedStore) -> list[str]:
-    names = [name.removeprefix(f"{METADATA}/") for name in store.files.files(METADATA)]
-    return [name for name in names if VERSION.fullmatch(name)]
-
-
-def _version(name: str) -> int:
-    return int(name.partition(".")[0])
+    names = [name for name in numbered_files(store) if not name.endswith(".root.json")]
+    return max(map(version_of, names), default=0)
 
 
 def _without_mend(error: PublicationError) -> str:

@@ -2,8 +2,9 @@
 
 Rules kept:
 - a release of which a file is missing or altered leaves the list;
-- a channel that named it goes back to the newest release of its history that is whole;
-- a history that nobody signed counts only where the whole list is such a one.
+- a channel that named it goes back to the newest release of its history that is whole and that no person decided
+  against; a channel that is pinned, or on which the lost release waited, is taken away in place of that;
+- a history that nobody signed counts only where the whole list is such a one; otherwise it is told.
 """
 
 from __future__ import annotations
@@ -104,6 +105,17 @@ class ContentCheck:
             else:
                 self._go_back(channel, release)
 
+    def tell_lost_decisions(self) -> None:
+        """Tell what a later history says that no list names any more: it may not be true, and is not gone on from."""
+        ours = self._history.records
+        copies = [copy.records for match in _stored(self._store) if (copy := _history_in(self._store, match))]
+        later = max((copy for copy in copies if copy[: len(ours)] == ours), key=len, default=ours)
+        if told := [_described(record) for record in later[len(ours) :]]:
+            self._done.append(
+                "A later history lies there, whose list was lost or never went live, and which is not gone on from: "
+                f"{'; '.join(told)}. Decide again what is to hold."
+            )
+
     def write_history(self) -> None:
         """Write down what was done, and list it."""
         history = self._history.adding([Record(action="repair", why=" ".join(self._done)), *self._records])
@@ -157,39 +169,49 @@ class ContentCheck:
             self._done.append(f"Channel {channel} names {release}; its pointer was written again.")
 
     def _go_back(self, channel: str, release: str | None) -> None:
-        """Let a channel name the newest release of its history that is whole, or take it away."""
-        instead = next((name for name in self._history.named_by(channel) if name in self.whole), None)
+        """Let a channel name the newest release of its history that may come back, or take it away."""
+        instead, because = self._instead(channel, release)
         self._records.append(Record(action="repair", channel=channel, release=instead, previous=release))
         lost = f"Channel {channel} named {release or 'a release that is not known any more'}, which is lost"
         if instead is None:
             self.targets.pop(channel_path(channel), None)
-            self._done.append(f"{lost}, and no other: the channel is gone until a release is put on it.")
+            self._done.append(f"{lost}, and {because}: the channel is gone until a release is put on it.")
         else:
             self.targets[channel_path(channel)] = self._store.upload(None, channel_path(channel), make_pointer(instead))
             self._done.append(f"{lost}: it names {instead} again.")
+
+    def _instead(self, channel: str, release: str | None) -> tuple[str | None, str]:
+        """Return the release that a channel goes back to; None with the reason where it goes back to none."""
+        history = self._history
+        if history.pinned(channel) is not None:
+            return None, "it is pinned"
+        if release is not None and history.waiting(release, channel) is not None:
+            return None, "that release waited there for a person"
+        whole = [name for name in history.named_by(channel) if name in self.whole]
+        free = next((name for name in whole if history.held(name, channel) is None), None)
+        held = ", ".join(f"{name} was {history.held(name, channel)}" for name in whole)
+        return free, held or "no other is left"
 
     def _read_history(self) -> History:
         target = self.targets.get(histories.PATH)
         if target is not None and self._problem_of(histories.PATH) is None:
             return parse_history(self._store.read_target(target), histories.PATH)
-        copies = [copy for match in _stored(self._store) if (copy := self._history_in(match))]
+        copies = [
+            copy for match in _stored(self._store) if self._counts(match) and (copy := _history_in(self._store, match))
+        ]
         if target is None and not copies:
             return History()
         newest = max(copies, key=_length, default=History())
-        self._done.append(f"The history was lost; the longest copy has {len(newest.records)} records, and goes on.")
+        self._done.append(
+            f"The history was lost; the longest copy has {len(newest.records)} records, and goes on: what was decided "
+            "since is not known any more."
+        )
         self.targets.pop(histories.PATH, None)
         return newest
 
-    def _history_in(self, match: re.Match[str]) -> History | None:
-        if _path(match) != histories.PATH:
-            return None
-        data = self._store.files.read(match[0]) or b""
-        if sha256_bytes(data) != match["hash"] or (self._known is not None and match["hash"] not in self._known):
-            return None
-        try:
-            return parse_history(data, match[0])
-        except PublicationError:
-            return None
+    def _counts(self, match: re.Match[str]) -> bool:
+        """Return True for a history that somebody signed, or where any counts."""
+        return self._known is None or match["hash"] in self._known
 
 
 def list_content(store: SignedStore) -> dict[str, TargetFile]:
@@ -209,6 +231,22 @@ def list_content(store: SignedStore) -> dict[str, TargetFile]:
             file = file_path(name, entry)
             listed[file] = TargetFile(entry.bytes, {"sha256": entry.sha256}, file)
     return listed
+
+
+def _history_in(store: SignedStore, match: re.Match[str]) -> History | None:
+    """Return the history that lies in a stored file, None where there is none."""
+    if _path(match) != histories.PATH:
+        return None
+    data = store.files.read(match[0]) or b""
+    try:
+        return parse_history(data, match[0]) if sha256_bytes(data) == match["hash"] else None
+    except PublicationError:
+        return None
+
+
+def _described(record: Record) -> str:
+    parts = (record.action, record.release, record.channel and f"on {record.channel}", record.by and f"by {record.by}")
+    return " ".join(filter(None, parts)) + (f" ({record.why})" if record.why else "")
 
 
 def _length(history: History) -> tuple[int, datetime | None]:

@@ -199,6 +199,65 @@ def test_a_release_that_is_not_whole_leaves_the_list_and_the_channel_goes_back(
     assert quick_pull(filled, "old") == newer_release.id
 
 
+def lose_release(repository: ReleaseRepository, release: Release) -> None:
+    """Alter its manifest: the model is shared with other releases."""
+    (path,) = Path(repository.url).glob(f"targets/releases/{release.id}/*")
+    flip(path)
+
+
+def test_a_channel_goes_back_past_what_people_decided_against(
+    filled: ReleaseRepository, toy_release: Release, newer_release: Release, third: Release, quick_pull: Pull
+) -> None:
+    filled.publish(third, "production")
+    filled.rollback("production", newer_release.id, "Ada", "mistakes M6")
+    filled.reject(third.id, "Ada", "mistakes M6")
+    lose_release(filled, newer_release)
+    assert f"it names {toy_release.id} again" in repair(filled.store)[-1]
+    assert check(filled, quick_pull, toy_release.id)
+    lose_release(filled, toy_release)
+    assert f"named {toy_release.id}, which is lost, and {third.id} was rejected by Ada on " in repair(filled.store)[-1]
+    assert filled.current("production") is None
+    filled.approve(third.id, *WHO, channel="production")
+    assert quick_pull(filled, "old") == third.id
+
+
+def test_a_pin_and_a_person_who_has_yet_to_decide_are_respected(
+    filled: ReleaseRepository, toy_release: Release, newer_release: Release, third: Release
+) -> None:
+    filled.stage(toy_release, "staging")
+    filled.approve(toy_release.id, *WHO, channel="other")
+    filled.stage(third, "staging")
+    filled.pin("production", *WHO)
+    lose_release(filled, newer_release)
+    lose_release(filled, third)
+    told = " ".join(repair(filled.store))
+    assert f"Channel production named {newer_release.id}, which is lost, and it is pinned: the channel is gone" in told
+    assert f"{third.id}, which is lost, and that release waited there for a person: the channel is gone" in told
+    assert (filled.current("production"), filled.current("staging")) == (None, None)
+    with pytest.raises(PublicationError, match="run `discern release unpin production` first"):
+        filled.publish(toy_release, "production")
+    filled.unpin("production", *WHO)
+    filled.rollback("production", toy_release.id, *WHO)
+
+
+def test_a_history_of_a_later_version_is_not_repaired(
+    filled: ReleaseRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as later:
+        later.setattr(
+            "discern.publication.history.History.to_bytes",
+            lambda history: history.model_dump_json().replace('"action":"pin"', '"action":"freeze"').encode(),
+        )
+        filled.pin("production", *WHO)
+    before = {path: path.read_bytes() for path in Path(filled.url).rglob("*") if path.is_file()}
+    for command in (filled.history, lambda: repair(filled.store)):
+        with pytest.raises(
+            PublicationError, match=r"history\.json has records that are not known here: update discern"
+        ):
+            command()
+    assert {path: path.read_bytes() for path in Path(filled.url).rglob("*") if path.is_file()} == before
+
+
 def test_a_channel_without_a_whole_release_is_gone(filled: ReleaseRepository) -> None:
     for path in Path(filled.url).rglob(f"*.{MODEL_FILE}"):
         path.unlink()
