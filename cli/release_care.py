@@ -114,7 +114,8 @@ def repair(unsigned: bool, repository: str | None, keys: str | None, as_json: bo
 def collect(keep: int, dry_run: bool, repository: str | None, keys: str | None, as_json: bool) -> None:
     """Delete old releases and files that nothing needs.
 
-    What a channel names or was rolled back to stays, and whatever is younger than a day.
+    What a channel names or was rolled back to stays, with what it was enrolled into, and whatever is younger than a
+    day. Files of releases that leave the list go by a collection a day later.
     """
     from discern.publication.collection import collect as delete_unneeded
 
@@ -128,6 +129,7 @@ def collect(keep: int, dry_run: bool, repository: str | None, keys: str | None, 
                 "releases": gone.releases,
                 "files": gone.files,
                 "bytes": gone.bytes,
+                "later": gone.later,
             }
         )
         return
@@ -137,3 +139,5 @@ def collect(keep: int, dry_run: bool, repository: str | None, keys: str | None, 
         tell(name)
     would = "would be" if dry_run else "are"
     tell(f"{len(gone.releases)} releases and {len(gone.files)} files: {gone.bytes / 1e6:,.1f} MB {would} free.")
+    if gone.later:
+        tell(f"{len(gone.later)} files of before go by a collection in a day: devices may be fetching them.")

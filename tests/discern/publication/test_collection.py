@@ -12,9 +12,9 @@ from discern.errors import PublicationError
 from discern.publication.collection import STATES, YOUNG, collect
 from discern.publication.repair import repair
 from discern.publication.repository import ReleaseRepository
-from edge_runtime.core.release import Release
+from edge_runtime.core.release import Release, open_release
 from tests.discern.publication.conftest import Pull
-from tests.edge_runtime.toy_release import COLOURS, build_toy
+from tests.edge_runtime.toy_release import COLOURS, build_toy, enrol_into, read_manifest, write_manifest
 
 WHO = ("Ada", "a test")
 
@@ -55,14 +55,19 @@ def test_releases_beyond_the_last_leave_the_list_and_their_files_go(
     assert names(repository) == before
     assert collect(repository.store, keep=2) == told
     assert set(told.releases) == {releases[0].id, releases[1].id}
-    assert set(told.files) == before - names(repository)
-    assert told.bytes > 0
+    assert before <= names(repository), "a device may be in the middle of a pull"
+    assert told.files == ()
+    assert {name.split("/")[2] for name in told.later if name.startswith("targets/releases/")} == set(told.releases)
     assert listed(repository) == {releases[2].id, releases[3].id}
     assert [record.action for record in repository.history().records[-2:]] == ["retire", "retire"]
+    assert collect(repository.store, keep=2).later == told.later
+    age(repository)
+    gone = collect(repository.store, keep=2)
+    assert (gone.releases, gone.files, gone.later) == ((), told.later, ())
+    assert set(gone.files) == before - names(repository)
+    assert gone.bytes > 0
     assert quick_pull(repository) == quick_pull(repository, "new") == releases[3].id
     assert repair(repository.store) == []
-    age(repository)
-    assert collect(repository.store, keep=2).releases == ()
 
 
 def test_what_a_channel_names_or_was_rolled_back_to_stays(
@@ -76,6 +81,54 @@ def test_what_a_channel_names_or_was_rolled_back_to_stays(
     repository.publish(releases[1], "old-machines")
     assert collect(repository.store, keep=1).releases == ()
     assert listed(repository) == {first, second, third, last}
+
+
+def test_a_device_in_the_middle_of_a_pull_ends_it(
+    repository: ReleaseRepository, releases: list[Release], tmp_path: Path
+) -> None:
+    """What was live a moment ago is fetched file by file, while its successor is published and a collection runs."""
+    repository.publish(releases[0], "production")
+    state = repository.store.state()
+    age(repository)
+    repository.publish(releases[1], "production")
+    assert collect(repository.store, keep=1).releases == (releases[0].id,)
+    assert all(repository.store.download(state, path) for path in state.targets.targets)
+
+
+def test_what_a_release_that_stays_was_enrolled_into_stays(repository: ReleaseRepository, tmp_path: Path) -> None:
+    chain = [build_toy(tmp_path / "trained")]
+    for number in range(3):
+        folder = build_toy(tmp_path / str(number)).folder
+        enrol_into(folder, "purple", (120, 40 + number, 160))
+        manifest = read_manifest(folder)
+        manifest["lineage"]["enrolled_into"] = chain[-1].id
+        chain.append(open_release(folder, write_manifest(folder, manifest)))
+    for release in chain:
+        repository.publish(release, "production")
+    assert collect(repository.store, keep=1).releases == ()
+    other = build_toy(tmp_path / "other", colours={"red": (200, 30, 30), "blue": (30, 30, 200)})
+    repository.publish(other, "production")
+    assert set(collect(repository.store, keep=1).releases) == {release.id for release in chain}
+
+
+@pytest.mark.parametrize("collected", [False, True])
+def test_what_people_decided_outlives_the_newest_list(
+    repository: ReleaseRepository, releases: list[Release], collected: bool
+) -> None:
+    """A repository that was collected is repaired as one that was not; what cannot be trusted is told."""
+    repository.publish(releases[0], "production")
+    repository.stage(releases[1], "staging")
+    repository.reject(releases[1].id, "Ada", "mistakes M6")
+    repository.pin("production", "Ada", "the fair is on")
+    age(repository)
+    if collected:
+        collect(repository.store)
+    newest = max((Path(repository.url) / "metadata").glob("*.targets.json"), key=lambda path: int(path.name[:-13]))
+    newest.unlink()
+    done = repair(repository.store)
+    assert repository.is_held(releases[1].id, "production")
+    assert f"pin {releases[0].id} on production by Ada (the fair is on). Decide again" in done[-1]
+    assert repair(repository.store) == []
 
 
 def test_releases_that_no_history_mentions_go_by_their_age(
@@ -105,8 +158,9 @@ def test_what_is_uploaded_meanwhile_is_young_again(
     """A publisher finds the files of a release there that left the list, and a collection runs before it is done."""
     repository.publish(releases[0], "production")
     repository.publish(releases[1], "production")
-    age(repository)
-    collect(repository.store, keep=1)
+    for _ in range(2):
+        age(repository)
+        collect(repository.store, keep=1)
     repository.publish(releases[0], "production")
     age(repository)
     repository.publish(releases[2], "production")
