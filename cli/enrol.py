@@ -15,15 +15,27 @@ import yaml
 
 from cli.configs import CONFIGS, config_file
 from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json, together
+from cli.publications import next_command, state_of
 from discern.errors import ConfigError
 
 if TYPE_CHECKING:
     from discern.sources.enrolled.ledger import EnrolmentRequest, OfferedPhoto
+    from orchestration.publishing import Publication
 
+LONGEST_NAME, LONGEST_LABEL = 200, 500  # signs that the ledger takes
 SHARED = ("use_case", "keys", "approval", "channels")  # parameters that the enrolment takes from the promotion's config
 
+
+def _user() -> str:
+    """Return the name of the user of this machine, empty where there is none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):
+        return ""
+
+
 asking_options = together(
-    click.option("--by", default=getpass.getuser, help="Who asks.  [default: the user of this machine]"),
+    click.option("--by", default=_user, help="Who asks.  [default: the user of this machine]"),
     click.option("--why", help="The reason, for the record."),
 )
 
@@ -83,8 +95,10 @@ def _run(
     from cli.pipeline_runs import newest, run_pipeline
     from discern.sources.enrolled.ledger import EnrolmentRequest, Ledger
     from orchestration import storage_layout
+    from orchestration.mirrors import channels_of
     from orchestration.pages import enrolment_page
 
+    _check_names(by, [*retired, *(photo.label for photo in offered)])
     parameters = enrolment_parameters(use_case)
     name = parameters["use_case"]
     with stdout_for_json(as_json):
@@ -103,20 +117,45 @@ def _run(
             run_pipeline("enrolment", config)
         publication = newest("enrolment", "enrolment_publication", name).load()
         report = enrolment_page(name, request.id)
+        production = channels_of(name).production
     if as_json:
         tell_json({"use_case": name, "request": request.id, **publication.model_dump(), "report": report})
         return
-    _tell(request, publication, report)
+    tell_publication(request, publication, production, report)
 
 
-def _tell(request: EnrolmentRequest, publication: Any, report: str) -> None:
+def _check_names(by: str, labels: Sequence[str]) -> None:
+    """Refuse a person or a class without a name, or with one that the ledger does not take.
+
+    Raises:
+        ConfigError: there is one; it tells all of them.
+    """
+    problems = []
+    if not (by.strip() and len(by) <= LONGEST_NAME):
+        problems.append(f"nobody is said to ask: say who with --by, in at most {LONGEST_NAME} signs.")
+    if not all(label.strip() and len(label) <= LONGEST_LABEL for label in labels):
+        problems.append(f"a class has no name, or one of more than {LONGEST_LABEL} signs: give it another one.")
+    if problems:
+        raise ConfigError("\n".join(problems))
+
+
+def tell_publication(request: EnrolmentRequest, publication: Publication, production: str, report: str) -> None:
+    """Print what became of a request, and what to do next.
+
+    Args:
+        request: that was asked for.
+        publication: of its release.
+        production: the channel that devices follow.
+        report: address of the page.
+    """
     if publication.channel is None:
         tell(f"Nothing was changed: {publication.reason}.")
         tell_facts({"report": report})
         return
     classes = ", ".join(sorted(request.labels | set(request.retire)))
-    tell(f"Release {publication.release} is live on channel {publication.channel}, with {classes} changed.")
-    tell_facts({"reason": publication.reason, "report": report, "next": "discern-edge pull, on the devices"})
+    state = state_of(publication, production)
+    tell(f"Release {publication.release} {state} on channel {publication.channel}, with {classes} changed.")
+    tell_facts({"reason": publication.reason, "report": report, "next": next_command(publication, production)})
 
 
 def enrolment_parameters(use_case: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from cli.configs import config_arguments, config_file
-from cli.console import example, home, json_option, stdout_for_json, tell, tell_facts, tell_json
+from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json
+from cli.publications import next_command, state_of
 
 FIGURES = ("recall_at_1", "unseen_recall_at_1", "tpir", "tnir", "auroc")  # of the test queries, in this order
 
@@ -77,10 +78,9 @@ def promote(use_case: str | None, config: Path | None, as_json: bool) -> None:
         tell(f"Release {publication.release} is not promoted: {publication.reason}; nothing changes.")
         tell_facts({"report": report})
         return
-    waits = publication.channel != channels.production
-    state = "waits" if waits else "is live"
+    state = state_of(publication, channels.production)
     tell(f"Release {publication.release} {state} on channel {publication.channel}: {publication.reason}.")
-    following = _approve(publication, channels.production) if waits else _pull(publication)
+    following = next_command(publication, channels.production)
     tell_facts({"verdict": verdict, "report": report, "next": following})
 
 
@@ -112,16 +112,3 @@ def _report(release: str) -> str | None:
     reports = Storage(storage_layout.reports())
     pages = reports.glob(f"promotion/{release}-against-*.html")
     return f"{reports.url}/{min(pages, key=reports.age)}" if pages else None
-
-
-def _approve(publication: Any, channel: str) -> str:
-    """Return the command by which a person lets devices have the release."""
-    on = "" if channel == "production" else f" --channel {channel}"
-    return f"discern release approve {publication.release}{on} --by NAME --why REASON"
-
-
-def _pull(publication: Any) -> str:
-    """Return the command by which a device takes the release."""
-    root = home() / "keys" / "root.json"
-    channel = "" if publication.channel == "production" else f" --channel {publication.channel}"
-    return f"discern-edge pull {publication.repository} --root {root}{channel}"

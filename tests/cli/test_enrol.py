@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 import yaml
 
-from cli.enrol import enrolment_parameters
+from cli.enrol import enrolment_parameters, tell_publication
 from cli.main import main
 from discern.errors import ConfigError
+from discern.sources.enrolled.ledger import EnrolmentRequest
+from orchestration.publishing import Publication
 
 
 @pytest.fixture
@@ -92,3 +95,60 @@ def test_a_folder_without_classes_is_refused(
         (tmp_path / made).write_text("no photo")
     assert main(["enrol", "parts", "--from", "new"]) == 1
     assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("enrol", "parts", "", "1.jpg"),
+        ("retire", "parts", ""),
+        ("retire", "parts", "m4", " "),
+        ("retire", "parts", "m" * 501),
+    ],
+)
+@pytest.mark.parametrize("by", ["Ada", "", "A" * 201])
+def test_a_person_and_a_class_have_a_name(
+    configs: Path, tmp_path: Path, command: tuple[str, ...], by: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(configs / "promotion.yaml")
+    (tmp_path / "1.jpg").write_bytes(b"x")
+    assert main([*command, "--by", by]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert any("a class has no name, or one of more than 500 signs" in line for line in told)
+    assert any("say who with --by" in line for line in told) is (by != "Ada")
+    assert len(told) == 1 + (by != "Ada")
+
+
+def test_a_user_without_a_name_is_asked_for_one(
+    configs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(configs / "promotion.yaml")
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)  # as a container has it, whose user is in no list
+    assert main(["retire", "parts", "m4"]) == 1
+    assert capsys.readouterr().err.startswith("nobody is said to ask: say who with --by")
+
+
+@pytest.mark.parametrize(
+    ("channel", "state", "following"),
+    [
+        ("parts-staging", "waits", "discern release approve abc --channel parts-production --by NAME --why REASON"),
+        (
+            "parts-production",
+            "is live",
+            "discern-edge pull /releases --root /home/keys/root.json --channel parts-production",
+        ),
+    ],
+)
+def test_it_is_told_whether_a_release_waits_or_is_live(
+    channel: str, state: str, following: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISCERN_HOME", "/home")
+    now = datetime.now(timezone.utc)
+    request = EnrolmentRequest(use_case="parts", requested=now, by="Ada", retire=("washer-m4",))
+    publication = Publication(release="abc", channel=channel, repository="/releases", reason="Ada asked")
+    tell_publication(request, publication, "parts-production", "enrolment/1.html")
+    told = capsys.readouterr().out
+    assert told.startswith(f"Release abc {state} on channel {channel}, with washer-m4 changed.")
+    assert told.rstrip().endswith(following)
