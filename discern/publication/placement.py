@@ -3,7 +3,8 @@
 Rules kept, each on the very state that is changed:
 - nothing is put on a channel that somebody pinned, nor a release that a person rejected or rolled back from;
 - a release is put over what it was judged against, and over nothing else;
-- what waits for a person is put aside only by a release that was enrolled into it, or by one that goes live.
+- what waits for a person gives way to a newer release; what was enrolled, of which a training may not know, only to one
+  that was enrolled into it or that goes live.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Placement:
         self._check_names(catalogue, self.production, self.judged_against)
         self._check_names(catalogue, self.channel, self.expected)
         if self.is_staged and self.expected == ANY:
-            self._check_nobody_waits(catalogue)
+            self._check_no_enrolment_waits(catalogue)
 
     def note(self, change: Change) -> None:
         """Write down what a change does, if it changes anything; what waits for a person gives way to what is live."""
@@ -102,11 +103,12 @@ class Placement:
                 f"{self.release.id} was judged against {expected or 'none'}: run the pipeline again."
             )
 
-    def _check_nobody_waits(self, catalogue: Catalogue) -> None:
+    def _check_no_enrolment_waits(self, catalogue: Catalogue) -> None:
         waiting = current_or_none(catalogue, self.channel)
-        if waiting in (None, self.release.id, *catalogue.bases(self.release.manifest)):
+        if waiting is None or waiting in (self.release.id, *catalogue.bases(self.release.manifest)):
             return
-        if waiting is not None and catalogue.history.waiting(waiting, self.channel) is not None:
+        was_enrolled = catalogue.manifest(waiting).lineage.enrolled_into is not None
+        if was_enrolled and catalogue.history.waiting(waiting, self.channel) is not None:
             raise PublicationError(
                 f"release {waiting} waits for a person on channel {self.channel!r} of {catalogue.store.url}, and "
                 f"{self.release.id} would take its place: run `discern release approve {waiting}` or `discern release "

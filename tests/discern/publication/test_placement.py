@@ -53,16 +53,18 @@ def test_a_release_is_staged_for_the_channel_that_it_was_rolled_back_from_only_b
         repository.stage(newer_release, "staging", production="production")
 
 
-def test_what_waits_for_a_person_is_not_put_aside(
-    repository: ReleaseRepository, toy_release: Release, newer_release: Release, third: Release
+def test_what_was_enrolled_and_waits_for_a_person_is_not_put_aside(
+    repository: ReleaseRepository, toy_release: Release, newer_release: Release, third: Release, tmp_path: Path
 ) -> None:
+    waiting = enrolled(tmp_path / "enrolled", toy_release)
     repository.stage(toy_release, "staging")
+    repository.stage(waiting, "staging")
     with pytest.raises(
         PublicationError,
-        match=rf"{toy_release.id} waits for a person .* approve {toy_release.id}` or .* reject {toy_release.id}`, then",
+        match=rf"{waiting.id} waits for a person .* approve {waiting.id}` or .* reject {waiting.id}`, then",
     ):
         repository.stage(newer_release, "staging")
-    repository.stage(newer_release, "staging", toy_release.id)
+    repository.stage(newer_release, "staging", waiting.id)
     repository.reject(newer_release.id, *WHO)
     repository.stage(third, "staging")
     assert repository.current("staging") == third.id
