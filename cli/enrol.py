@@ -92,9 +92,10 @@ def _run(
     replace: bool = False,
     retired: Sequence[str] = (),
 ) -> None:
-    from cli.pipeline_runs import newest, run_pipeline
+    from cli.pipeline_runs import run_pipeline
     from discern.sources.enrolled.ledger import EnrolmentRequest, Ledger
     from orchestration import storage_layout
+    from orchestration.artifact_lookup import newest_output
     from orchestration.mirrors import channels_of
     from orchestration.pages import enrolment_page
 
@@ -115,7 +116,8 @@ def _run(
             config = Path(temporary) / "enrolment.yaml"
             config.write_text(yaml.safe_dump({"parameters": {**parameters, "request": request.id}}))
             run_pipeline("enrolment", config)
-        publication = newest("enrolment", "enrolment_publication", name).load()
+        asked = {"request": request.id}  # Somebody else's run may be newer.
+        publication = newest_output("enrolment_pipeline", "enrolment_publication", name, asked).load()
         report = enrolment_page(name, request.id)
         production = channels_of(name).production
     if as_json:
@@ -161,7 +163,7 @@ def tell_publication(request: EnrolmentRequest, publication: Publication, produc
 def enrolment_parameters(use_case: str) -> dict[str, Any]:
     """Return the parameters of the enrolment pipeline, by the configs of a use case.
 
-    Channels, keys and approval are the promotion's; `enrolment.yaml` may say more, and need not be there.
+    Channels, keys, approval, floors and budgets are the promotion's; `enrolment.yaml` may say more, and need not exist.
 
     Raises:
         ConfigError: the use case has no promotion config, or a config cannot be read.
@@ -171,6 +173,8 @@ def enrolment_parameters(use_case: str) -> dict[str, Any]:
     promotion = config_file(use_case, None, "promotion")
     parameters = read_config(promotion, os.environ).get("parameters") or {}
     shared = {"use_case": use_case} | {name: parameters[name] for name in SHARED if name in parameters}
+    if "gates" in parameters:
+        shared["limits"] = parameters["gates"]
     own = CONFIGS / use_case / "enrolment.yaml"
     if own.is_file():
         shared |= read_config(own, os.environ).get("parameters") or {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -42,19 +43,22 @@ def runs(
     )
 
 
-def newest_output(pipeline: str, artifact: str, use_case: str) -> ArtifactVersionResponse:
+def newest_output(
+    pipeline: str, artifact: str, use_case: str, parameters: Mapping[str, Any] = MappingProxyType({})
+) -> ArtifactVersionResponse:
     """Return what the newest completed run gave out under the name `artifact`.
 
     Args:
         pipeline: the pipeline's name.
         artifact: the artifact's name.
         use_case: the tag of the run.
+        parameters: those that the run has, among others.
 
     Raises:
         ConfigError: there is none in the active artifact store.
     """
     for run in runs(pipeline, use_case):
-        for version in _outputs(run):
+        for version in _outputs(run) if parameters.items() <= (run.config.parameters or {}).items() else ():
             if version.artifact.name == artifact and is_here(version):
                 return version
     raise _missing(pipeline, artifact, use_case)

@@ -28,14 +28,19 @@ def settle(repository: ReleaseRepository, use_case: str, production: str | None)
 
 
 def enrolled_chain(repository: ReleaseRepository, release: str) -> tuple[frozenset[str], datetime]:
-    """Return the releases that a release was enrolled from, itself among them, and when the first of them was trained.
+    """Return the releases that a release was enrolled from, itself among them, and when the first of them was built.
+
+    The chain ends at the release that was trained, or at one whose own base was collected: what counted when that one
+    was built is in it.
 
     Raises:
-        PublicationError: one of them is not in the repository, or is altered.
+        PublicationError: the release is not in the repository, or one of them is altered.
     """
-    chain = [release]
+    chain, here = [release], {published.id for published in repository.releases()}
     manifest = repository.manifest(release)
-    while manifest.lineage.enrolled_into is not None:
-        chain.append(manifest.lineage.enrolled_into)
-        manifest = repository.manifest(chain[-1])
+    while (base := manifest.lineage.enrolled_into) is not None:
+        chain.append(base)
+        if base not in here:
+            break
+        manifest = repository.manifest(base)
     return frozenset(chain), manifest.created

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import steps.enrolment
 from discern.enrolment.gates import EnrolmentGates
+from discern.evaluation.gates import GateConfig
 from discern.publication.channels import Approval, Channels
 from orchestration.checked_pipeline import checked_pipeline
 
@@ -14,6 +15,7 @@ def enrolment_pipeline(
     request: str,
     keys: str | None = None,
     gates: EnrolmentGates = EnrolmentGates(),
+    limits: GateConfig = GateConfig(),
     approval: Approval = "automatic",
     channels: Channels = Channels(),
 ) -> None:
@@ -24,6 +26,8 @@ def enrolment_pipeline(
         request: id of what somebody asked for; `discern enrol` and `discern retire` write it.
         keys: path or address of the folder with `signers.json` and `root.json`; beside the artifact store without it.
         gates: what the changed release must keep to.
+        limits: the promotion's `gates`, of which the floors and budgets hold here too; the command takes them from
+            `promotion.yaml`.
         approval: `manual` stops at the staging channel.
         channels: names of the two channels.
     """
@@ -32,7 +36,7 @@ def enrolment_pipeline(
     from steps.enrolment.publish import publish
 
     candidate, decision, _ = enrol(
-        request=request, use_case=use_case, keys=keys, channel=channels.production, gates=gates
+        request=request, use_case=use_case, keys=keys, channel=channels.production, gates=gates, limits=limits
     )
     publish(
         candidate=candidate,

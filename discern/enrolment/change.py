@@ -33,7 +33,7 @@ class GalleryChange:
 
 
 def apply_change(gallery: EnrolledPhotos, change: GalleryChange) -> EnrolledPhotos:
-    """Return the enrolled photos after the change; a photo that its class holds already is not added twice.
+    """Return the enrolled photos after the change; no class holds a photo twice.
 
     Raises:
         DataError: the change cannot be made; the sentence says all that is wrong with it.
@@ -41,8 +41,9 @@ def apply_change(gallery: EnrolledPhotos, change: GalleryChange) -> EnrolledPhot
     check_change(gallery, change)
     dropped = change.replaced | change.retired
     kept = gallery.select([label not in dropped for label in gallery.labels])
-    held = set(zip(kept.labels, kept.sha256, strict=True))
-    new = [(label, sha256) not in held for label, sha256 in zip(change.added.labels, change.added.sha256, strict=True)]
+    held = set(kept.named)
+    first = {photo: row for row, photo in reversed(list(enumerate(change.added.named)))}
+    new = [photo not in held and first[photo] == row for row, photo in enumerate(change.added.named)]
     return kept.with_further(change.added.select(new))
 
 
@@ -69,7 +70,7 @@ def check_change(gallery: EnrolledPhotos, change: GalleryChange) -> None:
 
 def told(gallery: EnrolledPhotos, change: GalleryChange) -> list[str]:
     """Return what the change does, a line a class."""
-    before, added = Counter(gallery.labels), Counter(change.added.labels)
+    before, added = Counter(gallery.labels), Counter(label for label, _ in set(change.added.named))
     lines = []
     for label, photos in sorted(added.items()):
         if label not in before:

@@ -1,12 +1,21 @@
-"""Photos that somebody wants to enrol, as the model of a release sees them."""
+"""Photos that somebody wants to enrol, as the model of a release sees them.
+
+A photo that is given twice under one label counts once, and near-duplicates are one picture: that one of them is found
+by the other says nothing of what a device sees next.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from discern.datasets.disjoint_sets import DisjointSets
+from discern.datasets.ingest.cleaning import CleaningConfig
+from discern.datasets.ingest.image_facts import measure_shown
+from discern.datasets.ingest.near_duplicates import Pictures, candidates, confirm
 from discern.datasets.photo_set import THUMBNAIL
 from discern.errors import DataError
 from discern.evaluation.gallery import Vectors, embed_batches
@@ -30,12 +39,16 @@ class NewPhotos:
         enrolled: the photos as a gallery holds them.
         thumbnails: n pictures, [96, 96, 3] uint8 each.
         faults: n sentences on why a photo cannot be used; "" where it can.
+        pictures: n numbers; near-duplicates of one label have the same one, the place of the first of them.
+        notes: n sentences on what else was given of the same picture; "" where nothing was.
     """
 
     names: list[str]
     enrolled: EnrolledPhotos
     thumbnails: list[Pixels]
     faults: list[str]
+    pictures: list[int]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,7 @@ class _Seen:
     pixels: Pixels
     thumbnail: Pixels
     fault: str
+    phash: int
 
 
 def read_photos(release: Release, model: OnnxEmbedder, offered: Sequence[OfferedPhoto]) -> NewPhotos:
@@ -51,11 +65,14 @@ def read_photos(release: Release, model: OnnxEmbedder, offered: Sequence[Offered
     Args:
         release: its preprocessing and its limits of photos count.
         model: its embedding model, loaded.
-        offered: the photos; there may be none.
+        offered: the photos; there may be none. One that is there twice under one label is read once.
 
     Raises:
         DataError: photos cannot be decoded; the sentence names all of them.
     """
+    times = Counter((photo.label, sha256_bytes(photo.data)) for photo in offered)
+    first = {(photo.label, photo.data): photo for photo in reversed(offered)}
+    offered = [photo for photo in offered if photo is first[photo.label, photo.data]]
     seen = [look for _, look in map_ahead(lambda photo: _look(release, photo), offered)]
     problems = [str(one) for one in seen if isinstance(one, ImageError)]
     if problems:
@@ -64,14 +81,39 @@ def read_photos(release: Release, model: OnnxEmbedder, offered: Sequence[Offered
     vectors: Vectors = np.empty((0, release.dim), np.float32)
     if good:
         vectors = embed_batches(model, np.stack([one.pixels for one in good]))
+    names, labels = [photo.name for photo in offered], [photo.label for photo in offered]
+    enrolled = EnrolledPhotos(vectors, labels, [sha256_bytes(photo.data) for photo in offered])
+    pictures = _pictures(labels, good)
     return NewPhotos(
-        names=[photo.name for photo in offered],
-        enrolled=EnrolledPhotos(
-            vectors, [photo.label for photo in offered], [sha256_bytes(photo.data) for photo in offered]
-        ),
+        names=names,
+        enrolled=enrolled,
         thumbnails=[one.thumbnail for one in good],
         faults=[one.fault for one in good],
+        pictures=pictures,
+        notes=[
+            _note(times[photo], "" if picture == place else names[picture])
+            for place, (photo, picture) in enumerate(zip(enrolled.named, pictures, strict=True))
+        ],
     )
+
+
+def _pictures(labels: Sequence[str], seen: Sequence[_Seen]) -> list[int]:
+    """Return the place [n] of the first photo of one label that shows nearly the same."""
+    sets, limits = DisjointSets(len(seen)), CleaningConfig()
+    views = Pictures(lambda place: seen[place].pixels)
+    hashes = np.array([one.phash for one in seen], dtype=np.uint64)
+    near = candidates(hashes, np.ones(len(seen), dtype=bool), limits.near_distance, views)
+    near = near[[labels[first] == labels[second] for first, second in near.tolist()]] if len(near) else near
+    for pair in confirm(near, views, limits.near_similarity, limits.near_change, sets.together):
+        sets.join(pair.first, pair.second)
+    return [sets.root(place) for place in range(len(seen))]
+
+
+def _note(times: int, alike: str) -> str:
+    """Say that a photo was given so many times, or is nearly the one of the name `alike`."""
+    given = f"given {times} times, counted once" if times > 1 else ""
+    same = f"nearly the same picture as {alike}: both count as one" if alike else ""
+    return "; ".join(filter(None, (given, same)))
 
 
 def _look(release: Release, photo: OfferedPhoto) -> _Seen | ImageError:
@@ -81,4 +123,4 @@ def _look(release: Release, photo: OfferedPhoto) -> _Seen | ImageError:
         return error
     pixels = release.preprocessing.apply(rgb)
     fault = unusable(rgb, pixels, release.preprocessing, release.photo_limits)
-    return _Seen(pixels, THUMBNAIL.apply(rgb), fault)
+    return _Seen(pixels, THUMBNAIL.apply(rgb), fault, measure_shown(pixels).phash)

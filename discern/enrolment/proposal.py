@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from discern.enrolment.change import GalleryChange, apply_change
 from discern.enrolment.photos import NewPhotos
 from discern.errors import DataError
-from discern.evaluation.gallery import GalleryConfig
+from discern.evaluation.gallery import GalleryConfig, Vectors
 from discern.evaluation.gallery_doctor import PhotoReport, examine_photos
 from discern.evaluation.gallery_fit import FittedGallery, fit_galleries, scores_elsewhere
-from discern.evaluation.metrics import Metrics, measure
+from discern.evaluation.metrics import Metrics, measure, named
 from discern.evaluation.probability_calibration import fit_calibrator
-from discern.evaluation.retrieval import SearchResults
+from discern.evaluation.retrieval import Queries, SearchResults
 from discern.releases.derived import DerivedParts, build_derived
 from discern.releases.enrolled_gallery import as_enrolled_by
 from discern.releases.enrolment_data import EnrolledPhotos, EnrolmentData, read_enrolment_data
@@ -27,6 +27,10 @@ from edge_runtime.core.decision import Calibrator, DecisionRule
 from edge_runtime.core.identify import Identifier
 from edge_runtime.core.images import encode_jpeg
 from edge_runtime.core.release import Release
+
+
+class UnchangedError(DataError):
+    """Everything that is to be enrolled is enrolled already."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Proposal:
         base_rule: of the base.
         base_metrics: of the same queries under it.
         reports: on each photo of the classes that changed.
+        asked_before: the new photos in the gallery of the base; None where there are none.
+        elsewhere: whether photos of other things are refused, after and before; None where the base carries none.
         data_before: what this enrolment needed.
         data: what the next enrolment needs.
     """
@@ -64,6 +70,8 @@ class Proposal:
     base_rule: DecisionRule
     base_metrics: Metrics
     reports: tuple[PhotoReport, ...]
+    asked_before: SearchResults | None
+    elsewhere: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None
     data_before: EnrolmentData
     data: EnrolmentData
 
@@ -71,6 +79,17 @@ class Proposal:
     def new_labels(self) -> frozenset[str]:
         """The classes that the base does not enrol."""
         return self.change.changed - set(self.base.labels)
+
+    @property
+    def begun(self) -> frozenset[str]:
+        """The classes of which no photo was enrolled before, or none counts any more."""
+        return self.new_labels | self.change.replaced
+
+    @property
+    def new_reports(self) -> list[PhotoReport]:
+        """The reports on photos that their class did not have before."""
+        held = {photo for photo in self.data_before.gallery.named if photo[0] not in self.change.replaced}
+        return [report for report in self.reports if self.gallery.named[report.row] not in held]
 
 
 def propose(
@@ -91,14 +110,15 @@ def propose(
         retired: labels whose photos are all dropped.
 
     Raises:
-        DataError: the change cannot be made, or changes nothing.
+        DataError: the change cannot be made.
+        UnchangedError: it changes nothing.
         PublicationError: nothing can be enrolled into `base`.
     """
     data = read_enrolment_data(base)
     change = GalleryChange(new.enrolled, replaced, retired)
     gallery = apply_change(data.gallery, change)
     if gallery.labels == data.gallery.labels and gallery.sha256 == data.gallery.sha256:
-        raise DataError("every photo is enrolled already: nothing was changed.")
+        raise UnchangedError("every photo is enrolled already: nothing was changed.")
     config = as_enrolled_by(base, GalleryConfig())
     elsewhere = data.elsewhere
     (fitted,) = fit_galleries(
@@ -127,7 +147,11 @@ def propose(
         metrics=measure(after, rule, calibrator, foreign),
         base_rule=identifier.rule,
         base_metrics=measure(before, identifier.rule, identifier.calibrator),
-        reports=tuple(_reports(gallery, change, config, rule, data)),
+        reports=tuple(_reports(gallery, new, change, config, rule, data)),
+        asked_before=_asked_before(base, identifier, new),
+        elsewhere=None
+        if elsewhere is None or foreign is None
+        else (~named(foreign, rule, calibrator), _refused(identifier, elsewhere.measuring)),
         data_before=data,
         data=replace(data, gallery=gallery),
     )
@@ -156,21 +180,41 @@ def build_proposal(folder: Path, proposal: Proposal) -> Release:
 
 
 def _reports(
-    gallery: EnrolledPhotos, change: GalleryChange, config: GalleryConfig, rule: DecisionRule, data: EnrolmentData
+    gallery: EnrolledPhotos,
+    new: NewPhotos,
+    change: GalleryChange,
+    config: GalleryConfig,
+    rule: DecisionRule,
+    data: EnrolmentData,
 ) -> list[PhotoReport]:
     rows = {row for row, label in enumerate(gallery.labels) if label in change.changed}
     if not rows:
         return []
-    reports = examine_photos(gallery.vectors, gallery.labels, config, rule, data.test)
+    picture_of = dict(zip(new.enrolled.named, new.pictures, strict=True))
+    # Photos of before have no pixels here: each is a picture of its own, behind the new ones.
+    pictures = [picture_of.get(photo, len(picture_of) + row) for row, photo in enumerate(gallery.named)]
+    reports = examine_photos(gallery.vectors, gallery.labels, config, rule, data.test, pictures)
     return [report for report in reports if report.row in rows]
+
+
+def _refused(identifier: Identifier, photos: Vectors) -> NDArray[np.bool_]:
+    """Return [n] whether a release answers `unknown` to embedded photos."""
+    return ~named(identifier.index.best_classes(photos, 2)[1], identifier.rule, identifier.calibrator)
+
+
+def _asked_before(base: Release, identifier: Identifier, new: NewPhotos) -> SearchResults | None:
+    """Ask the release that changes for the new photos."""
+    if not new.names:
+        return None
+    asked = Queries(new.enrolled.vectors, new.enrolled.labels)
+    return asked.search_index(identifier.index, base.labels).stated_by(identifier.calibrator)
 
 
 def _thumbnails(proposal: Proposal) -> dict[str, bytes]:
     """Show a class that is new or replaced by its first new photo."""
-    shown = proposal.new_labels | proposal.change.replaced
     pictures: dict[str, bytes] = {}
     for label, thumbnail in zip(proposal.new.enrolled.labels, proposal.new.thumbnails, strict=True):
-        if label in shown and label not in pictures:
+        if label in proposal.begun and label not in pictures:
             pictures[label] = encode_jpeg(thumbnail)
     return pictures
 

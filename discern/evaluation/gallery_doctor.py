@@ -1,9 +1,9 @@
 """What each enrolled photo does for the answers: its own answer without it, its help and its harm; pure.
 
-A photo is asked in the gallery without itself. One that gets another class's name may have the wrong label; one that
-gets no name shows its class as no other photo does. Help and harm are counted on queries: of those answered right,
-the photo helps where the answer is wrong without it; of those answered wrong, it harms where the answer is right
-without it.
+A photo is asked in the gallery without itself, and without its near-duplicates where these are named. One that gets
+another class's name may have the wrong label; one that gets no name shows its class as no other photo does. Help and
+harm are counted on queries: of those answered right, the photo helps where the answer is wrong without it; of those
+answered wrong, it harms where the answer is right without it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PhotoReport:
     Attributes:
         row: the photo.
         label: of its class.
-        own_score: of its class in the gallery without it; None where it is the only photo of its class.
+        own_score: of its class in the gallery without it; None where its class has no other picture.
         other: the nearest other class; None where there is no other.
         other_score: the score of that class.
         answer: the label that the photo gets in the gallery without it; None is `unknown`.
@@ -74,7 +74,12 @@ class CurvePoint:
 
 
 def examine_photos(
-    vectors: Vectors, labels: Sequence[str], config: GalleryConfig, rule: DecisionRule, queries: Queries
+    vectors: Vectors,
+    labels: Sequence[str],
+    config: GalleryConfig,
+    rule: DecisionRule,
+    queries: Queries,
+    pictures: Sequence[int] | None = None,
 ) -> list[PhotoReport]:
     """Report on every enrolled photo.
 
@@ -84,6 +89,8 @@ def examine_photos(
         config: how they are enrolled; nothing is left to choose.
         rule: decides.
         queries: on which help and harm are counted.
+        pictures: n numbers; photos of one number are near-duplicates, and are left out together when one of them is
+            asked. Without it each photo is a picture of its own.
 
     Raises:
         DataError: as `enrol`, or there is no query.
@@ -93,7 +100,8 @@ def examine_photos(
     represent: Represent = "prototype" if config.represent == "prototype" else "exemplars"
     number_of = {label: number for number, label in enumerate(gallery.labels)}
     classes = np.array([number_of[label] for label in labels], dtype=np.int64)
-    own = _own_scores(vectors, classes, represent) - _offsets(gallery)[classes]
+    shows = np.arange(len(labels)) if pictures is None else np.asarray(pictures)
+    own = _own_scores(vectors, classes, shows, represent) - _offsets(gallery)[classes]
     helps, harms = _help_and_harm(vectors, classes, gallery, represent, rule, queries)
     others, other_scores = without(*gallery.index.best_classes(vectors, NEAREST), classes)
     named = _named_photos(own, other_scores, rule)
@@ -190,13 +198,26 @@ def _offsets(gallery: Gallery) -> Vectors:
     return np.zeros(len(gallery.labels), np.float32) if gallery.offsets is None else gallery.offsets
 
 
-def _own_scores(vectors: Vectors, classes: NDArray[np.int64], represent: Represent) -> Vectors:
-    """Return the cosine [n] of each photo with its class without it; -inf where nothing else is in its class."""
+def _own_scores(
+    vectors: Vectors, classes: NDArray[np.int64], pictures: NDArray[np.int64], represent: Represent
+) -> Vectors:
+    """Return the cosine [n] of each photo with its class without its picture; -inf where no other is in its class."""
     scores = np.full(len(vectors), -np.inf, dtype=np.float32)
     for _, rows in _by_class(classes):
-        if len(rows) > 1:
-            scores[rows] = np.diagonal(_scores_without_each(vectors[rows], vectors[rows], represent))
+        others = pictures[rows][:, None] != pictures[rows][None]
+        scores[rows] = np.where(others.any(axis=1), _scores_with(vectors[rows], others, represent), -np.inf)
     return scores
+
+
+def _scores_with(photos: Vectors, others: NDArray[np.bool_], represent: Represent) -> Vectors:
+    """Return the cosine [p] of each of `photos` [p, d] with the class of its `others` [p, p]."""
+    if represent == "prototype":
+        means = others.astype(np.float32) @ photos
+        lengths = np.linalg.norm(means, axis=1)
+        cosines: Vectors = (means * photos).sum(axis=1) / np.where(lengths > 0, lengths, np.inf)
+        return cosines
+    best: Vectors = np.where(others, photos @ photos.T, -np.inf).max(axis=1)
+    return best
 
 
 def _by_class(classes: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:

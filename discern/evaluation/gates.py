@@ -202,7 +202,7 @@ def already_in_production(release: str) -> PromotionDecision:
 
 def apply_floors(candidate: AnsweredQueries, config: GateConfig) -> PromotionDecision:
     """Decide where nothing is in production yet: the candidate must reach the floors of `config`."""
-    return _decide(_own_gates(candidate, config), "nothing is in production, and every floor is reached", candidate)
+    return _decide(own_gates(candidate, config), "nothing is in production, and every floor is reached", candidate)
 
 
 def apply_gates(
@@ -230,7 +230,7 @@ def apply_gates(
         if not np.array_equal(candidate.truth, other.truth) or len(groups) != len(candidate.truth):
             raise ValueError("candidate and production answered different queries")
     drawn = _drawn(candidate.truth, groups)
-    own = [*_own_gates(candidate, config), _latency_ratio_gate(candidate, production, config)]
+    own = [*own_gates(candidate, config), _latency_ratio_gate(candidate, production, config)]
     differences = _differences(candidate, production, drawn)
     if lacking := _lacking(candidate.truth, drawn, config):
         gate = GateResult(name="enough to tell", passed=False, detail=lacking + _seen(differences), told=False)
@@ -257,7 +257,7 @@ def with_gates(decision: PromotionDecision, further: Sequence[GateResult]) -> Pr
     return decision.model_copy(update=update)
 
 
-def _own_gates(candidate: AnsweredQueries, config: GateConfig) -> list[GateResult]:
+def own_gates(candidate: AnsweredQueries, config: GateConfig) -> list[GateResult]:
     """Return the gates that need no other release: the floors and the budgets."""
     floors = config.floors(candidate.metrics)
     return [*(_floor_gate(name, *pair) for name, pair in floors.items()), *_budget_gates(candidate, config)]
@@ -367,14 +367,15 @@ def _class_gate(
             "allow any loss by `gates.class_loses: 1`"
         )
         return GateResult(name=gate, passed=False, detail=detail, told=False)
-    losing = [f"{label} loses {share:.0%}" for label, share in found.losing if share > config.class_loses]
+    shown = [f"{label} loses {share:.0%}" for label, share in found.losing]
+    too_much = sum(share > config.class_loses for _, share in found.losing)
     few = found.classes - found.tested
     unseen = f"; {counted(few, 'class has', 'classes have')} too few queries to show any" if few else ""
     detail = (
-        f"{', '.join(losing) or 'none is shown to lose'}, {config.class_loses:.0%} of its queries may be lost; a class "
+        f"{', '.join(shown) or 'none is shown to lose'}, {config.class_loses:.0%} of its queries may be lost; a class "
         f"that loses {found.least_queries} and wins none would be seen{unseen}"
     )
-    return GateResult(name=gate, passed=not losing, detail=detail)
+    return GateResult(name=gate, passed=not too_much, detail=detail)
 
 
 def _past_gates(

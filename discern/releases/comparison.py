@@ -2,7 +2,7 @@
 
 What is judged is what ships: each release answers by its own model, index and rule. Where the catalogues differ the
 figures are those of the queries that all were asked alike; classes that the candidate adds are judged by its floor, and
-a class that it lacks must have been retired.
+a class that it lacks must have been retired, and none that was retired comes back.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def compare_releases(
         version: holds the test queries.
         gates: the limits.
         past: releases that were in production before; the candidate must not fall behind the best of them.
-        retired: classes that the candidate may lack.
+        retired: classes that the candidate may lack, and must not have.
 
     Raises:
         DataError: the version has no test queries of enrolled classes.
@@ -276,17 +276,33 @@ def _catalogue_gates(
     retired: Collection[str],
     gates: GateConfig,
 ) -> list[GateResult]:
-    """Judge the classes that one of the two enrols: none may get lost, and new ones must be found."""
+    """Judge the classes that one of the two enrols: none may get lost or come back, and new ones must be found."""
+    new = set(candidate.release.labels)
+    back = _retired_gate(sorted(new & set(retired)))
     if production is None:
-        return []
-    new, old = set(candidate.release.labels), set(production.labels)
-    return [_lost_gate(sorted(old - new - set(retired))), *_found_gate(common, candidate, sorted(new - old), gates)]
+        return [back]
+    old = set(production.labels)
+    lost, gained = sorted(old - new - set(retired)), sorted(new - old)
+    return [back, _lost_gate(lost), *_found_gate(common, candidate, gained, gates)]
+
+
+def _retired_gate(back: Sequence[str]) -> GateResult:
+    """What a person took out comes back by a person alone."""
+    detail = (
+        f"{_shown(back)} retired, and in the candidate: run data and training again, which leave out what is retired, "
+        "or enrol it again (`discern enrol`)"
+    )
+    return GateResult(name="no retired class", passed=not back, detail=detail if back else "the candidate has none")
+
+
+def _shown(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - SHOWN} more" if len(labels) > SHOWN else ""
+    return f"{', '.join(labels[:SHOWN])}{more}"
 
 
 def _lost_gate(lost: Sequence[str]) -> GateResult:
-    more = f" and {len(lost) - SHOWN} more" if len(lost) > SHOWN else ""
     detail = (
-        f"{', '.join(lost[:SHOWN])}{more} in production and not in the candidate: add their photos to the next "
+        f"{_shown(lost)} in production and not in the candidate: add their photos to the next "
         "dataset version, or retire them (`discern retire`)"
     )
     return GateResult(name="no class is lost", passed=not lost, detail=detail if lost else "production has no other")

@@ -25,6 +25,7 @@ from edge_runtime.core.release import ENROLMENT_FILE, Release
 from edge_runtime.files import sha256_bytes
 
 FORMAT = 1
+MEND = "train and promote a new release, then enrol."
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class EnrolledPhotos:
     vectors: Vectors
     labels: list[str]
     sha256: list[str]
+
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """The label and the SHA-256 of each photo, which name it."""
+        return list(zip(self.labels, self.sha256, strict=True))
 
     def select(self, chosen: Sequence[bool] | NDArray[np.bool_]) -> EnrolledPhotos:
         """Return the photos where `chosen` [n] is true."""
@@ -117,7 +123,7 @@ class EnrolmentData:
             curve = tuple(CurvePoint(photos, tpir) for photos, tpir in stated["curve"])
             return cls(gallery, validation, test, stated["trained_answers"], elsewhere, curve)
         except (ValueError, KeyError, IndexError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-            raise PublicationError(f"{where} is damaged ({error}): publish the release again.") from None
+            raise PublicationError(f"{where} is damaged ({error}): {MEND}") from None
 
 
 def read_enrolment_data(release: Release) -> EnrolmentData:
@@ -134,9 +140,9 @@ def read_enrolment_data(release: Release) -> EnrolmentData:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise PublicationError(f"{path} cannot be read ({error.strerror}): fetch the release again.") from None
+        raise PublicationError(f"{path} cannot be read ({error.strerror}): {MEND}") from None
     if sha256_bytes(data) != entry.sha256:
-        raise PublicationError(f"{path} was altered (its SHA-256 is not the stated one): fetch the release again.")
+        raise PublicationError(f"{path} was altered (its SHA-256 is not the stated one): {MEND}")
     return EnrolmentData.from_bytes(data, str(path))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -39,6 +39,7 @@ class ShownPhoto:
         taken_for: a picture of the class that it was taken for or is nearest to; None where that is its own.
         other: the label of that class.
         advice: what to do with it; empty where nothing is to be done.
+        note: what else was given of the same picture; empty where nothing was.
     """
 
     picture: Picture
@@ -48,6 +49,7 @@ class ShownPhoto:
     taken_for: Picture | None
     other: str
     advice: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def enrolment_summary(
     figures = {"new photos": f"{len(proposal.new.names)}", "classes": f"{len(release.labels)}"}
     for name in ("TPIR", "TNIR"):
         if name in decision.differences:
-            figures[f"{name} of the other classes"] = f"{decision.differences[name].difference:+.3f}"
+            figures[f"{name} of the classes of before"] = f"{decision.differences[name].difference:+.3f}"
     return PageSummary(
         kind="enrolment",
         use_case=request.use_case,
@@ -158,6 +160,8 @@ def _head(decision: PromotionDecision) -> Head:
     if decision.promote:
         return Head("good", "Enrolled", decision.reason)
     failed = [gate.name for gate in decision.gates if not gate.passed]
+    if decision.outcome == "cannot be told":
+        return Head("wait", "Waits for a person", decision.reason)
     return Head("bad", "Not enrolled", f"{len(failed)} of {len(decision.gates)} gates failed: {', '.join(failed)}")
 
 
@@ -203,7 +207,8 @@ def _photos(
         number = place.get((report.label, proposal.gallery.sha256[report.row]))
         if number is not None:
             picture = Picture(data_uri(new.thumbnails[number]), f"Photo of {report.label}")
-            shown.append(_photo(picture, new.names[number], new.faults[number], report, picture_of))
+            photo = _photo(picture, new.names[number], new.faults[number], report, picture_of)
+            shown.append(replace(photo, note=new.notes[number]))
     return sorted(shown, key=lambda one: {"bad": 0, "wait": 1, "good": 2}[one.kind])
 
 
@@ -214,7 +219,7 @@ def _photo(
     if report.answer == report.label:
         kind, answer, advice = "good", "found when it is left out of the gallery", ""
     elif report.own_score is None:
-        kind, answer, advice = "wait", "it is the only photo of its class", "add another photo"
+        kind, answer, advice = "wait", "its class has no other picture", "add another photo"
     elif report.answer is None:
         kind, answer, advice = "wait", "left out of the gallery it gets no name", "add a photo that looks like it"
     else:

@@ -1,4 +1,8 @@
-"""Sign and publish what was enrolled, and note that it is live."""
+"""Note what is about to be published, then sign and publish it.
+
+The note comes first and counts for nothing until the channel names the release: a run that is cut off between the two
+loses no class, for whoever looks at the channel next lets the note count.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +35,8 @@ def publish(
     why = f" ({asked.why})" if asked.why else ""
     # The signed history says who asked.
     decided = decision.model_copy(update={"reason": f"{asked.by} asked{why}: {decision.reason}"})
-    publication = publish_release(
+    if decision.outcome != "refused":
+        ledger.publish(asked, candidate.id, live=False)
+    return publish_release(
         candidate, decided, use_case, keys, approval, channels, expected=candidate.manifest.lineage.enrolled_into
     )
-    if publication.channel is not None:
-        ledger.publish(asked, candidate.id, live=publication.channel == channels.production)
-    return publication

@@ -24,6 +24,7 @@ from discern.sources.enrolled.ledger import Ledger
 from edge_runtime.core.release import Release
 from orchestration import storage_layout
 from orchestration.caching import by_code, code_of
+from orchestration.enrolment_ledger import settle
 from orchestration.pages import page_origin
 from orchestration.signing import release_repository
 
@@ -58,6 +59,8 @@ def compare(
         decision = already_in_production(candidate.id)
         return decision, HTMLString(empty_report(candidate, decision, origin=page_origin()))
     repository = release_repository(keys)
+    # A run that was cut off after it published left the ledger behind the channel.
+    settle(repository, candidate.manifest.name, production or None)
     retired = Ledger(storage_layout.enrolments(candidate.manifest.name)).state().retired
     with tempfile.TemporaryDirectory(prefix="production-") as folder:
         current = repository.fetch(production, Path(folder) / production) if production else None
@@ -73,10 +76,15 @@ def compare(
 
 
 def _past(repository: ReleaseRepository, channel: str, but: Collection[str]) -> list[str]:
-    """Return the releases that the channel named before, and that are worth holding the candidate against."""
-    named = [release for release in repository.history().named_by(channel) if release not in but]
-    here = {release.id for release in repository.releases()}
-    return best_of_the_past({release: repository.manifest(release).metrics for release in named if release in here})
+    """Return the releases that the channel named before, and that are worth holding the candidate against.
+
+    One that a person rejected or rolled back from is no measure for others.
+    """
+    history = repository.history()
+    here = {release.id for release in repository.releases()} - set(but)
+    named = [release for release in history.named_by(channel) if release in here]
+    good = [release for release in named if not history.held(release, channel)]
+    return best_of_the_past({release: repository.manifest(release).metrics for release in good})
 
 
 def _publish(

@@ -26,9 +26,7 @@ def write(path: Path, **parameters: object) -> None:
     path.write_text(yaml.safe_dump({"parameters": parameters}))
 
 
-def test_channels_and_keys_are_the_promotions_and_its_gates_are_not(
-    configs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_channels_keys_and_limits_are_the_promotions(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYS", "/secret/keys")
     channels = {"production": "parts-production", "staging": "parts-staging"}
     write(configs / "promotion.yaml", keys="${KEYS}", channels=channels, approval="manual", gates={"worse_by": 0.02})
@@ -37,6 +35,7 @@ def test_channels_and_keys_are_the_promotions_and_its_gates_are_not(
         "keys": "/secret/keys",
         "channels": channels,
         "approval": "manual",
+        "limits": {"worse_by": 0.02},
     }
 
 

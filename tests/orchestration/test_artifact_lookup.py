@@ -96,6 +96,14 @@ def test_newest_output_is_of_the_newest_completed_run_of_the_use_case(history: H
         newest_output("data_pipeline", "nothing", USE_CASE)
 
 
+def test_newest_output_may_be_asked_of_a_run_with_certain_parameters(history: History) -> None:
+    """Two people who run a pipeline at once each find their own."""
+    found = newest_output("data_pipeline", "dataset_version", USE_CASE, {"now": "2", "splits": {"seed": 0}})
+    assert found.id == checked(history.more).id
+    with pytest.raises(ConfigError, match="holds no 'dataset_version'"):
+        newest_output("data_pipeline", "dataset_version", USE_CASE, {"now": "none"})
+
+
 def test_newest_input_is_what_the_step_of_the_newest_run_took_in(history: History) -> None:
     dataset = newest_input("training_pipeline", "assemble", "dataset", USE_CASE)
     assert dataset.id == checked(history.first).id == checked(history.again).id

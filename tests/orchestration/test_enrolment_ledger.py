@@ -34,6 +34,13 @@ def test_a_chain_ends_at_the_release_that_was_trained(
     assert enrolled_chain(repository, candidate.id) == ({candidate.id}, candidate.created)
 
 
+def test_a_chain_ends_where_a_release_was_collected(
+    repository: ReleaseRepository, candidate: Release, enrolled: Release
+) -> None:
+    repository.publish(enrolled, "production")
+    assert enrolled_chain(repository, enrolled.id) == ({enrolled.id, candidate.id}, enrolled.created)
+
+
 def test_the_ledger_follows_the_channel(
     repository: ReleaseRepository,
     candidate: Release,

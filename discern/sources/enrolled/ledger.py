@@ -2,7 +2,7 @@
 
     photos/SHA256.ENDING     the photos as they came, each once
     requests/ID.json         what somebody asked for; written before anything is done
-    published/ID.json        the release that was published for it, and whether that is live
+    published/ID-RELEASE.json   a release that was built for it, and when that was live; written before it is published
 
 The next dataset version takes the photos from here (`discern.sources.enrolled.source`), so that the next training knows
 what was enrolled without one. A request that was refused stays, and counts for nothing.
@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import PurePosixPath
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from discern.errors import DataError
 from discern.map_ahead import map_ahead
@@ -100,22 +100,59 @@ class EnrolmentRequest(_Strict):
         return frozenset(photo.label for photo in self.photos)
 
 
+class Period(_Strict):
+    """A time in which a request counted; without an end it counts now."""
+
+    start: AwareDatetime
+    end: AwareDatetime | None = None
+
+    def holds(self, when: datetime) -> bool:
+        """Return True if `when` lies in it."""
+        return self.start <= when and (self.end is None or when < self.end)
+
+
 class PublishedRequest(_Strict):
-    """A request that a release was published for.
+    """A request that a release was built for.
 
     Attributes:
         request: id of the request.
         release: id of the release.
-        published: when.
-        live: whether it counts: devices use the release, or one that came after it; a staged release waits, and a
-            rollback takes back.
+        published: when it was about to be published.
+        periods: when the request counted, the first period first: devices used the release, or one that came after it.
+            A staged release waits, and a rollback ends a period, which a release that is approved again begins anew.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     request: str
     release: str
     published: AwareDatetime
-    live: bool = True
+    periods: tuple[Period, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _migrate(cls, data: Any) -> Any:
+        """Read format 1, which said whether the request was live alone."""
+        if not isinstance(data, dict) or data.get("format") != 1:
+            return data
+        live = [{"start": data.get("published")}] if data.get("live", True) else []
+        return {key: value for key, value in data.items() if key != "live"} | {"format": 2, "periods": live}
+
+    @property
+    def live(self) -> bool:
+        """Whether it counts now."""
+        return bool(self.periods) and self.periods[-1].end is None
+
+    def counted(self, when: datetime) -> bool:
+        """Return True if it counted then."""
+        return any(period.holds(when) for period in self.periods)
+
+    def settled(self, now: datetime, *, live: bool) -> PublishedRequest:
+        """Return the note with whether it counts from now on."""
+        if live == self.live:
+            return self
+        ended = self.periods[-1].model_copy(update={"end": now}) if self.periods else None
+        periods = (*self.periods, Period(start=now)) if live else (*self.periods[:-1], ended)
+        return self.model_copy(update={"periods": periods})
 
 
 @dataclass(frozen=True)
@@ -207,30 +244,37 @@ class Ledger:
         return data
 
     def publish(self, request: EnrolmentRequest, release: str, *, live: bool = True) -> None:
-        """Note the release that was published for a request; doing it again changes nothing.
+        """Note a release that was built for a request; doing it again changes nothing.
+
+        Args:
+            request: what was asked for.
+            release: id of the release.
+            live: False where it is not published yet; `settle` lets it count once it is.
 
         Raises:
             OSError: it cannot be written.
         """
-        note = PublishedRequest(request=request.id, release=release, published=datetime.now(timezone.utc), live=live)
-        self._storage.create(f"published/{request.id}.json", _json(note))
+        now = datetime.now(timezone.utc)
+        periods = (Period(start=now),) if live else ()
+        note = PublishedRequest(request=request.id, release=release, published=now, periods=periods)
+        self._storage.create(f"published/{request.id}-{release}.json", _json(note))
 
     def settle(self, live_releases: Collection[str], trained: datetime) -> None:
         """Say anew which requests are live.
 
         Args:
             live_releases: those that the release in production was enrolled from, itself among them.
-            trained: when the first of them was trained; what counted then is in its dataset version, and counts still.
+            trained: when the first of them was built; what counted then is in its dataset version, and counts with it.
 
         Raises:
             DataError: a note is damaged, or cannot be read.
             OSError: a note cannot be written.
         """
-        for note in self._notes():
-            live = note.release in live_releases or (note.live and note.published <= trained)
-            if live != note.live:
-                changed = note.model_copy(update={"live": live})
-                self._storage.replace(f"published/{note.request}.json", _json(changed))
+        now = datetime.now(timezone.utc)
+        for file, note in self._notes().items():
+            settled = note.settled(now, live=note.release in live_releases or note.counted(trained))
+            if settled != note:
+                self._storage.replace(file, _json(settled))
 
     def has_notes(self) -> bool:
         """Return True if a release was ever published for a request.
@@ -246,7 +290,7 @@ class Ledger:
         Raises:
             DataError: a note is damaged, or cannot be read.
         """
-        return any(note.live for note in self._notes())
+        return any(note.live for note in self._notes().values())
 
     def published(self) -> list[tuple[EnrolmentRequest, PublishedRequest]]:
         """Return the requests that are live, the first one first.
@@ -254,12 +298,15 @@ class Ledger:
         Raises:
             DataError: the note of one, or the request itself, is missing or damaged, or cannot be read.
         """
-        notes = sorted((note for note in self._notes() if note.live), key=lambda note: note.published)
+        live = [note for note in self._notes().values() if note.live]
+        # A request that was run twice has two notes: the first one holds.
+        first = {note.request: note for note in sorted(live, key=lambda note: note.published, reverse=True)}
+        notes = sorted(first.values(), key=lambda note: note.published)
         return [(request, note) for note, request in map_ahead(lambda note: self.read(note.request), notes)]
 
-    def _notes(self) -> list[PublishedRequest]:
-        files = self._published_files()
-        return [note for _, note in map_ahead(lambda file: self._read(file, PublishedRequest), files)]
+    def _notes(self) -> dict[str, PublishedRequest]:
+        """Return every note by its file."""
+        return dict(map_ahead(lambda file: self._read(file, PublishedRequest), self._published_files()))
 
     def state(self) -> EnrolledState:
         """Return what all requests that went live come to.
@@ -320,8 +367,8 @@ def _requested(photo: OfferedPhoto) -> RequestedPhoto:
 
 
 def _mend(name: str) -> str:
-    file = PurePosixPath(name).name
-    return f"restore it, or delete requests/{file} and published/{file} there, and enrol again."
+    request = PurePosixPath(name).stem.partition("-")[0]
+    return f"restore it, or delete requests/{request}.json and published/{request}*.json there, and enrol again."
 
 
 def _json(content: BaseModel) -> bytes:

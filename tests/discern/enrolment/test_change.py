@@ -41,6 +41,9 @@ def test_retiring_goes_by_the_whole_label() -> None:
 
 
 def test_a_photo_that_its_class_holds_is_not_added_twice() -> None:
+    twice = GalleryChange(photos("a8", "d5", "d5"))
+    assert shown(apply_change(GALLERY, twice)) == ["a1", "a2", "b3", "c4", "a8", "d5"]
+    assert told(GALLERY, twice)[1] == "d: new, 1 photo"
     assert shown(apply_change(GALLERY, GalleryChange(photos("a1", "a8")))) == ["a1", "a2", "b3", "c4", "a8"]
 
 

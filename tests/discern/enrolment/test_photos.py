@@ -10,9 +10,11 @@ from discern.enrolment.photos import NewPhotos, read_photos
 from discern.errors import DataError
 from discern.sources.enrolled.ledger import OfferedPhoto
 from edge_runtime.core.identify import Identifier
+from edge_runtime.core.images import encode_jpeg, encode_png
 from edge_runtime.core.photo_limits import PhotoLimits
 from edge_runtime.core.release import Release
 from edge_runtime.files import sha256_bytes
+from tests.discern.toy import disc
 from tests.edge_runtime.toy_release import COLOURS, build_toy, photo
 
 
@@ -43,6 +45,29 @@ def test_all_photos_that_cannot_be_read_are_named(toy_release: Release) -> None:
     ]
     with pytest.raises(DataError, match=r"empty\.png is empty .* text\.jpg .* Nothing was enrolled\.$"):
         read(toy_release, offered)
+
+
+def test_what_is_given_twice_is_read_once_and_told(toy_release: Release) -> None:
+    red, blue = photo(COLOURS["red"]), photo(COLOURS["blue"])
+    new = read(
+        toy_release,
+        [OfferedPhoto("a", "1.png", red), OfferedPhoto("a", "2.png", red), OfferedPhoto("b", "3.png", blue)],
+    )
+    assert (new.names, new.pictures) == (["1.png", "3.png"], [0, 1])
+    assert new.notes == ["given 2 times, counted once", ""]
+
+
+def test_near_duplicates_of_one_label_are_one_picture(toy_release: Release) -> None:
+    """Under two labels they stay two: whether one of them is wrong is not known here."""
+    pixels = disc("train-0", 1).repeat(8, axis=0).repeat(8, axis=1)
+    whole, compressed = encode_png(pixels), encode_jpeg(pixels)
+    offered = [
+        OfferedPhoto(label, name, data)
+        for label, name, data in [("a", "1", whole), ("b", "2", compressed), ("a", "3", compressed)]
+    ]
+    new = read(toy_release, offered)
+    assert new.pictures == [0, 1, 0]
+    assert new.notes == ["", "", "nearly the same picture as 1: both count as one"]
 
 
 def test_a_photo_beyond_the_releases_limits_has_a_fault(tmp_path: Path) -> None:

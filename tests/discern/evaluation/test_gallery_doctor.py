@@ -46,6 +46,21 @@ def right(
     return np.array([answer == truth for answer, truth in zip(answers, expected, strict=True)])
 
 
+@pytest.mark.parametrize("represent", ["exemplars", "prototype"])
+def test_near_duplicates_are_left_out_together(represent: Represent) -> None:
+    vectors, labels, asked, names = world(3, 3)
+    queries = Queries(asked, names)
+    pictures = [0, 0, 1, 2, 2, 2, *range(3, 6)]
+    reports = examine_photos(vectors, labels, config(represent), RULE, queries, pictures)
+    alone = vectors[0] @ vectors[2]  # the only other picture of its class
+    assert reports[0].own_score == pytest.approx(float(alone), abs=1e-6)
+    assert [report.own_score for report in reports[3:6]] == [None] * 3
+    assert [report.own_score for report in reports[6:]] == [
+        pytest.approx(report.own_score, abs=1e-6)
+        for report in examine_photos(vectors, labels, config(represent), RULE, queries)[6:]
+    ]
+
+
 @pytest.mark.parametrize(("represent", "classes"), [("exemplars", 7), ("prototype", 3)])
 def test_help_and_harm_are_what_taking_the_photo_away_changes(represent: Represent, classes: int) -> None:
     vectors, labels, asked, names = world(classes, 3, noise=0.35)

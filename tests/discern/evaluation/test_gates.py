@@ -150,6 +150,17 @@ def test_a_class_may_lose_what_is_allowed_and_what_chance_explains() -> None:
         assert gate(apply_gates(*losing(each), GROUPS, config), "no class loses").passed
 
 
+def test_a_class_that_is_shown_to_lose_what_is_allowed_is_named() -> None:
+    groups = [name for name in ("a", "b") for _ in range(100)]
+    truth = np.repeat([0, 1], 100)
+    worse = truth.copy()
+    worse[:33] = -1
+    config = CONFIG.model_copy(update={"worse_by": 1.0, "least_classes": 2})
+    found = gate(apply_gates(answers(worse), answers(truth), groups, config), "no class loses")
+    assert found.passed
+    assert found.detail.startswith("a loses 33%, 34% of its queries may be lost")
+
+
 def test_where_no_class_has_enough_queries_to_show_a_loss_that_cannot_be_told() -> None:
     groups = [f"{name} {row % 2}" for row, name in enumerate(GROUPS)]
     groups = [f"{name} {row % 5}" if "unknown" in name else name for row, name in enumerate(groups)]

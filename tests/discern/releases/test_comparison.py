@@ -204,6 +204,19 @@ def test_a_class_that_is_lost_must_have_been_retired(
     assert "4 queries of 1 new class" in found.detail
 
 
+def test_a_class_that_was_retired_does_not_come_back(candidate: Candidate, toy_version: DatasetVersion) -> None:
+    release = candidate[0]
+    for production in (release, None):
+        compared = compare_releases(release, production, toy_version, GATES, retired=[release.labels[0], "other"])
+        gate = named(compared.decision, "no retired class")
+        assert (gate.passed, compared.decision.promote) == (False, False)
+        assert gate.detail == (
+            f"{release.labels[0]} retired, and in the candidate: run data and training again, which leave out what is "
+            "retired, or enrol it again (`discern enrol`)"
+        )
+    assert named(compare_releases(release, release, toy_version, GATES).decision, "no retired class").passed
+
+
 def test_the_best_of_the_past_is_compared_too(
     candidate: Candidate, production: Release, toy_version: DatasetVersion
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -119,6 +120,53 @@ def test_a_staged_request_counts_once_its_release_is_in_production_and_no_longer
     assert held(ledger) == {"washer": [b"a"]}
     ledger.settle({"a" * 16}, before)
     assert held(ledger) == {}
+
+
+def test_a_release_that_is_approved_again_brings_back_what_counted_when_it_was_trained(tmp_path: Path) -> None:
+    """Rolled back from and approved again: enrolled and retired classes are neither lost nor left behind."""
+    ledger = Ledger(str(tmp_path))
+    first, before = {"a" * 16}, NOON.replace(year=2020)
+    ledger.publish(ledger.offer(asked(), [photo("washer", "a")]), "b" * 16)
+    ledger.publish(ledger.offer(asked("m4", minute=1), []), "c" * 16)
+    second, trained = {"d" * 16}, datetime.now(timezone.utc)
+    for releases, when, counts in ((second, trained, True), (first, before, False), (second, trained, True)):
+        ledger.settle(releases, when)
+        assert bool(held(ledger)) is counts
+        assert bool(ledger.state().retired) is counts
+
+
+def test_what_did_not_count_when_a_release_was_trained_does_not_count_with_it(tmp_path: Path) -> None:
+    """It was live before, and had been rolled back from by then."""
+    ledger = Ledger(str(tmp_path))
+    ledger.publish(ledger.offer(asked(), [photo("washer", "a")]), "b" * 16)
+    ledger.settle({"a" * 16}, NOON.replace(year=2020))
+    ledger.settle({"d" * 16}, datetime.now(timezone.utc))
+    assert held(ledger) == {}
+
+
+def test_each_release_that_was_built_for_a_request_lets_it_count(tmp_path: Path) -> None:
+    """A run that was cut off left a note on a release that never went live."""
+    ledger = Ledger(str(tmp_path))
+    request = ledger.offer(asked(), [photo("washer", "a")])
+    ledger.publish(request, "b" * 16, live=False)
+    ledger.publish(request, "c" * 16, live=False)
+    ledger.settle({"c" * 16}, NOON.replace(year=2020))
+    assert held(ledger) == {"washer": [b"a"]}
+    assert [note.release for _, note in ledger.published()] == ["c" * 16]
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_note_of_format_1_is_read(tmp_path: Path, live: bool) -> None:
+    ledger = Ledger(str(tmp_path))
+    request = ledger.offer(asked(), [photo("washer", "a")])
+    note = {"format": 1, "request": request.id, "release": "b" * 16, "published": NOON.isoformat(), "live": live}
+    (tmp_path / "published").mkdir()
+    (tmp_path / "published" / f"{request.id}.json").write_text(json.dumps(note))
+    assert ledger.exists() is live
+    for releases in ("b" * 16, "a" * 16):
+        ledger.settle({releases}, NOON.replace(year=2020))
+        assert ledger.exists() is (releases == "b" * 16)
+    assert len(list((tmp_path / "published").iterdir())) == 1
 
 
 def test_what_counted_when_a_release_was_trained_counts_still(tmp_path: Path) -> None:
