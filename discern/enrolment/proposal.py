@@ -89,7 +89,8 @@ class Proposal:
     def new_reports(self) -> list[PhotoReport]:
         """The reports on photos that their class did not have before."""
         held = {photo for photo in self.data_before.gallery.named if photo[0] not in self.change.replaced}
-        return [report for report in self.reports if self.gallery.named[report.row] not in held]
+        photos = self.gallery.named
+        return [report for report in self.reports if photos[report.row] not in held]
 
 
 def propose(
