@@ -156,7 +156,9 @@ def test_a_class_that_is_shown_to_lose_what_is_allowed_is_named() -> None:
     worse = truth.copy()
     worse[:33] = -1
     config = CONFIG.model_copy(update={"worse_by": 1.0, "least_classes": 2})
-    found = gate(apply_gates(answers(worse), answers(truth), groups, config), "no class loses")
+    found = gate(
+        apply_gates(answers(worse, truth=truth), answers(truth, truth=truth), groups, config), "no class loses"
+    )
     assert found.passed
     assert found.detail.startswith("a loses 33%, 34% of its queries may be lost")
 

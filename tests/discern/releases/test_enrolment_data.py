@@ -60,7 +60,9 @@ def test_equal_data_give_equal_bytes_and_what_is_asked_twice_is_stored_once() ->
 
 @pytest.mark.parametrize("damaged", [b"", b"no archive", data().to_bytes()[:-200]])
 def test_a_damaged_file_is_one_sentence(damaged: bytes) -> None:
-    with pytest.raises(PublicationError, match=r"^here is damaged \(.*\): publish the release again\.$"):
+    with pytest.raises(
+        PublicationError, match=r"^here is damaged \(.*\): train and promote a new release, then enrol\.$"
+    ):
         EnrolmentData.from_bytes(damaged, "here")
 
 
