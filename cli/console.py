@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import os
 import sys
@@ -56,6 +57,14 @@ def home() -> Path:
     if not folder:
         raise ConfigError("DISCERN_HOME is not set: run `source .envrc` first.")
     return Path(folder)
+
+
+def user() -> str:
+    """Return the name of the user of this machine, empty where there is none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):
+        return ""
 
 
 def tell(text: str) -> None:

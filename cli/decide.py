@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.configs import config_file
-from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json
+from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json, user
 from discern.errors import ConfigError
 from discern.words import counted
 
@@ -201,10 +200,10 @@ def _takes_waiver_back(desk: _Desk) -> bool:
 
 
 def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        raise ConfigError("This machine does not tell who decides: add --by NAME.") from None
+    name = user()
+    if not name:
+        raise ConfigError("This machine does not tell who decides: add --by NAME.")
+    return name
 
 
 def _tell_added(use_case: str, desk: _Desk, added: list[Decision]) -> None:

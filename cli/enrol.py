@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import tempfile
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import click
 import yaml
 
 from cli.configs import CONFIGS, config_file
-from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json, together
+from cli.console import example, json_option, stdout_for_json, tell, tell_facts, tell_json, together, user
 from cli.publications import next_command, state_of
 from discern.errors import ConfigError
 
@@ -22,20 +21,11 @@ if TYPE_CHECKING:
     from discern.sources.enrolled.ledger import EnrolmentRequest, OfferedPhoto
     from orchestration.publishing import Publication
 
-LONGEST_NAME, LONGEST_LABEL = 200, 500  # signs that the ledger takes
 SHARED = ("use_case", "keys", "approval", "channels")  # parameters that the enrolment takes from the promotion's config
 
 
-def _user() -> str:
-    """Return the name of the user of this machine, empty where there is none, as in some containers."""
-    try:
-        return getpass.getuser()
-    except (KeyError, ImportError, OSError):
-        return ""
-
-
 asking_options = together(
-    click.option("--by", default=_user, help="Who asks.  [default: the user of this machine]"),
+    click.option("--by", default=user, help="Who asks.  [default: the user of this machine]"),
     click.option("--why", help="The reason, for the record."),
 )
 
@@ -132,6 +122,8 @@ def _check_names(by: str, labels: Sequence[str]) -> None:
     Raises:
         ConfigError: there is one; it tells all of them.
     """
+    from discern.sources.enrolled.ledger import LONGEST_LABEL, LONGEST_NAME
+
     problems = []
     if not (by.strip() and len(by) <= LONGEST_NAME):
         problems.append(f"nobody is said to ask: say who with --by, in at most {LONGEST_NAME} signs.")

@@ -17,8 +17,7 @@ def state_of(publication: Publication, production: str) -> str:
 
 def next_command(publication: Publication, production: str) -> str:
     """Return the command by which a device takes a release, or by which a person lets devices have it."""
-    if publication.channel != production:
-        on = "" if production == "production" else f" --channel {production}"
-        return f"discern release approve {publication.release}{on} --by NAME --why REASON"
     on = "" if production == "production" else f" --channel {production}"
+    if publication.channel != production:
+        return f"discern release approve {publication.release}{on} --by NAME --why REASON"
     return f"discern-edge pull {publication.repository} --root {home() / 'keys' / 'root.json'}{on}"

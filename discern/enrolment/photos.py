@@ -29,6 +29,8 @@ from edge_runtime.core.release import Release
 from edge_runtime.errors import ImageError
 from edge_runtime.files import sha256_bytes
 
+Named = tuple[str, str]  # the label and the SHA-256 of a photo
+
 
 @dataclass(frozen=True)
 class NewPhotos:
@@ -70,31 +72,37 @@ def read_photos(release: Release, model: OnnxEmbedder, offered: Sequence[Offered
     Raises:
         DataError: photos cannot be decoded; the sentence names all of them.
     """
-    times = Counter((photo.label, sha256_bytes(photo.data)) for photo in offered)
-    first = {(photo.label, photo.data): photo for photo in reversed(offered)}
-    offered = [photo for photo in offered if photo is first[photo.label, photo.data]]
-    seen = [look for _, look in map_ahead(lambda photo: _look(release, photo), offered)]
-    problems = [str(one) for one in seen if isinstance(one, ImageError)]
+    once, times = _each_once(offered)
+    looks = [look for _, look in map_ahead(lambda photo: _look(release, photo), list(once.values()))]
+    problems = [str(one) for one in looks if isinstance(one, ImageError)]
     if problems:
         raise DataError(" ".join([*problems, "Nothing was enrolled."]))
-    good = [one for one in seen if isinstance(one, _Seen)]
+    seen = [one for one in looks if isinstance(one, _Seen)]
     vectors: Vectors = np.empty((0, release.dim), np.float32)
-    if good:
-        vectors = embed_batches(model, np.stack([one.pixels for one in good]))
-    names, labels = [photo.name for photo in offered], [photo.label for photo in offered]
-    enrolled = EnrolledPhotos(vectors, labels, [sha256_bytes(photo.data) for photo in offered])
-    pictures = _pictures(labels, good)
+    if seen:
+        vectors = embed_batches(model, np.stack([one.pixels for one in seen]))
+    names, labels = [photo.name for photo in once.values()], [label for label, _ in once]
+    pictures = _pictures(labels, seen)
+    alike = ["" if picture == place else names[picture] for place, picture in enumerate(pictures)]
     return NewPhotos(
         names=names,
-        enrolled=enrolled,
-        thumbnails=[one.thumbnail for one in good],
-        faults=[one.fault for one in good],
+        enrolled=EnrolledPhotos(vectors, labels, [sha256 for _, sha256 in once]),
+        thumbnails=[one.thumbnail for one in seen],
+        faults=[one.fault for one in seen],
         pictures=pictures,
-        notes=[
-            _note(times[photo], "" if picture == place else names[picture])
-            for place, (photo, picture) in enumerate(zip(enrolled.named, pictures, strict=True))
-        ],
+        notes=[_note(times[photo], other) for photo, other in zip(once, alike, strict=True)],
     )
+
+
+def _each_once(offered: Sequence[OfferedPhoto]) -> tuple[dict[Named, OfferedPhoto], Counter[Named]]:
+    """Return each photo of a label once, the first of equal ones, and how often it was given."""
+    once: dict[Named, OfferedPhoto] = {}
+    times: Counter[Named] = Counter()
+    for photo in offered:
+        named = (photo.label, sha256_bytes(photo.data))
+        times[named] += 1
+        once.setdefault(named, photo)
+    return once, times
 
 
 def _pictures(labels: Sequence[str], seen: Sequence[_Seen]) -> list[int]:

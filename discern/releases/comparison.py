@@ -287,7 +287,7 @@ def _catalogue_gates(
 
 
 def _retired_gate(back: Sequence[str]) -> GateResult:
-    """What a person took out comes back by a person alone."""
+    """Refuse classes that a person took out: they come back by a person alone."""
     detail = (
         f"{_shown(back)} retired, and in the candidate: run data and training again, which leave out what is retired, "
         "or enrol it again (`discern enrol`)"

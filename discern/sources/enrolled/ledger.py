@@ -25,7 +25,8 @@ from discern.map_ahead import map_ahead
 from discern.storage.remote import Storage
 from edge_runtime.files import sha256_bytes
 
-Label = Annotated[str, Field(min_length=1, max_length=500)]
+LONGEST_NAME, LONGEST_LABEL = 200, 500  # signs of who asks, and of a class
+Label = Annotated[str, Field(min_length=1, max_length=LONGEST_LABEL)]
 Content = TypeVar("Content", bound=BaseModel)
 ID_DIGITS = 16
 ENDING = 10  # signs of a file name's ending at most
@@ -83,7 +84,7 @@ class EnrolmentRequest(_Strict):
     format: Literal[1] = 1
     use_case: str
     requested: AwareDatetime
-    by: Annotated[str, Field(min_length=1, max_length=200)]
+    by: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
     why: str | None = None
     photos: tuple[RequestedPhoto, ...] = ()
     replace: bool = False
